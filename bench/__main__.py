@@ -1,0 +1,33 @@
+"""`python -m bench NAME [options] --json`: one benchmark, one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+
+import uvloop
+
+from bench import embedded, kills, restore, year
+
+BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills}
+
+
+def main() -> None:
+    """Run the named benchmark and print its result."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True)
+    for name, module in BENCHES.items():
+        part = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
+        part.add_argument("--json", action="store_true", help="print on one line")
+        module.add_arguments(part)
+    arguments = parser.parse_args()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        result = runner.run(BENCHES[arguments.name].main(arguments))
+    print(json.dumps(result, indent=None if arguments.json else 2))
+    sys.exit(0 if result.get("ok", True) else 1)
+
+
+if __name__ == "__main__":
+    main()

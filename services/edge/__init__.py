@@ -1,0 +1,1 @@
+"""The edges of all four services behind one address."""

@@ -1,0 +1,62 @@
+"""Every way in and out of Centrala but the senders: the HTTP of the services, and mail by SMTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.ingest import http as ingest_http
+from services.ingest.classify import Languages
+from services.ingest.intake import Intake
+from services.ingest.smtp import MailDoor, Observe
+from services.ingest.webhooks import Webhooks
+from services.kernel.errors import Invalid
+from services.notify import http as notify_http
+from services.router import http as router_http
+from services.runtime.edge import Edge
+from services.runtime.secrets import all_lines
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
+
+
+def bind(app: App) -> None:
+    """Hang all doors onto the App. The loops they follow are bound before."""
+    edge = Edge.of(app)
+    languages = Languages()
+    intake = Intake(app.log, app.sealing, app.blobs, app.clock, edge.directory, languages)
+    ingest_http.bind(app, intake, Webhooks(intake, all_lines()))
+    router_http.bind(app)
+    notify_http.bind(app)
+    app.add_task("languages", languages.load)
+    if app.settings.smtp:
+        app.before_ready(lambda: _open_mail(app, MailDoor(intake, observe=_observer(app))))
+    edge.follow()
+
+
+def _observer(app: App) -> Observe:
+    """Count what the mail server answers beside the requests of HTTP."""
+    requests, durations = app.metrics.requests, app.metrics.request_seconds
+
+    def observe(command: str, code: str, seconds: float) -> None:
+        requests.labels("smtp", command, code).inc()
+        if command == "DATA":
+            durations.labels("smtp", command).observe(seconds)
+
+    return observe
+
+
+async def _open_mail(app: App, door: MailDoor) -> None:
+    """Take mail from now on. Raises Invalid, naming the port, if it is taken."""
+    settings = app.settings
+    try:
+        server = await door.listen(settings.host, settings.smtp_port)
+    except OSError as error:
+        raise Invalid(
+            f"cannot listen for mail on {settings.host} port {settings.smtp_port}: {error.strerror}. "
+            "Another port: CENTRALA_SMTP_PORT; no mail: CENTRALA_SMTP=false."
+        ) from error
+
+    async def close() -> None:
+        server.close()
+
+    app.on_close(close)

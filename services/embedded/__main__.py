@@ -1,0 +1,84 @@
+"""`python -m services.embedded`: all four services in one process, over one SQLite file.
+
+    python -m services.embedded --data DIR --port N [--demo]
+
+One process, one file, no server to install. A second process on the same directory is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+import uvloop
+
+from services.embedded.compose import BINDS, assembled
+from services.embedded.demo import DESK_ID, Demo
+from services.kernel.errors import CentralaError
+from services.runtime.clock import SystemClock
+from services.runtime.main import App, run
+from services.runtime.settings import Settings, unknown
+
+SWITCH_INTERVAL_S = 0.001
+"""How long the event loop may keep Python's lock from the thread that commits; its default of 5 ms would
+cost a commit as much as the disk does."""
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, demo: bool) -> None:
+    """Run the embedded mode until a signal. Raises CentralaError in plain words if it cannot."""
+    clock = SystemClock()
+    async with assembled(settings, clock) as made:
+        if demo:
+            made.app.guest_key = made.app.auth.admit_guest(DESK_ID, "read")
+            key = made.app.auth.admit_guest(DESK_ID, "admin")
+            made.app.add_task("demo", Demo(made.url, key, clock).run)
+        await run(made.app, BINDS, _announcer(made.url, made.made_key, demo))
+
+
+def _announcer(url: str, made_key: str, demo: bool) -> Callable[[App], None]:
+    def announce(app: App) -> None:
+        gc.collect()
+        gc.freeze()
+        if made_key:
+            print(f"The installation's key, shown only now: {made_key}", flush=True)
+        if demo:
+            print(f"The demo desk is open: {url}/", flush=True)
+        else:
+            print(f"Centrala listens on {url}", flush=True)
+
+    return announce
+
+
+def main() -> None:
+    """Read the command line and the environment, and serve."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    parser = argparse.ArgumentParser(prog="python -m services.embedded", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", help="directory of everything (CENTRALA_DATA)")
+    parser.add_argument("--port", help="port of HTTP (CENTRALA_PORT)")
+    parser.add_argument("--demo", action="store_true", help="with a demo desk, its customers and agents")
+    arguments = parser.parse_args()
+    try:
+        overrides = {"data": arguments.data, "port": arguments.port}
+        if arguments.demo:
+            overrides["private_targets"] = "true"
+        settings = Settings.from_environment(os.environ, **overrides)
+        logging.basicConfig(
+            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        for line in unknown(os.environ):
+            _log.warning(line)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, arguments.demo))
+    except CentralaError as error:
+        sys.exit(f"centrala: {error}")
+
+
+if __name__ == "__main__":
+    main()

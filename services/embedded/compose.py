@@ -1,0 +1,98 @@
+"""The embedded mode put together: one App with all its stores over one data directory.
+
+`python -m services.embedded` runs it until a signal; the system tests run the very same in their process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from services.edge import doors
+from services.embedded.snapshots import Snapshotter
+from services.ingest import shell as ingest
+from services.notify import shell as notify
+from services.router import shell as router
+from services.runtime import telemetry
+from services.runtime.auth import Auth, installation_key
+from services.runtime.blobs import FileBlobs
+from services.runtime.clock import Clock
+from services.runtime.keys import SqliteKeys
+from services.runtime.log_sqlite import SqliteLog
+from services.runtime.main import App, listen, serve_http
+from services.runtime.sealing import Sealing, load_master_key
+from services.runtime.settings import Settings
+from services.runtime.snapshots import SqliteSnapshots
+from services.runtime.sqlite_file import SqliteFile
+from services.runtime.views import Views
+from services.runtime.views_sqlite import SqliteStore
+from services.sla import shell as sla
+from web import pages
+
+BINDS = (ingest.bind, router.bind, sla.bind, notify.bind, telemetry.bind, doors.bind, pages.bind)
+DATABASE = "centrala.db"
+VIEWS = "views.db"
+IN_FLIGHT_MAX = 8
+"""Batches of one loop that may wait for a commit. In one file a later one is never durable without an
+earlier one, so a loop need not stand still for the fsync; the claims model covers several in flight."""
+
+
+class Embedded(NamedTuple):
+    """An App that is not started yet, and where it will be found. `made_key`: the installation's key if
+    it was made just now, else ""."""
+
+    app: App
+    file: SqliteFile
+    url: str
+    made_key: str
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]:
+    """Open the stores of the data directory and hang them onto an App; its parts are bound by the caller.
+
+    Raises CentralaError in plain words: the directory is in use, the port is taken, the master key is
+    another one. An App that was started closes its stores itself when it stops.
+    """
+    data = Path(settings.data)
+    data.mkdir(parents=True, exist_ok=True)
+    file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
+    sock: socket.socket | None = None
+    try:
+        admin_hash, made_key = installation_key(data, settings.admin_key)
+        keys = SqliteKeys(file)
+        sealing = Sealing(load_master_key(data, os.environ), keys, clock)
+        sock = listen(settings.host, settings.port)
+        await sealing.check()
+        views = Views(SqliteStore(data / VIEWS))
+        await views.open()
+        app = App(
+            settings,
+            clock,
+            SqliteLog(file, clock),
+            keys,
+            sealing,
+            FileBlobs(data / "blobs"),
+            SqliteSnapshots(file),
+            views,
+            Auth(views, admin_hash),
+            in_flight_max=IN_FLIGHT_MAX,
+        )
+        app.on_close(file.close)
+        app.on_close(views.close)
+        telemetry.watch_file(app.metrics, file)
+        app.add_task("http", lambda: serve_http(app, sock))
+        app.add_task("snapshots", Snapshotter(app, data / DATABASE).run)
+        yield Embedded(app, file, f"http://{_shown(settings.host)}:{sock.getsockname()[1]}", made_key)
+    finally:
+        if sock is not None:
+            sock.close()
+        await file.close()
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "") else f"[{host}]" if ":" in host else host

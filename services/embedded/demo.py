@@ -1,0 +1,290 @@
+"""The demo: customers, agents and a carrier who use the public API and nothing else.
+
+A calm stream of matters in Polish and English, orders behind them, a delayed carrier now and then.
+The shop's own mail server and its webhook receiver are small servers on loopback, so that replies
+and notices really go out. Dice come from a seed: two starts tell the same story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from services.embedded.demo_matters import (
+    AGENTS,
+    BOT_ANSWERS,
+    CARRIERS,
+    DELAY_REASONS,
+    DESK,
+    FIRST_NAMES,
+    LAST_NAMES,
+    MATTERS,
+    Matter,
+)
+from services.runtime.clock import Clock
+
+DESK_ID = "demo"
+CHANNELS = ("chat", "chat", "chat", "email", "allegro")
+ACCOUNTS = {"chat": "www", "email": "pomoc@demo.example", "allegro": "rowery-demo"}
+MATTER_EVERY_S = 3.0
+CARRIER_EVERY_S = 75.0
+ORDERS_KEPT = 40
+BURST = 6
+"""Customers who write because of a delay, all at once."""
+DELIVERIES = [matter for matter in MATTERS if matter.topic == "dostawa"]
+
+_log = logging.getLogger(__name__)
+
+
+class _MailServer:
+    """The shop's own mail server: takes what Centrala sends out."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Accept every mail."""
+        return "250 OK"
+
+
+class Demo:
+    """Everybody who acts in the demo. `url`: the installation; `key`: an admin key of the desk."""
+
+    def __init__(self, url: str, key: str, clock: Clock, seed: int = 8147, pace: float = 1.0) -> None:
+        self._base = f"{url}/v1/desks/{DESK_ID}"
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(10.0, read=None),
+        )
+        self._clock = clock
+        self._dice = random.Random(seed)
+        self._pace = pace
+        self._run = clock.now_ms()
+        self._count = 0
+        self._orders: list[str] = []
+        self._matters: dict[str, Matter] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Set the desk up and act until cancelled."""
+        async with self._shop_servers() as (smtp_port, webhook_url), self._http:
+            await self._set_up(smtp_port, webhook_url)
+            async with asyncio.TaskGroup() as group:
+                for agent, _, kind, _, _ in AGENTS:
+                    group.create_task(self._agent(agent, kind))
+                group.create_task(self._customers())
+                group.create_task(self._carrier())
+
+    @contextlib.asynccontextmanager
+    async def _shop_servers(self) -> AsyncIterator[tuple[int, str]]:
+        loop = asyncio.get_running_loop()
+        mail = await loop.create_server(lambda: SMTP(_MailServer()), "127.0.0.1", 0)
+        hooks = await asyncio.start_server(_answer_webhook, "127.0.0.1", 0)
+        try:
+            webhook_port = hooks.sockets[0].getsockname()[1]
+            yield mail.sockets[0].getsockname()[1], f"http://127.0.0.1:{webhook_port}/centrala"
+        finally:
+            mail.close()
+            hooks.close()
+
+    async def _set_up(self, smtp_port: int, webhook_url: str) -> None:
+        desk = json.loads(json.dumps(DESK))
+        desk["channels"][1]["smtp"] = {"host": "127.0.0.1", "port": smtp_port, "tls": "none"}
+        desk["webhooks"] = [{"url": webhook_url, "events": ["message.out", "notice", "sla.breached"]}]
+        while await self._call("PUT", "", desk) is None:
+            await asyncio.sleep(0.2)
+        for agent, name, kind, skills, languages in AGENTS:
+            body = {"name": name, "kind": kind, "skills": skills, "languages": languages}
+            await self._call("PUT", f"/agents/{agent}", body | {"capacity": 60 if kind == "human" else 90})
+
+    async def _call(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
+        """A call; its answer, or None where the API said no (a lost race is part of the day)."""
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await self._http.request(method, self._base + path, json=body, headers=headers)
+        if answer.status_code >= 300:
+            level = logging.INFO if answer.status_code in (409, 503) else logging.WARNING
+            _log.log(level, "demo: %s %s: %d %s", method, path, answer.status_code, answer.text[:300])
+            return None
+        return answer.json() if answer.content else {}
+
+    async def _pause(self, least_s: float, most_s: float) -> None:
+        await asyncio.sleep(self._dice.uniform(least_s, most_s) * self._pace)
+
+    def _number(self) -> str:
+        self._count += 1
+        return f"{self._run % 1_000_000:06d}-{self._count:04d}"
+
+    # Customers
+
+    async def _customers(self) -> None:
+        while True:
+            self._spawn(self._customer(self._dice.choice(MATTERS)))
+            await self._pause(0.4 * MATTER_EVERY_S, 1.6 * MATTER_EVERY_S)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _customer(self, matter: Matter) -> None:
+        number = self._number()
+        name = f"{self._dice.choice(FIRST_NAMES)} {self._dice.choice(LAST_NAMES)}"
+        channel = self._dice.choice(CHANNELS)
+        address = f"klient{number}@poczta.example"
+        order = f"R{number}"
+        await self._order(order, channel, address, name, matter.language)
+        say = {"address": address, "name": name}
+        told = await self._write(matter, channel, say, number, 0, matter.opening.format(order=order), order)
+        if told is None:
+            return
+        if matter.more and self._dice.random() < 0.5:
+            await self._pause(6, 25)
+            await self._write(matter, channel, say, number, 1, matter.more, order)
+
+    async def _order(self, order: str, channel: str, address: str, name: str, language: str) -> None:
+        now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        body = {
+            "order_id": order,
+            "customer": {
+                "addresses": [{"channel": channel, "address": address}],
+                "name": name,
+                "language": language,
+            },
+            "placed_at": (now - timedelta(days=3)).isoformat(),
+            "promised_at": (now + timedelta(days=1)).isoformat(),
+            "value": self._dice.choice([89.9, 249.0, 1199.0, 2899.0]),
+            "currency": "PLN",
+            "status": "open",
+        }
+        if await self._call("POST", "/orders", body) is not None:
+            self._orders = [*self._orders, order][-ORDERS_KEPT:]
+
+    async def _write(
+        self, matter: Matter, channel: str, say: dict[str, str], number: str, part: int, text: str, order: str
+    ) -> Any:
+        attributes = {"topic": matter.topic} | ({"intent": matter.intent} if matter.intent else {})
+        body = {
+            "channel": channel,
+            "account": ACCOUNTS[channel],
+            "external_id": f"{number}.{part}",
+            "from": say,
+            "thread": number,
+            "subject": f"Zamówienie {order}" if channel == "email" else None,
+            "text": text,
+            "order_id": order,
+            "attributes": attributes | {"language": matter.language},
+        }
+        told = await self._call("POST", "/messages", {k: v for k, v in body.items() if v is not None})
+        if told is not None:
+            self._matters[number] = matter
+        return told
+
+    # Agents
+
+    async def _agent(self, agent: str, kind: str) -> None:
+        while True:
+            await self._call("PUT", f"/agents/{agent}/presence", {"state": "online"})
+            with contextlib.suppress(httpx.HTTPError):
+                await self._attend(agent, kind)
+            await self._pause(1, 2)
+
+    async def _attend(self, agent: str, kind: str) -> None:
+        async with self._http.stream("GET", f"{self._base}/agents/{agent}/stream") as answer:
+            name = ""
+            async for line in answer.aiter_lines():
+                if line.startswith("event:"):
+                    name = line[6:].strip()
+                elif line.startswith("data:") and name in ("snapshot", "offer"):
+                    told = json.loads(line[5:])
+                    for offer in told["offers"] if name == "snapshot" else [told]:
+                        self._spawn(self._handle(agent, kind, offer))
+
+    async def _handle(self, agent: str, kind: str, offer: dict[str, Any]) -> None:
+        """Accept, read, answer, resolve; or decline, or miss it, as people do."""
+        offer_id, conversation = offer["offer_id"], offer["conversation_id"]
+        mood = self._dice.random()
+        await self._pause(0.3, 0.8) if kind == "bot" else await self._pause(1, 5)
+        if kind == "human" and mood < 0.05:
+            await self._call(
+                "POST", f"/offers/{offer_id}/decline", {"agent": agent, "reason": "busy"}, offer_id
+            )
+            return
+        if kind == "human" and mood < 0.08:
+            return
+        if await self._call("POST", f"/offers/{offer_id}/accept", {"agent": agent}, offer_id) is None:
+            return
+        await self._pause(1, 3) if kind == "bot" else await self._pause(8, 30)
+        talk = await self._call("GET", f"/conversations/{conversation}")
+        if talk is None or talk["owner"] != agent:
+            return
+        matter = self._matter_of(talk)
+        text = BOT_ANSWERS[matter.language] if kind == "bot" else matter.answer
+        path = f"/conversations/{conversation}"
+        if (
+            await self._call("POST", f"{path}/replies", {"agent": agent, "text": text}, f"{offer_id}-r")
+            is None
+        ):
+            return
+        await self._pause(4, 10)
+        await self._close(agent, conversation, matter, offer_id)
+
+    async def _close(self, agent: str, conversation: str, matter: Matter, key: str) -> None:
+        talk = await self._call("GET", f"/conversations/{conversation}")
+        if talk is None or talk["owner"] != agent:
+            return
+        seen = [m["id"] for m in talk["messages"] if m["direction"] == "in"]
+        body = {"agent": agent, "reason": matter.topic, "last_message_seen": seen[-1]}
+        if await self._call("POST", f"/conversations/{conversation}/resolve", body, f"{key}-z") is None:
+            await self._pause(4, 8)
+            await self._close(agent, conversation, matter, f"{key}-again")
+
+    def _matter_of(self, talk: dict[str, Any]) -> Matter:
+        topic = (talk.get("attributes") or {}).get("topic", "")
+        language = (talk.get("labels") or {}).get("language", "pl")
+        fitting = [m for m in MATTERS if m.topic == topic and m.language == language]
+        return self._dice.choice(fitting or list(MATTERS))
+
+    # The carrier
+
+    async def _carrier(self) -> None:
+        while True:
+            await self._pause(0.4 * CARRIER_EVERY_S, 1.2 * CARRIER_EVERY_S)
+            if len(self._orders) < 3:
+                continue
+            carrier = self._dice.choice(CARRIERS)
+            now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+            late = now + timedelta(days=self._dice.choice([2, 3, 4]))
+            number = self._number()
+            body = {
+                "shipment_id": f"S{number}",
+                "order_ids": self._dice.sample(self._orders, k=min(3, len(self._orders))),
+                "carrier": carrier,
+                "tracking": f"PL{number}",
+                "status": "delayed",
+                "estimated_at": late.isoformat(),
+                "reason": DELAY_REASONS[carrier],
+                "occurred_at": now.isoformat(),
+            }
+            await self._call("POST", "/shipments", body)
+            for _ in range(BURST):
+                await self._pause(0.2, 2)
+                self._spawn(self._customer(self._dice.choice(DELIVERIES)))
+
+
+async def _answer_webhook(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The shop's webhook receiver: reads a request and says 204."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lower = head.lower()
+            at = lower.find(b"content-length:")
+            length = int(lower[at + 15 : lower.index(b"\r\n", at)]) if at >= 0 else 0
+            await reader.readexactly(length)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+    writer.close()

@@ -1,0 +1,110 @@
+"""Ingest's HTTP about customers: their history over all channels, and their erasure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from proto.v1.inbound_pb2 import ErasureRequest, Inbound
+from services.ingest.http_desks import ADMIN
+from services.kernel.ids import derive_id
+from services.runtime import auth, shapes
+from services.runtime.documents import Conversation, Customer, OrderView
+from services.runtime.edge import Edge
+from services.runtime.problems import Refusal
+
+HISTORY_MAX = 200
+
+
+class Customers:
+    """A customer's history, and their erasure."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def add_to(self, router: APIRouter) -> None:
+        """Hang the routes onto a router."""
+        path = "/v1/desks/{desk}/customers/{customer}"
+        router.add_api_route(path, self.get, methods=["GET"])
+        router.add_api_route(path, self.erase, methods=["DELETE"], status_code=202)
+
+    async def get(self, desk: str, customer: str, request: Request, after: str = "") -> dict[str, Any]:
+        """Who the customer is, their conversations (newest first) and orders."""
+        self._edge.check(request, desk, auth.READERS)
+        await self._edge.shown(after)
+        reads = self._edge.reads
+        doc = reads.customer(customer)
+        if doc is None or doc.desk != desk:
+            raise _nobody()
+        shown = await reads.person(doc.id)
+        found = await self._conversations(doc)
+        conversations = [await reads.conversation(one) for one in found[:HISTORY_MAX]]
+        orders = await self._orders(doc, found)
+        return {
+            **shown,
+            "desk": desk,
+            "merged": list(doc.merged),
+            "erasing": doc.erasing,
+            "erased_at": shapes.moment(doc.erased_ms),
+            "conversations": conversations,
+            "orders": [await reads.order(order, doc.erasing) for order in orders],
+        }
+
+    async def _conversations(self, doc: Customer) -> list[Conversation]:
+        """Newest first."""
+        found = []
+        for one in (doc.id, *doc.merged):
+            found += await self._edge.views.find(Conversation, f"customer/{one}", HISTORY_MAX)
+        found.sort(key=lambda entry: entry[0], reverse=True)
+        return [conversation for _, conversation in found]
+
+    async def _orders(self, doc: Customer, conversations: list[Conversation]) -> list[OrderView]:
+        """Those of the conversations, then the others, newest first."""
+        views, known = self._edge.views, dict[str, OrderView]()
+        for order_id in [order for one in conversations for order in one.orders]:
+            order = views.peek(OrderView, f"{doc.desk}/{order_id}")
+            if order is not None:
+                known[order.id] = order
+        for one in (doc.id, *doc.merged):
+            for _, order in await views.find(OrderView, f"customer/{one}", HISTORY_MAX):
+                known.setdefault(order.id, order)
+        return list(known.values())
+
+    async def erase(self, desk: str, customer: str, request: Request) -> dict[str, str]:
+        """Erase the customer: hidden at once, keys deleted after five minutes. Asked again, the same."""
+        self._edge.check(request, desk, ADMIN)
+        reads = self._edge.reads
+        doc = reads.customer(customer)
+        if doc is not None and doc.desk != desk:
+            raise _nobody()
+        customer_id = doc.id if doc is not None else customer
+        hashes = await self._identities(desk, customer_id, doc)
+        if doc is None and not hashes:
+            raise _nobody()
+        erasure = ErasureRequest(customer_id=customer_id, identity_hashes=hashes)
+        inbound = Inbound(desk_id=desk, erasure=erasure)
+        outcome = await self._edge.outcome(inbound)
+        if outcome.name == "unchanged":
+            doc = reads.customer(customer_id)
+            if doc is None or not (doc.erasing or doc.erased_ms):
+                raise _nobody()
+        return {"customer": customer_id, "record_id": inbound.record_id}
+
+    async def _identities(self, desk: str, customer_id: str, doc: Customer | None) -> list[bytes]:
+        """The customer's identities. The views may have let go of who has been silent for long; the key
+        store never does, and a customer's id derives from their first identity."""
+        found: dict[bytes, None] = {}
+        if doc is not None:
+            found.update(dict.fromkeys(identity.hash for identity in doc.identities))
+            for one in await self._conversations(doc):
+                found[one.identity_hash] = None
+        if not found:
+            async for identity in self._edge.app.keys.identities(desk):
+                if derive_id("u", identity) == customer_id:
+                    found[identity] = None
+        return list(found)
+
+
+def _nobody() -> Refusal:
+    return Refusal(404, "The desk has no such customer.")

@@ -1,0 +1,99 @@
+"""What follows from a parsed message alone: its names, its hashes, and its parts before they are sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from proto.v1 import content_pb2, desk_pb2
+from services.ingest.channels import ParsedMessage
+from services.kernel.external_ids import canonical_id, external_hash
+from services.kernel.identity import normalise
+from services.kernel.ids import make_id
+from services.kernel.limits import NAME_CHARS_MAX
+from services.kernel.reply_token import conversation_of
+
+REFERENCES_MAX = 50
+"""Ids that one message may answer; the nearest are kept."""
+SUBJECT_CHARS_MAX = 998
+"""RFC 5322: the longest line of a header."""
+
+
+class Submitted(NamedTuple):
+    """Names of what was appended. `message_id` is empty for what is no message."""
+
+    message_id: str
+    record_id: str
+
+
+def message_names(desk_key: bytes, parsed: ParsedMessage) -> Submitted:
+    """The ids that follow from a message: the same message has the same, whoever computes them.
+
+    A mail is also named by its sender and a hash of its body, since Message-IDs repeat and are forged.
+    """
+    parts: list[str | bytes] = [
+        parsed.channel,
+        parsed.account,
+        canonical_id(parsed.channel, parsed.external_id),
+    ]
+    if parsed.channel == "email":
+        sender = normalise("email", parsed.senders[0].address) if parsed.senders else ""
+        words = f"{parsed.subject}\0{parsed.text}\0{parsed.html}".encode("utf-8", "replace")
+        parts += [sender, parsed.digest or hashlib.sha256(words).digest()]
+    return Submitted(make_id("m", desk_key, *parts), make_id("r", desk_key, "message", *parts))
+
+
+def content_of(parsed: ParsedMessage) -> content_pb2.MessageContent:
+    """The words and files, before they are sealed."""
+    content = content_pb2.MessageContent(
+        subject=parsed.subject,
+        text=parsed.text,
+        text_full=parsed.text_full,
+        html=parsed.html,
+        author=parsed.name[:NAME_CHARS_MAX],
+    )
+    for one in parsed.attachments:
+        content.attachments.add(
+            name=one.name[:NAME_CHARS_MAX],
+            media_type=one.media_type[:NAME_CHARS_MAX],
+            size_bytes=one.size,
+            provider_ref=one.provider_ref,
+            content_id=one.content_id,
+        )
+    return content
+
+
+def route_of(parsed: ParsedMessage) -> content_pb2.MessageRoute:
+    """How to answer, before it is sealed."""
+    return content_pb2.MessageRoute(
+        address=parsed.answer_to or parsed.senders[0].address,
+        name=parsed.name[:NAME_CHARS_MAX],
+        external_id=parsed.external_id,
+        references=parsed.references[-REFERENCES_MAX:],
+        subject=parsed.subject[:SUBJECT_CHARS_MAX],
+        thread=parsed.thread,
+    )
+
+
+def reference_hashes(desk_key: bytes, parsed: ParsedMessage, about: str) -> list[bytes]:
+    """Hashes of the ids that it answers, the nearest first; before them the one that it changes."""
+    named = (about, *parsed.reply_to) if about else parsed.reply_to
+    return [
+        external_hash(desk_key, parsed.channel, parsed.account, one)
+        for one in dict.fromkeys(named[:REFERENCES_MAX])
+    ]
+
+
+def reply_conversation(desk_key: bytes, parsed: ParsedMessage) -> str:
+    """The conversation that a recipient\'s address names by a token of ours; "" for none."""
+    for address in parsed.recipients:
+        if "+" in address and (found := conversation_of(desk_key, address)):
+            return found
+    return ""
+
+
+def named_attributes(desk: desk_pb2.Desk) -> frozenset[str]:
+    """Attributes that a condition of a queue or an SLA policy names."""
+    whens = [queue.when for queue in desk.queues] + [policy.when for policy in desk.sla]
+    fields = (condition.field for when in whens for condition in when.any)
+    return frozenset(field.removeprefix("attributes.") for field in fields if field.startswith("attributes."))

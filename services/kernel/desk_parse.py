@@ -1,0 +1,354 @@
+"""The sections of a desk's configuration, each from its node to its message.
+
+`Context` carries what the sections ask of each other: the channels, skills and leads that others name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from proto.v1.desk_pb2 import (
+    SMTP_TLS_IMPLICIT,
+    SMTP_TLS_NONE,
+    SMTP_TLS_STARTTLS,
+    Account,
+    Bots,
+    Condition,
+    Notices,
+    Queue,
+    Relaxation,
+    Routing,
+    SmtpTls,
+    Webhook,
+    When,
+)
+from services.kernel.conditions import ATTRIBUTE_PREFIX
+from services.kernel.desk_hours import check_date, parse_range
+from services.kernel.document import Node
+from services.kernel.limits import (
+    AGENT_LOST_AFTER_MS,
+    HOUR_MS,
+    LAST_AGENT_WAIT_MS,
+    OFFER_EXPIRES_MS,
+    UNITS_DEFAULT,
+    UNITS_OTHER,
+)
+
+PRIORITY_DEFAULT = 5
+LEVELS = (1, 5)
+UNITS_MAX = 10_000
+PRESETS = ("longest_idle", "least_active", "round_robin", "priority", "deadline", "default")
+WEBHOOK_EVENTS = ("message.out", "notice", "sla.breached")
+QUIET_DEFAULT = (21 * 60, 8 * 60)
+"""Nobody is told anything at night unless the desk says otherwise."""
+
+SMTP_TLS = {"starttls": SMTP_TLS_STARTTLS, "implicit": SMTP_TLS_IMPLICIT, "none": SMTP_TLS_NONE}
+SMTP_PORTS = {SMTP_TLS_STARTTLS: 587, SMTP_TLS_IMPLICIT: 465, SMTP_TLS_NONE: 25}
+"""Submission by STARTTLS (RFC 6409), by TLS from the start (RFC 8314), relay without."""
+
+WHEN_FIELDS = ("intent", "mood", "language", "channel")
+_CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
+CHANNEL_RULE = 'must be the name of a channel in small letters, such as "email", "chat", "whatsapp"'
+_ATTRIBUTE = re.compile(r"attributes\.\S{1,100}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+LANGUAGE_RULE = 'must be a language tag such as "pl" or "pt-BR"'
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass
+class Context:
+    """What sections ask of each other, and what turns out not to be in effect."""
+
+    channels: set[str] = field(default_factory=set)
+    skills: list[str] = field(default_factory=list)
+    leads: list[str] = field(default_factory=list)
+    not_in_effect: list[str] = field(default_factory=list)
+
+
+def language(node: Node) -> str:
+    """A language tag (BCP 47)."""
+    return node.matching(_LANGUAGE, LANGUAGE_RULE)
+
+
+def names(node: Node, read: Callable[[Node], str], limit: int) -> list[str]:
+    """A list of different texts."""
+    found: list[str] = []
+    for item in node.items(limit):
+        text = read(item)
+        if text and text in found:
+            item.wrong("is listed twice")
+        elif text:
+            found.append(text)
+    return found
+
+
+def one_name(node: Node | None, used: set[str], what: str) -> str:
+    """The name of a queue or policy, different from those before."""
+    text = node.name() if node else ""
+    if node and text in used:
+        node.wrong(f"another {what} has this name: give each its own")
+    used.add(text)
+    return text
+
+
+def last_without_when(nodes: Sequence[Node], rules: Sequence[When], what: str) -> None:
+    """Whatever stands behind a rule that always fits is never reached."""
+    for node, when in list(zip(nodes, rules, strict=True))[:-1]:
+        if not when.any:
+            node.wrong(f"has no when, so no {what} behind it is ever reached: only the last may have none")
+
+
+def parse_accounts(node: Node, context: Context) -> list[Account]:
+    """The channels of a desk, each with one account."""
+    accounts = []
+    seen: set[tuple[str, str]] = set()
+    for item in node.items(200):
+        account = _account(item)
+        if (account.channel, account.account) in seen:
+            item.wrong("this account of this channel is listed twice")
+        seen.add((account.channel, account.account))
+        context.channels.add(account.channel)
+        accounts.append(account)
+    if not accounts and isinstance(node.value, list):
+        node.wrong("must list at least one channel")
+    context.channels.discard("")
+    return accounts
+
+
+def _account(node: Node) -> Account:
+    known = "channel account units secret app_secret verify_token phone_number_id base_url smtp".split()
+    fields = node.fields(known, required=("channel", "account"))
+    account = Account()
+    if "channel" in fields:
+        account.channel = fields["channel"].matching(_CHANNEL, CHANNEL_RULE)
+    if "account" in fields:
+        account.account = fields["account"].name()
+    account.units = UNITS_DEFAULT.get(account.channel, UNITS_OTHER)
+    if "units" in fields:
+        account.units = fields["units"].integer(1, UNITS_MAX)
+    for key in ("secret", "app_secret", "verify_token"):
+        if key in fields:
+            setattr(account, key, fields[key].secret())
+    if "base_url" in fields:
+        account.base_url = fields["base_url"].url().rstrip("/")
+    for key, channel in (("phone_number_id", "whatsapp"), ("verify_token", "whatsapp"), ("smtp", "email")):
+        if key in fields and account.channel and account.channel != channel:
+            fields[key].wrong(f"only a channel {channel} has this")
+    if "phone_number_id" in fields:
+        account.phone_number_id = fields["phone_number_id"].name()
+    if "smtp" in fields:
+        _smtp(fields["smtp"], account)
+    return account
+
+
+def _smtp(node: Node, account: Account) -> None:
+    fields = node.fields(("host", "port", "user", "secret", "tls"), required=("host",))
+    port = fields["port"].integer(1, 65_535) if "port" in fields else 0
+    tls: SmtpTls = SMTP_TLS_IMPLICIT if port == SMTP_PORTS[SMTP_TLS_IMPLICIT] else SMTP_TLS_STARTTLS
+    if "tls" in fields:
+        tls = SMTP_TLS.get(fields["tls"].choice(SMTP_TLS, "a way to encrypt"), tls)
+    account.smtp_tls = tls
+    account.smtp_port = port or SMTP_PORTS[tls]
+    if "host" in fields:
+        account.smtp_host = fields["host"].name()
+    if "user" in fields:
+        account.smtp_user = fields["user"].name()
+    if "secret" in fields:
+        account.smtp_secret = fields["secret"].secret()
+    if ("user" in fields) != ("secret" in fields):
+        node.wrong("user and secret go together: give both, or neither for a server that asks for none")
+
+
+def parse_when(node: Node, context: Context) -> When:
+    """The conditions: any of the listed values of any of the named labels or attributes."""
+    when = When()
+    for key, values in node.entries(limit=50).items():
+        if key not in WHEN_FIELDS and not _ATTRIBUTE.fullmatch(key):
+            shown = ", ".join(f'"{name}"' for name in WHEN_FIELDS)
+            values.wrong(f'is no label: known are {shown} and "{ATTRIBUTE_PREFIX}NAME"')
+            continue
+        found = [
+            item.choice(sorted(context.channels), "a channel of this desk")
+            if key == "channel"
+            else item.value_text()
+            for item in values.one_or_more(100)
+        ]
+        if not found:
+            values.wrong("must list at least one value")
+        when.any.append(Condition(field=key, values=[text for text in found if text]))
+    return when
+
+
+def parse_queues(node: Node, context: Context) -> list[Queue]:
+    """The queues in order: the first whose conditions fit; the last has none."""
+    used: set[str] = set()
+    nodes = node.items(100)
+    queues = [_queue(item, context, used) for item in nodes]
+    if not queues:
+        if isinstance(node.value, list):
+            node.wrong("must list at least one queue, or be left out")
+        return queues
+    last_without_when(nodes, [queue.when for queue in queues], "queue")
+    if queues[-1].when.any:
+        nodes[-1].at("when", None).wrong("the last queue takes whatever no other takes: it has no when")
+    return queues
+
+
+def _queue(node: Node, context: Context, used: set[str]) -> Queue:
+    fields = node.fields("name when requires priority human_only relax".split(), required=("name",))
+    queue = Queue(name=one_name(fields.get("name"), used, "queue"), priority=PRIORITY_DEFAULT)
+    if "when" in fields:
+        queue.when.CopyFrom(parse_when(fields["when"], context))
+    if "requires" in fields:
+        queue.requires.update(parse_levels(fields["requires"], context.skills))
+    if "priority" in fields:
+        queue.priority = fields["priority"].integer(1, 10)
+    if "human_only" in fields:
+        queue.human_only = fields["human_only"].flag()
+    last_ms = 0
+    for item in fields["relax"].items(20) if "relax" in fields else []:
+        step = item.fields(("after", "requires"), required=("after", "requires"))
+        if len(step) < 2:
+            continue
+        after_ms = step["after"].duration_ms()
+        if after_ms <= last_ms:
+            step["after"].wrong("each step comes later than the one before")
+        last_ms = after_ms
+        levels = parse_levels(step["requires"], context.skills)
+        queue.relax.append(Relaxation(after_ms=after_ms, requires=levels))
+    return queue
+
+
+def parse_levels(node: Node, skills: Sequence[str]) -> dict[str, int]:
+    """Skills of the desk and their levels from 1 to 5."""
+    levels = {}
+    for key, level in node.entries(limit=200).items():
+        if level.at("", key).value in skills:
+            levels[key] = level.integer(*LEVELS)
+        else:
+            Node(key, level.pointer, level.problems).choice(skills, "a skill of this desk")
+    return levels
+
+
+def parse_routing(node: Node | None) -> Routing:
+    """How agents are chosen."""
+    routing = Routing(
+        preset="default",
+        offer_expires_ms=OFFER_EXPIRES_MS,
+        last_agent_wait_ms=LAST_AGENT_WAIT_MS,
+        agent_lost_after_ms=AGENT_LOST_AFTER_MS,
+    )
+    fields = node.fields("preset offer_expires last_agent agent_lost_after".split()) if node else {}
+    if "preset" in fields:
+        routing.preset = fields["preset"].choice(PRESETS, "a preset")
+    if "offer_expires" in fields:
+        routing.offer_expires_ms = fields["offer_expires"].duration_ms()
+    if "agent_lost_after" in fields:
+        routing.agent_lost_after_ms = fields["agent_lost_after"].duration_ms()
+    if "last_agent" in fields:
+        last = fields["last_agent"].fields(("wait_up_to",))
+        if "wait_up_to" in last:
+            routing.last_agent_wait_ms = last["wait_up_to"].duration_ms(least_ms=0)
+    return routing
+
+
+def parse_bots(node: Node | None, context: Context) -> Bots:
+    """When a conversation is for humans only. Moods and intents are accepted and not in effect."""
+    bots = Bots(asked=True)
+    outer = node.fields(("human_when",)) if node else {}
+    if "human_when" not in outer:
+        return bots
+    known = "asked mood intent order_value_over failed_answers silent_for".split()
+    fields = outer["human_when"].fields(known)
+    for key in ("mood", "intent"):
+        if key in fields:
+            for item in fields[key].one_or_more(100):
+                item.value_text()
+            context.not_in_effect.append(fields[key].pointer)
+    if "asked" in fields:
+        bots.asked = fields["asked"].flag()
+    if "order_value_over" in fields:
+        value = fields["order_value_over"].number(0, 1_000_000_000)
+        bots.order_value_over_minor = int(Decimal(str(value)) * 100)
+    if "failed_answers" in fields:
+        bots.failed_answers = fields["failed_answers"].integer(1, 100)
+    if "silent_for" in fields:
+        bots.silent_for_ms = fields["silent_for"].duration_ms()
+    return bots
+
+
+def parse_notices(node: Node | None, context: Context) -> Notices:
+    """What the customer is told on our own initiative, where and when."""
+    notices = Notices(quiet_start_min=QUIET_DEFAULT[0], quiet_end_min=QUIET_DEFAULT[1])
+    notices.delay_on, notices.delay_tell_after_ms = True, HOUR_MS
+    fields = node.fields("channels quiet at_most delay first_answer survey".split()) if node else {}
+    if "channels" in fields:
+        notices.channels.extend(
+            names(fields["channels"], lambda item: item.matching(_CHANNEL, CHANNEL_RULE), 20)
+        )
+    if "quiet" in fields:
+        found = (0, 0) if fields["quiet"].value == "none" else parse_range(fields["quiet"])
+        if found is not None:
+            notices.quiet_start_min, notices.quiet_end_min = (minute % 1440 for minute in found)
+            if found == (0, 1440):
+                fields["quiet"].wrong('is the whole day: for no quiet hours at all write "none"')
+    if "delay" in fields:
+        delay = fields["delay"].fields(("on", "tell_after"))
+        if "on" in delay:
+            notices.delay_on = delay["on"].flag()
+        if "tell_after" in delay:
+            notices.delay_tell_after_ms = delay["tell_after"].duration_ms(least_ms=0)
+    if "first_answer" in fields:
+        first = fields["first_answer"].fields(("on",))
+        if "on" in first:
+            first["on"].flag()
+    if "at_most" in fields:
+        _at_most(fields["at_most"])
+    if "survey" in fields:
+        survey = fields["survey"].fields(("on", "after", "at_most"))
+        if "on" in survey:
+            survey["on"].flag()
+        if "after" in survey:
+            survey["after"].duration_ms()
+        if "at_most" in survey:
+            _at_most(survey["at_most"])
+    later = ("at_most", "first_answer", "survey")
+    context.not_in_effect.extend(fields[key].pointer for key in later if key in fields)
+    return notices
+
+
+def _at_most(node: Node) -> None:
+    for item in node.fields(("per_day", "per_week", "per_month")).values():
+        item.integer(0, 1_000)
+
+
+def parse_holidays(node: Node, context: Context) -> None:
+    """Days off: their shape is checked; they are not in effect."""
+    fields = node.fields(("country", "also", "open"))
+    if "country" in fields:
+        fields["country"].matching(_COUNTRY, 'must be a country\'s two letters such as "PL" (ISO 3166)')
+    for key in ("also", "open"):
+        for item in fields[key].items(1_000) if key in fields else []:
+            check_date(item)
+    context.not_in_effect.append(node.pointer)
+
+
+def parse_webhooks(node: Node) -> list[Webhook]:
+    """Where events and outgoing messages go."""
+    webhooks = []
+    for item in node.items(50):
+        fields = item.fields(("url", "events", "secret"), required=("url",))
+        webhook = Webhook(events=WEBHOOK_EVENTS)
+        if "url" in fields:
+            webhook.url = fields["url"].url()
+        if "events" in fields:
+            found = names(fields["events"], lambda event: event.choice(WEBHOOK_EVENTS, "an event"), 20)
+            webhook.ClearField("events")
+            webhook.events.extend(found)
+        if "secret" in fields:
+            webhook.secret = fields["secret"].secret()
+        webhooks.append(webhook)
+    return webhooks

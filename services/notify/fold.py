@@ -1,0 +1,283 @@
+"""How each event of the own log changes the state. Must understand every event ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from proto.v1.desk_pb2 import Desk
+from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent
+from services.kernel.engine import DEADLINE
+from services.notify import taken
+from services.notify.state import (
+    UNCERTAIN_MS,
+    DeskData,
+    Late,
+    Order,
+    Parked,
+    Plan,
+    Route,
+    Send,
+    State,
+    Uncertain,
+    plan_key,
+    send_of,
+)
+
+
+def evolve(state: State, event: NoticesEvent) -> None:
+    """Fold one event."""
+    now_ms = event.occurred_at_ms
+    state.prune(now_ms)
+    name = event.WhichOneof("body")
+    if name is not None and (handler := _HANDLERS.get(name)) is not None:
+        handler(state, event, getattr(event, name), now_ms)
+
+
+def _desk(state: State, desk_id: str) -> DeskData:
+    desk = state.data.desks.get(desk_id)
+    if desk is None:
+        desk = state.data.desks[desk_id] = DeskData()
+    return desk
+
+
+def _desk_seen(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    desk = _desk(state, event.desk_id)
+    desk.config = body.desk.SerializeToString(deterministic=True)
+    desk.version = body.version
+    state.configs[event.desk_id] = Desk.FromString(desk.config)
+
+
+def _route(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    conversation_id = body.conversation_id
+    old = state.data.routes.get(conversation_id)
+    if old is not None and not old.closed_ms:
+        state.unindex_route(conversation_id, old)
+    route = Route(
+        desk_id=event.desk_id,
+        customer_id=body.customer_id,
+        channel=body.channel,
+        account=body.account,
+        language=body.language,
+        sealed=body.route.SerializeToString(),
+        order_ids=tuple(body.order_ids),
+        seen_ms=now_ms,
+    )
+    state.data.routes[conversation_id] = route
+    state.index_route(conversation_id, route)
+
+
+def _route_closed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    route = state.data.routes.get(body.conversation_id)
+    if route is not None and not route.closed_ms:
+        state.unindex_route(body.conversation_id, route)
+        route.closed_ms = now_ms
+
+
+def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    desk = _desk(state, event.desk_id)
+    old = desk.orders.get(body.order_id)
+    sealed = body.identity.SerializeToString()
+    desk.late.pop(body.order_id, None)
+    desk.orders[body.order_id] = Order(
+        customer_id=body.customer_id,
+        language=body.language,
+        channel=body.channel,
+        sealed=sealed,
+        promised_ms=body.promised_at_ms,
+        told_ms=body.told_at_ms,
+        seen_ms=now_ms,
+        closed=body.closed,
+        erased=bool(old and old.erased and not sealed),
+        pending=old.pending if old else "",
+        told=old.told if old else (),
+    )
+
+
+def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    customer_id = state.customer(body.customer_id)
+    for conversation_id in state.by_customer.get(customer_id, ()):
+        state.data.routes[conversation_id].sealed = b""
+    for route in state.data.routes.values():
+        if route.closed_ms and state.customer(route.customer_id) == customer_id:
+            route.sealed = b""
+    desk = state.data.desks.get(event.desk_id)
+    for order in desk.orders.values() if desk else ():
+        if state.customer(order.customer_id) == customer_id:
+            order.sealed, order.erased = b"", True
+    for send in state.data.sends.values():
+        if state.customer(send.customer_id) == customer_id:
+            send.erased = True
+
+
+def _merged(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    kept, gone = state.customer(body.customer_id), state.customer(body.merged_id)
+    if kept == gone:
+        return
+    moved = state.by_customer.pop(gone, ())
+    state.data.merged[gone] = kept
+    if moved:
+        state.by_customer[kept] = (*state.by_customer.get(kept, ()), *moved)
+
+
+def _requested(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    data = state.data
+    send = send_of(body, event.desk_id, event.origin_id, now_ms, data.next_number)
+    data.next_number += 1
+    data.sends[send.send_id] = send
+    state.schedule.add(send)
+    if send.kind == SEND_KIND_NOTICE:
+        order = _desk(state, event.desk_id).orders.get(send.order_id)
+        if order is not None:
+            order.pending = send.send_id
+            order.told = (*order.told, send.told_now_ms)
+            order.seen_ms = now_ms
+
+
+def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:
+    """Take a send out; `told`: the customer has or may have what a notice says."""
+    send = state.data.sends.pop(send_id, None)
+    if send is None:
+        return None
+    state.schedule.remove(send)
+    desk = state.data.desks.get(send.desk_id)
+    order = desk.orders.get(send.order_id) if desk and send.kind == SEND_KIND_NOTICE else None
+    if order is not None:
+        if order.pending == send_id:
+            order.pending = ""
+        if told:
+            order.told_ms = max(order.told_ms, send.told_now_ms)
+    return send
+
+
+def _suppressed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    desk = _desk(state, event.desk_id)
+    if body.send_id:
+        send = _finish(state, body.send_id, False, now_ms)
+        order = desk.orders.get(send.order_id) if send else None
+        if send is not None and order is not None:
+            order.told = tuple(each for each in order.told if each != send.told_now_ms)
+    elif body.order_id not in desk.orders:
+        if body.why == SUPPRESSED_WHY_CLOSED:
+            desk.late.pop(body.order_id, None)
+        elif body.told_now_ms:
+            desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms)
+
+
+def _attempted(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    send = state.data.sends.get(body.send_id)
+    if send is not None:
+        send.attempt = body.attempt
+        state.schedule.start(send, body.lease_until_ms)
+
+
+def _sent(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    send: Send | Uncertain | None = _finish(state, body.send_id, True, now_ms)
+    receipts = isinstance(send, Send) and not send.idempotent
+    if send is None:
+        send = state.data.uncertain.pop(body.send_id, None)
+        receipts = send is not None
+    provider_id_hash = body.provider_id_hash
+    if not provider_id_hash:
+        return
+    state.data.parked.pop(provider_id_hash.hex(), None)
+    if send is not None and receipts and send.channel not in taken.NO_RECEIPTS:
+        known = taken.TakenSend(body.send_id, send.conversation_id, send.origin_id, send.kind, taken.SENT)
+        state.taken.put(provider_id_hash, known, now_ms)
+
+
+def _delivered(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    _reach(state, body.provider_id_hash, taken.READ if body.read else taken.DELIVERED, now_ms)
+
+
+def _failed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    if body.provider_id_hash:
+        _reach(state, body.provider_id_hash, taken.FAILED, now_ms)
+    _finish(state, body.send_id, False, now_ms)
+    state.data.uncertain.pop(body.send_id, None)
+
+
+def _reach(state: State, provider_id_hash: bytes, level: int, now_ms: int) -> None:
+    known = state.taken.get(provider_id_hash, now_ms)
+    if known is not None:
+        state.taken.put(provider_id_hash, known._replace(level=level), now_ms)
+
+
+def _deferred(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    send = state.data.sends.get(body.send_id)
+    if send is not None:
+        send.doubtful = send.doubtful or body.maybe_sent
+        state.schedule.wait(send, body.next_at_ms)
+
+
+def _uncertain(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    send = _finish(state, body.send_id, True, now_ms)
+    if send is not None:
+        state.data.uncertain[send.send_id] = Uncertain(
+            send.desk_id,
+            send.origin_id,
+            send.conversation_id,
+            send.kind,
+            send.channel,
+            now_ms + UNCERTAIN_MS,
+        )
+
+
+def _delay_planned(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    desk = _desk(state, event.desk_id)
+    key = plan_key(event.desk_id, body.shipment_id)
+    plan = desk.plans.get(body.shipment_id)
+    if body.order_ids:
+        left = plan.order_ids[plan.done :] if plan else ()
+        newer = plan is None or body.received_at_ms >= plan.received_ms
+        desk.plans[body.shipment_id] = Plan(
+            order_ids=tuple(dict.fromkeys((*left, *body.order_ids))),
+            date_ms=body.estimated_at_ms if plan is None or newer else plan.date_ms,
+            received_ms=body.received_at_ms if plan is None or newer else plan.received_ms,
+            due_ms=now_ms,
+            said_late=body.said_late if plan is None or newer else plan.said_late,
+        )
+        state.wheel.set(key, now_ms)
+    elif plan is not None:
+        plan.done += body.done
+        if plan.done >= len(plan.order_ids):
+            del desk.plans[body.shipment_id]
+            state.wheel.drop(key)
+
+
+def _report_parked(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    state.data.parked[body.provider_id_hash.hex()] = Parked(body.state, body.until_ms)
+
+
+def _skipped(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    """A deadline that could not be decided goes away with what it was for."""
+    if body.topic != DEADLINE:
+        return
+    kind, _, rest = body.input_id.partition(":")
+    if kind == "plan":
+        desk_id, _, shipment_id = rest.partition("/")
+        _desk(state, desk_id).plans.pop(shipment_id, None)
+        state.wheel.drop(body.input_id)
+    else:
+        _finish(state, rest, kind == "lease", now_ms)
+
+
+_HANDLERS: dict[str, Callable[[State, NoticesEvent, Any, int], None]] = {
+    "skipped": _skipped,
+    "desk": _desk_seen,
+    "route": _route,
+    "route_closed": _route_closed,
+    "order": _order,
+    "customer_forgotten": _forgotten,
+    "customer_merged": _merged,
+    "requested": _requested,
+    "suppressed": _suppressed,
+    "attempted": _attempted,
+    "sent": _sent,
+    "delivered": _delivered,
+    "failed": _failed,
+    "deferred": _deferred,
+    "uncertain": _uncertain,
+    "delay_planned": _delay_planned,
+    "report_parked": _report_parked,
+}

@@ -1,0 +1,77 @@
+"""Notify's HTTP: the notices, each with its reason, channel, words and result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+
+from proto.v1.notices_pb2 import SendRequested
+from services.notify.templates import render
+from services.runtime import shapes
+from services.runtime.auth import READERS
+from services.runtime.documents import SendView
+from services.runtime.edge import Edge
+from services.runtime.paging import Cursor, Limit, page
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
+
+NoticeState = Literal["held", "sent", "delivered", "failed", "suppressed", "uncertain"]
+Word = Annotated[str, Query(max_length=200)]
+
+
+def bind(app: App) -> None:
+    """Hang notify's routes onto the App."""
+    router = APIRouter(tags=["notify"])
+    router.add_api_route("/v1/desks/{desk}/notices", _Notices(Edge.of(app)).list, methods=["GET"])
+    app.add_router(router)
+
+
+class _Notices:
+    """Notices, newest first."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def list(
+        self,
+        desk: str,
+        request: Request,
+        order_id: Word = "",
+        customer: Word = "",
+        state: NoticeState | None = None,
+        cursor: Cursor = "",
+        limit: Limit = 50,
+        after: Word = "",
+    ) -> dict[str, Any]:
+        """Each notice with its reason, channel, result, or why it was suppressed."""
+        edge = self._edge
+        edge.check(request, desk, READERS)
+        await edge.shown(after)
+        person = edge.reads.customer(customer) if customer else None
+        ids = {person.id, *person.merged} if person is not None else {customer}
+
+        def fits(doc: SendView) -> bool:
+            return (
+                doc.desk == desk
+                and (not order_id or doc.order == order_id)
+                and (not customer or doc.customer in ids)
+                and (not state or doc.state == state)
+            )
+
+        term = f"all/{desk}"
+        if order_id:
+            term = f"order/{desk}/{order_id}"
+        elif customer and len(ids) == 1:
+            term = f"customer/{next(iter(ids))}"
+        elif state:
+            term = f"state/{desk}/{state}"
+        return await page(edge.views, SendView, term, cursor, limit, fits, lambda doc: self._shown(desk, doc))
+
+    def _shown(self, desk_id: str, doc: SendView) -> dict[str, Any]:
+        """Its words follow from its fields, so they are worded anew as they were sent."""
+        desk = self._edge.directory.get(desk_id)
+        if not doc.event or desk is None or self._edge.reads.hidden(doc.customer):
+            return shapes.notice(doc, None)
+        return shapes.notice(doc, render(SendRequested.FromString(doc.event), desk).text)

@@ -1,0 +1,227 @@
+"""A decision under way: the events so far, and what they will have moved once they are folded.
+
+`decide` leaves the state as it is, yet one decision often frees an agent, queues a conversation and
+offers another. So it is written into a draft: `say` adds an event, `queue` makes a conversation wait
+(planned by the desk's rules) and offers it if anybody can take it, `refill` offers waiting work to an
+agent who has room. `moves` carries the difference to what the matcher knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from proto.v1 import desk_pb2 as pb
+from proto.v1 import routing_pb2 as rt
+from proto.v1.routing_pb2 import HumanOnly, RoutingEvent
+from services.kernel.engine import Input
+from services.kernel.ids import derive_id
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS
+from services.router import planning, scoring, waits
+from services.router.matching import Choice, Moves
+from services.router.state import Conversation, Queue, State, Status, ask_of
+
+OFFERS_IN_STEP_MAX = 200
+"""Offers that one decision makes to an agent; only a bot takes more, and goes on in the next."""
+
+_HOLDS = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
+"""Waits at whose beginning the last agent is waited for."""
+
+
+class Draft:
+    """Events of one decision about one desk."""
+
+    __slots__ = ("base", "desk", "desk_id", "events", "input_id", "moves", "now_ms", "offers", "state")
+
+    def __init__(self, state: State, desk_id: str, record: Input | None, input_id: str, now_ms: int) -> None:
+        self.state = state
+        self.desk_id = desk_id
+        self.desk = state.desk(desk_id)
+        self.now_ms = now_ms
+        self.input_id = input_id
+        self.base: dict[str, Any] = {
+            "desk_id": desk_id,
+            "occurred_at_ms": now_ms,
+            "cause_id": input_id,
+            "origin_id": record.event.origin_id if record is not None else "",
+        }
+        self.events: list[RoutingEvent] = []
+        self.moves = Moves(now_ms)
+        self.offers = 0
+
+    def say(self, **body: Any) -> None:
+        """Add an event; the keyword names its body."""
+        self.events.append(RoutingEvent(**self.base, **body))
+
+    def queue(self, conversation_id: str, c: Conversation, why: rt.QueuedWhy) -> None:
+        """Make it wait as the rules say, and offer it at once if somebody can take it.
+
+        `c` is a copy, or new: what is known goes in, what the rules say is put into it.
+        """
+        queue = self.plan(c)
+        if c.since_ms == 0:
+            c.since_ms = self.now_ms
+        if c.barred:
+            c.barred = {agent: until for agent, until in c.barred.items() if until > self.now_ms} or None
+        newly_human = queue.human_only and not c.human_only
+        c.human_only |= queue.human_only
+        c.hold_ms = 0
+        c.status = Status.WAITING
+        choice = self._choice(c)
+        if why in _HOLDS and c.last_agent and not (choice.best and choice.best[0][4] == c.last_agent):
+            c.hold_ms = self._hold_until(c)
+            if c.hold_ms:
+                choice = self._choice(c)
+        ahead = self.state.matcher.waiting_in(self.desk_id, c.queue)
+        served = self.desk.served.get(c.queue, ())
+        wait = waits.estimate(served, ahead, bool(choice.best), self.now_ms)
+        self.say(queued=self._queued(conversation_id, c, why, wait))
+        if newly_human:
+            self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)
+        if choice.best:
+            self._offer(conversation_id, c, choice)
+
+    def human_only(self, conversation_id: str, why: rt.HumanWhy) -> None:
+        """From now on no bot, for ever."""
+        self.say(human_only=HumanOnly(conversation_id=conversation_id, why=why))
+
+    def place(self, conversation_id: str, c: Conversation) -> None:
+        """Offer a waiting conversation, as `c` says it is now, if somebody can take it."""
+        choice = self._choice(c)
+        if choice.best:
+            self._offer(conversation_id, c, choice)
+
+    def take_from(self, c: Conversation) -> None:
+        """What `c` took of its agent's capacity is free again."""
+        self.moves.take(c.agent, c.units)
+
+    def refill(self, agent_id: str) -> bool:
+        """Offer what waits to an agent who has room; whether there may be more than fits a step."""
+        while self.offers < OFFERS_IN_STEP_MAX:
+            conversation_id = self.state.matcher.next_for(self.desk_id, agent_id, self.moves)
+            if conversation_id is None:
+                return False
+            self.place(conversation_id, self.state.data.conversations[conversation_id])
+        return True
+
+    def changed(self, c: Conversation, bar: str = "") -> Conversation:
+        """A copy of an open conversation without its agent, to be queued again.
+
+        bar: who is not asked again for `BARRED_AFTER_DECLINE_MS`.
+        """
+        copy = msgspec.structs.replace(c, agent="", offer="", expires_ms=0, silent_ms=0)
+        if c.only and c.only == c.agent:
+            # Whom it was given to does not have it any more: the rules hold again.
+            copy.only, copy.fixed = "", False
+        if c.status == Status.OWNED and not (c.human_only and self.is_bot(c.agent)):
+            copy.last_agent = c.agent
+        if bar:
+            copy.barred = {**(c.barred or {}), bar: self.now_ms + BARRED_AFTER_DECLINE_MS}
+            copy.last_agent = "" if copy.last_agent == bar else copy.last_agent
+        return copy
+
+    def is_bot(self, agent_id: str) -> bool:
+        """Whether that is a bot of the desk."""
+        agent = self.desk.agents.get(agent_id)
+        return agent is not None and agent.bot
+
+    def plan(self, c: Conversation) -> Queue:
+        """Put into `c` what the rules say; what a transfer or escalation fixed stays."""
+        desk = self.desk
+        c.units = planning.units_asked(desk, c)
+        if c.fixed:
+            queue = planning.queue_named(desk, c.queue) or planning.NO_QUEUE
+        else:
+            queue = planning.queue_of(desk, c)
+            c.queue = queue.name
+            c.relax_step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms)
+            c.requires = planning.requires_at(queue, c.relax_step)
+        c.language = planning.language_of(desk, c)
+        if not c.raised:
+            c.priority = queue.priority
+        return queue
+
+    def _queued(
+        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, wait: waits.Wait
+    ) -> dict[str, Any]:
+        """The body of `queued`. A mapping takes half the time of a message that is copied, and what
+        is empty none."""
+        body: dict[str, Any] = {
+            "conversation_id": conversation_id,
+            "channel": c.channel,
+            "account": c.account,
+            "queue": c.queue,
+            "units": c.units,
+            "priority": c.priority,
+            "since_ms": c.since_ms,
+            "why": why,
+            "last_message_id": c.last_message,
+            "policy_version": self.desk.version,
+            "customer_id": c.customer,
+        }
+        rest = (
+            ("requires", dict(c.requires)),
+            ("labels", dict(c.labels)),
+            ("language", c.language),
+            ("due_at_ms", c.due_ms),
+            ("human_only", c.human_only),
+            ("last_agent_id", c.last_agent),
+            ("last_agent_until_ms", c.hold_ms),
+            ("only_agent_id", c.only),
+            ("order_value_minor", c.order_value),
+            ("relax_step", c.relax_step),
+            ("fixed", c.fixed),
+            ("wait_p50_ms", wait.p50_ms),
+            ("wait_p90_ms", wait.p90_ms),
+        )
+        for name, value in rest:
+            if value:
+                body[name] = value
+        if c.barred:
+            body["barred_agents"] = list(c.barred)
+            body["barred_until_ms"] = list(c.barred.values())
+        return body
+
+    def _choice(self, c: Conversation) -> Choice:
+        return self.state.matcher.choose(ask_of(c), c.last_agent, self.moves)
+
+    def _hold_until(self, c: Conversation) -> int:
+        """Until when to wait for the last agent, who could take it but for being busy; 0: not."""
+        agent = self.desk.agents.get(c.last_agent)
+        wait_ms = self.desk.last_agent_wait_ms
+        if agent is None or not wait_ms or c.only or (agent.bot and c.human_only):
+            return 0
+        if agent.state not in (pb.PRESENCE_STATE_ONLINE, pb.PRESENCE_STATE_BUSY):
+            return 0
+        if not agent.present and agent.lost_ms + wait_ms <= self.now_ms:
+            return 0
+        if not self.state.matcher.fits(ask_of(c), c.last_agent):
+            return 0
+        return self.now_ms + wait_ms
+
+    def _offer(self, conversation_id: str, c: Conversation, choice: Choice) -> None:
+        agent_id = choice.best[0][4]
+        number = self.desk.offers + self.offers + 1
+        rules = sorted(choice.ruled_out)
+        names, scores, parts = scoring.explained(self.desk, choice.best, self.now_ms)
+        offered: dict[str, Any] = {
+            "conversation_id": conversation_id,
+            "offer_id": derive_id("o", self.input_id, conversation_id, agent_id, str(number)),
+            "agent_id": agent_id,
+            "units": c.units,
+            "expires_at_ms": self.now_ms + self.desk.offer_expires_ms,
+            "policy": self.desk.preset,
+            "policy_version": self.desk.version,
+            "considered": choice.considered,
+            "best_agents": [candidate[4] for candidate in choice.best],
+            "best_scores": scores,
+            "score_parts": names,
+            "best_parts": parts,
+        }
+        if rules:
+            offered["ruled_out_rules"] = rules
+            offered["ruled_out_counts"] = [choice.ruled_out[rule] for rule in rules]
+        self.say(offered=offered)
+        self.offers += 1
+        self.moves.give(agent_id, c.units, conversation_id, number)

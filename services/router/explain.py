@@ -1,0 +1,199 @@
+"""Why a conversation was offered to whom, or why it waits: in numbers and in a sentence.
+
+`explain_offered` tells a decision as its event recorded it. `explain_waiting` judges every agent of
+the desk by the rules as they stand now, one by one; it is also what the matcher is tested against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from proto.v1 import routing_pb2 as rt
+from proto.v1.routing_pb2 import Offered
+from services.router.floor import Ask
+from services.router.matching import ruled_out
+from services.router.state import Agent, Desk, State, Status, ask_of
+
+AGENTS_NAMED_MAX = 20
+"""Agents whom a rule excluded that an explanation names."""
+
+
+class RuledOut(Struct, frozen=True):
+    """A rule, how many agents it excluded first, and some of their ids."""
+
+    rule: str
+    count: int
+    agents: tuple[str, ...] = ()
+
+
+class Best(Struct, frozen=True):
+    """A candidate, its score, and what that is made of."""
+
+    agent: str
+    score: float
+    parts: dict[str, float]
+
+
+class Sentence(Struct, frozen=True):
+    """The same for people."""
+
+    pl: str
+    en: str
+
+
+class Explanation(Struct, frozen=True):
+    """One decision. `chosen` is "" where nobody could be."""
+
+    conversation_id: str
+    chosen: str
+    policy: str
+    policy_version: int
+    considered: int
+    ruled_out: tuple[RuledOut, ...]
+    best: tuple[Best, ...]
+    sentence: Sentence
+
+
+def rule_for(agent: Agent, agent_id: str, used: int, ask: Ask) -> int:
+    """The first rule that excludes an agent from a conversation; 0: they can take it."""
+    rule = ruled_out(agent)
+    if rule:
+        return rule
+    if ask.human_only and agent.bot:
+        return rt.RULE_HUMAN_ONLY
+    if agent.channels and ask.channel not in agent.channels:
+        return rt.RULE_CHANNEL
+    if ask.language and ask.language not in agent.languages:
+        return rt.RULE_LANGUAGE
+    skills = dict(agent.skills)
+    if any(skills.get(skill, 0) < level for skill, level in ask.requires):
+        return rt.RULE_SKILL
+    if ask.only and agent_id != ask.only:
+        return rt.RULE_NOT_NAMED
+    if agent_id in ask.barred:
+        return rt.RULE_BARRED
+    return rt.RULE_CAPACITY if used + ask.units > agent.capacity else 0
+
+
+def explain_offered(offered: Offered) -> Explanation:
+    """The decision that an offer recorded."""
+    names = list(offered.score_parts)
+    width = len(names)
+    best = tuple(
+        Best(agent, score, dict(zip(names, offered.best_parts[i * width : (i + 1) * width], strict=True)))
+        for i, (agent, score) in enumerate(zip(offered.best_agents, offered.best_scores, strict=True))
+    )
+    ruled = tuple(
+        RuledOut(rule_name(rule), count)
+        for rule, count in zip(offered.ruled_out_rules, offered.ruled_out_counts, strict=True)
+    )
+    return Explanation(
+        conversation_id=offered.conversation_id,
+        chosen=offered.agent_id,
+        policy=offered.policy,
+        policy_version=offered.policy_version,
+        considered=offered.considered,
+        ruled_out=ruled,
+        best=best,
+        sentence=_chosen_sentence(offered.agent_id, offered.considered, best, offered.policy, ruled),
+    )
+
+
+def explain_waiting(state: State, conversation_id: str) -> Explanation | None:
+    """Why a waiting conversation has nobody now; None if it does not wait."""
+    c = state.data.conversations.get(conversation_id)
+    if c is None or c.status != Status.WAITING:
+        return None
+    desk = state.desk(c.desk)
+    found = _judge_all(state, c.desk, desk, ask_of(c))
+    ruled = tuple(
+        RuledOut(rule_name(rule), len(agents), tuple(sorted(agents)[:AGENTS_NAMED_MAX]))
+        for rule, agents in sorted(found.items())
+        if rule
+    )
+    return Explanation(
+        conversation_id=conversation_id,
+        chosen="",
+        policy=desk.preset,
+        policy_version=desk.version,
+        considered=len(desk.agents),
+        ruled_out=ruled,
+        best=(),
+        sentence=_waiting_sentence(len(desk.agents), ruled),
+    )
+
+
+def _judge_all(state: State, desk_id: str, desk: Desk, ask: Ask) -> Mapping[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for agent_id, agent in desk.agents.items():
+        used = state.matcher.used(desk_id, agent_id)
+        found.setdefault(rule_for(agent, agent_id, used, ask), []).append(agent_id)
+    return found
+
+
+def rule_name(rule: int) -> str:
+    """The rule's name as the API has it."""
+    name: str = rt.Rule.Name(rule)
+    return name.removeprefix("RULE_").lower()
+
+
+_RULES_PL = {
+    "not_online": "poza stanem online",
+    "lost": "bez połączenia",
+    "channel": "bez tego kanału",
+    "language": "bez języka klienta",
+    "skill": "bez wymaganych umiejętności",
+    "capacity": "bez wolnego miejsca",
+    "barred": "po niedawnej odmowie lub bez odpowiedzi",
+    "human_only": "boty (sprawa tylko dla ludzi)",
+    "not_named": "inni niż wskazana osoba",
+}
+_RULES_EN = {
+    "not_online": "not online",
+    "lost": "without connection",
+    "channel": "without this channel",
+    "language": "without the customer's language",
+    "skill": "without the required skills",
+    "capacity": "without room",
+    "barred": "declined or let it ring lately",
+    "human_only": "bots (it is for humans only)",
+    "not_named": "others than the named agent",
+}
+_WHY_PL = {
+    "default": "najmniejsze obciążenie",
+    "least_active": "najmniej otwartych spraw",
+    "round_robin": "jego kolej",
+}
+_WHY_EN = {
+    "default": "the least loaded",
+    "least_active": "the fewest open conversations",
+    "round_robin": "next in turn",
+}
+
+
+def _chosen_sentence(
+    agent: str, considered: int, best: Sequence[Best], policy: str, ruled: Sequence[RuledOut]
+) -> Sentence:
+    is_last = any(one.agent == agent and one.parts.get("last_agent") for one in best)
+    why_pl = "ostatnia osoba tego klienta" if is_last else _WHY_PL.get(policy, "najdłużej bez pracy")
+    why_en = "had this customer last" if is_last else _WHY_EN.get(policy, "the longest idle")
+    return Sentence(
+        pl=f"Zaproponowano: {agent} ({why_pl}). Agenci w zespole: {considered}{_listed(ruled, _RULES_PL)}.",
+        en=f"Offered to {agent} ({why_en}). Agents of the desk: {considered}{_listed(ruled, _RULES_EN)}.",
+    )
+
+
+def _waiting_sentence(considered: int, ruled: Sequence[RuledOut]) -> Sentence:
+    return Sentence(
+        pl=f"Czeka, bo nikt nie może jej teraz przyjąć. Agenci w zespole: {considered}"
+        f"{_listed(ruled, _RULES_PL)}.",
+        en=f"Waits, since nobody can take it now. Agents of the desk: {considered}"
+        f"{_listed(ruled, _RULES_EN)}.",
+    )
+
+
+def _listed(ruled: Sequence[RuledOut], texts: Mapping[str, str]) -> str:
+    parts = [f"{texts.get(one.rule, one.rule)}: {one.count}" for one in ruled]
+    return "; " + ", ".join(parts) if parts else ""

@@ -1,0 +1,74 @@
+"""The router's HTTP about decisions: why a conversation was offered to whom, or why it waits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+
+from proto.v1.routing_pb2 import Offered
+from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting
+from services.runtime import shapes
+from services.runtime.auth import READERS
+from services.runtime.documents import Conversation, Decision, Ownership
+from services.runtime.edge import Edge
+from services.runtime.problems import Refusal
+
+_NO_DECISION = Sentence(
+    pl="O tej rozmowie nie było jeszcze żadnej decyzji.",
+    en="Nothing was decided about this conversation yet.",
+)
+Word = Annotated[str, Query(max_length=200)]
+
+
+class Explanations:
+    """Explains one conversation."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def add_to(self, router: APIRouter) -> None:
+        """Hang the route onto a router."""
+        path = "/v1/desks/{desk}/conversations/{conversation}/explain"
+        router.add_api_route(path, self.explain, methods=["GET"])
+
+    async def explain(
+        self, desk: str, conversation: str, request: Request, decision: Word = "", after: Word = ""
+    ) -> dict[str, Any]:
+        """The decision that is named; without a name why it waits, if it does, or the last decision.
+
+        Of a past decision the counts are kept, of one who waits the agents are told by name too.
+        """
+        self._edge.check(request, desk, READERS)
+        await self._edge.shown(after)
+        doc = self._edge.conversation(desk, conversation)
+        owned = self._edge.views.peek(Ownership, doc.id)
+        if not decision:
+            waiting = explain_waiting(self._edge.app.loops["routing"].state, doc.id)
+            if waiting is not None:
+                return self._waiting(doc, owned, waiting)
+        wanted = decision or (owned.decision if owned else "")
+        found = self._edge.views.peek(Decision, f"{doc.id}/{wanted}") if wanted else None
+        if found is not None:
+            body = explain_offered(Offered.FromString(found.event))
+            wait = shapes.wait(found.wait_p50_ms, found.wait_p90_ms)
+            return _shown(found.offer, found.at_ms, body, wait)
+        if decision:
+            raise Refusal(404, "The conversation has no such decision.")
+        version = owned.policy_version if owned is not None else 0
+        return self._waiting(doc, owned, Explanation(doc.id, "", "", version, 0, (), (), _NO_DECISION))
+
+    def _waiting(self, doc: Conversation, owned: Ownership | None, body: Explanation) -> dict[str, Any]:
+        """Why nobody has it now; the wait as it was estimated when it was queued."""
+        at_ms = owned.changed_ms if owned is not None else doc.opened_ms
+        estimate = (owned.wait_p50_ms, owned.wait_p90_ms) if owned is not None else (0, 0)
+        return _shown(None, at_ms, body, shapes.wait(*estimate))
+
+
+def _shown(
+    decision: str | None, at_ms: int, body: Explanation, wait: dict[str, float | None]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(body)
+    told = {"chosen": body.chosen or None, "policy": body.policy or None, "wait": wait}
+    return {"decision": decision, "at": shapes.rfc3339(at_ms), **shown, **told}

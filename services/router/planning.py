@@ -1,0 +1,178 @@
+"""What a desk's rules say of a conversation: its queue, what it requires, whether humans only.
+
+Pure functions of the configuration and of what is known about the conversation. The first queue
+whose `when` fits takes it; if none does it waits in the queue "" that requires nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sys import intern
+
+from proto.v1 import routing_pb2 as rt
+from proto.v1.conversations_pb2 import MessageReceived
+from proto.v1.desk_pb2 import Desk as DeskConfig
+from proto.v1.desk_pb2 import Queue as QueueConfig
+from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
+from services.kernel.conditions import ATTRIBUTE_PREFIX, compile_when, fits
+from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
+from services.router.state import RELAX_DONE, Conversation, Desk, Labels, Pairs, Queue, Relaxation
+
+NO_QUEUE = Queue(name="")
+"""Where a conversation waits that no queue of its desk takes."""
+
+PRESETS = ("default", "longest_idle", "least_active", "round_robin", "priority", "deadline")
+
+
+def pairs(levels: Mapping[str, int]) -> Pairs:
+    """Skills and levels in the form that signatures compare."""
+    return tuple(sorted((intern(skill), level) for skill, level in levels.items()))
+
+
+def labels_of(message: MessageReceived) -> Labels:
+    """What of a message the rules may look at, beside the channel."""
+    found = [(ATTRIBUTE_PREFIX + name, value) for name, value in message.attributes.items() if value]
+    if message.intent:
+        found.append(("intent", message.intent))
+    if message.language:
+        found.append(("language", message.language))
+    if message.mood:
+        found.append(("mood", message.mood))
+    found.sort()
+    return tuple(found)
+
+
+def is_automatic(message: MessageReceived) -> bool:
+    """A machine's mail: an automatic reply, a bounce, a list."""
+    return message.auto_kind not in (AUTO_KIND_UNSPECIFIED, AUTO_KIND_NONE)
+
+
+def queue_of(desk: Desk, c: Conversation) -> Queue:
+    """The first queue whose conditions fit."""
+    known = dict(c.labels)
+    known["channel"] = c.channel
+    for queue in desk.queues:
+        if not queue.when or fits(queue.when, known):
+            return queue
+    return NO_QUEUE
+
+
+def language_of(desk: Desk, c: Conversation) -> str:
+    """The language that agents need, by the label or, without one, as it was asked for before."""
+    for name, value in c.labels:
+        if name == "language":
+            return language_asked(desk, value)
+    return language_asked(desk, c.language)
+
+
+def queue_named(desk: Desk, name: str) -> Queue | None:
+    """The queue of that name, or None."""
+    return next((queue for queue in desk.queues if queue.name == name), None)
+
+
+def language_asked(desk: Desk, language: str) -> str:
+    """The language that agents need, by the desk's own name; "" if the desk does not list it."""
+    if language in desk.languages:
+        return language
+    base = language.partition("-")[0].lower()
+    return base if base in desk.languages else ""
+
+
+def units_asked(desk: Desk, c: Conversation) -> int:
+    """Capacity units of a conversation on its channel and account."""
+    known = desk.units.get(f"{c.channel}/{c.account}")
+    return known if known is not None else UNITS_DEFAULT.get(c.channel, UNITS_OTHER)
+
+
+def steps_done(queue: Queue, since_ms: int, now_ms: int) -> int:
+    """How many of the queue's relaxation steps are due for somebody who waits since then."""
+    done = 0
+    while done < len(queue.relax) and since_ms + queue.relax[done].after_ms <= now_ms:
+        done += 1
+    return done
+
+
+def requires_at(queue: Queue, step: int) -> Pairs:
+    """What is required after so many relaxation steps."""
+    return queue.relax[step - 1].requires if step else queue.requires
+
+
+def timer_ms(desk: Desk, c: Conversation) -> int:
+    """When the next of its bars, its wait for the last agent, or a relaxation step ends; 0: never."""
+    times = list(c.barred.values()) if c.barred else []
+    if c.hold_ms:
+        times.append(c.hold_ms)
+    if c.relax_step < RELAX_DONE:
+        queue = queue_named(desk, c.queue)
+        if queue is not None and c.relax_step < len(queue.relax):
+            times.append(c.since_ms + queue.relax[c.relax_step].after_ms)
+    return min(times, default=0)
+
+
+def human_wanted(desk: Desk, wants_human: bool, order_value: int) -> rt.HumanWhy | None:
+    """Why a message or an order makes it one for humans only, or None."""
+    if wants_human and desk.bots_asked:
+        return rt.HUMAN_WHY_ASKED
+    if desk.bots_order_value and order_value > desk.bots_order_value:
+        return rt.HUMAN_WHY_ORDER_VALUE
+    return None
+
+
+def has_failed(desk: Desk, bot_failed: int) -> bool:
+    """Whether so many answers of bots in a row are too many."""
+    return bool(desk.bots_failed_answers) and bot_failed >= desk.bots_failed_answers
+
+
+def taken_over(config: DeskConfig) -> DeskConfig:
+    """The part of a configuration that routing looks at: all that the router logs of it."""
+    part = DeskConfig(
+        skills=config.skills,
+        languages=config.languages,
+        leads=config.leads,
+        queues=config.queues,
+    )
+    if config.HasField("routing"):
+        part.routing.CopyFrom(config.routing)
+    if config.HasField("bots"):
+        part.bots.CopyFrom(config.bots)
+    for account in config.accounts:
+        part.accounts.add(channel=account.channel, account=account.account, units=account.units)
+    return part
+
+
+def configure(desk: Desk, config: DeskConfig, version: int) -> None:
+    """Put a configuration into the desk; what it leaves at 0 or empty keeps the default."""
+    routing, plain = config.routing, Desk()
+    desk.version = version
+    desk.skills = tuple(config.skills)
+    desk.languages = tuple(config.languages)
+    desk.leads = tuple(config.leads)
+    desk.queues = tuple(_queue(queue) for queue in config.queues)
+    desk.preset = routing.preset if routing.preset in PRESETS else plain.preset
+    desk.offer_expires_ms = routing.offer_expires_ms or plain.offer_expires_ms
+    # Without the field 0 means "do not wait for the last agent", which a desk may say.
+    desk.last_agent_wait_ms = (
+        routing.last_agent_wait_ms if config.HasField("routing") else plain.last_agent_wait_ms
+    )
+    desk.agent_lost_after_ms = routing.agent_lost_after_ms or plain.agent_lost_after_ms
+    desk.bots_asked = config.bots.asked if config.HasField("bots") else plain.bots_asked
+    desk.bots_order_value = config.bots.order_value_over_minor
+    desk.bots_failed_answers = config.bots.failed_answers
+    desk.bots_silent_ms = config.bots.silent_for_ms
+    desk.units = {
+        f"{account.channel}/{account.account}": account.units for account in config.accounts if account.units
+    }
+
+
+def _queue(queue: QueueConfig) -> Queue:
+    return Queue(
+        name=intern(queue.name),
+        when=compile_when(queue.when),
+        requires=pairs(queue.requires),
+        priority=queue.priority or NO_QUEUE.priority,
+        human_only=queue.human_only,
+        relax=tuple(
+            Relaxation(after_ms=step.after_ms, requires=pairs(step.requires))
+            for step in sorted(queue.relax, key=lambda step: step.after_ms)
+        ),
+    )

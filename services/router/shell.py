@@ -1,0 +1,34 @@
+"""What surrounds the engine: its loop, the watch over agents' sessions, the end of their mailbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.kernel.limits import HOUR_MS
+from services.router import engine, presence
+from services.router.invariants import Invariants
+from services.runtime.event_log import TopicPartition
+from services.runtime.retention import Retention
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
+
+PRESENCE_KEPT_MS = HOUR_MS
+"""Long after anybody reads it: enough to see what happened to an agent a moment ago."""
+EVERYTHING = 1 << 62
+"""Who watches presence begins at its end, so nobody needs what is old."""
+
+
+def bind(app: App) -> None:
+    """Run the router engine in this process, and tell it which agents are there."""
+    loop = app.add_loop(engine)
+    app.metrics.invariants[engine.TOPIC] = Invariants()
+    conversations = app.metrics.conversations
+    conversations.labels("open").set_function(lambda: len(loop.state.data.conversations))
+    conversations.labels("waiting").set_function(
+        lambda: sum(len(floor.where) for floor in loop.state.matcher.floors.values())
+    )
+    app.add_task("presence watch", presence.Watcher(loop, app.log, app.clock).run)
+    place = TopicPartition(presence.TOPIC, loop.partition)
+    retention = Retention(app.log, app.clock, place, PRESENCE_KEPT_MS, lambda: EVERYTHING)
+    app.add_task("presence end", retention.run)

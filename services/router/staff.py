@@ -1,0 +1,120 @@
+"""Folding what is said of desks and agents: settings, presence, and what is still to be done for them."""
+
+from __future__ import annotations
+
+from sys import intern
+
+from proto.v1 import desk_pb2 as pb
+from proto.v1 import routing_pb2 as rt
+from proto.v1.routing_pb2 import RoutingEvent
+from services.kernel.limits import CAPACITY_DEFAULT
+from services.router import planning
+from services.router.state import Agent, Desk, State
+
+
+def _agent(state: State, event: RoutingEvent, agent_id: str) -> Agent | None:
+    return state.desk(event.desk_id).agents.get(agent_id)
+
+
+def _tell(state: State, desk_id: str, agent_id: str, agent: Agent) -> None:
+    """The agent has changed: index and deadlines follow."""
+    state.matcher.put_agent(desk_id, agent_id, agent)
+    state.watch_agent(desk_id, agent_id, agent)
+
+
+def desk_seen(state: State, event: RoutingEvent, body: rt.RouterDeskSeen) -> None:
+    """A configuration holds; what waits is planned anew from a deadline that is due now."""
+    desk, desk_id = state.own_desk(event.desk_id), event.desk_id
+    was = desk.preset
+    planning.configure(desk, body.desk, body.version)
+    if desk.preset != was:
+        waiting = list(state.matcher.waiting(desk_id))
+        for key in waiting:
+            state.matcher.leave(desk_id, key)
+        state.matcher.put_desk(desk_id, desk.preset)
+        for key in waiting:
+            state.join(key, state.data.conversations[key])
+    desk.replan_ms, desk.replan_after = event.occurred_at_ms, ""
+    state.list_replan(desk_id, desk)
+    if not state.replan_left[desk_id]:
+        end_replan(state, desk_id, desk)
+
+
+def end_replan(state: State, desk_id: str, desk: Desk) -> None:
+    """Nothing is left to be planned anew."""
+    desk.replan_ms, desk.replan_after = 0, ""
+    state.replan_left.pop(desk_id, None)
+    state.deadlines.drop("r:" + desk_id)
+
+
+def replanned(state: State, event: RoutingEvent, body: rt.DeskReplanned) -> None:
+    """A step of planning anew is done."""
+    desk = state.own_desk(event.desk_id)
+    if body.done:
+        end_replan(state, event.desk_id, desk)
+        return
+    desk.replan_after = body.up_to_conversation_id
+    left = state.replan_left.get(event.desk_id, [])
+    while left and left[-1] <= desk.replan_after:
+        left.pop()
+
+
+def agent_seen(state: State, event: RoutingEvent, body: rt.RouterAgentSeen) -> None:
+    """An agent's settings hold."""
+    config, desk = body.agent, state.own_desk(event.desk_id)
+    agent = desk.agents.get(config.agent_id)
+    if agent is None:
+        agent = desk.agents[intern(config.agent_id)] = Agent(idle_ms=event.occurred_at_ms)
+    agent.bot = config.kind == pb.AGENT_KIND_BOT
+    agent.skills = planning.pairs(config.skills)
+    agent.languages = tuple(sorted(config.languages))
+    agent.channels = tuple(sorted(config.channels))
+    agent.capacity = config.capacity or CAPACITY_DEFAULT
+    agent.look_ms = event.occurred_at_ms
+    _tell(state, event.desk_id, config.agent_id, agent)
+
+
+def presence(state: State, event: RoutingEvent, body: rt.PresenceChanged) -> None:
+    """What an agent said of themselves."""
+    agent = _agent(state, event, body.agent_id)
+    if agent is None:
+        return
+    online = body.state == pb.PRESENCE_STATE_ONLINE
+    if online and (agent.state != body.state or not agent.present):
+        agent.idle_ms = event.occurred_at_ms
+    agent.state, agent.until_ms = body.state, body.until_ms
+    agent.present = agent.session or body.until_ms > event.occurred_at_ms
+    agent.look_ms = event.occurred_at_ms
+    _tell(state, event.desk_id, body.agent_id, agent)
+
+
+def agent_lost(state: State, event: RoutingEvent, body: rt.AgentLost) -> None:
+    """No session any more, or the time of what was put is over."""
+    agent = _agent(state, event, body.agent_id)
+    if agent is None:
+        return
+    agent.session = False
+    if not body.held:
+        agent.present, agent.until_ms, agent.lost_ms = False, 0, event.occurred_at_ms
+        agent.look_ms = event.occurred_at_ms
+    _tell(state, event.desk_id, body.agent_id, agent)
+
+
+def agent_found(state: State, event: RoutingEvent, body: rt.AgentFound) -> None:
+    """A session is there (again)."""
+    agent = _agent(state, event, body.agent_id)
+    if agent is None:
+        return
+    if not agent.present:
+        agent.idle_ms = event.occurred_at_ms
+    agent.session = agent.present = True
+    agent.look_ms = event.occurred_at_ms
+    _tell(state, event.desk_id, body.agent_id, agent)
+
+
+def agent_looked(state: State, event: RoutingEvent, body: rt.AgentLooked) -> None:
+    """What a change of the agent led to is done, or its next step is due."""
+    agent = _agent(state, event, body.agent_id)
+    if agent is not None:
+        agent.look_ms = event.occurred_at_ms if body.again else 0
+        state.watch_agent(event.desk_id, body.agent_id, agent)

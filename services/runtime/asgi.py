@@ -1,0 +1,281 @@
+"""The way in: a bare-ASGI dispatcher in front of FastAPI.
+
+The few routes that carry the load (messages, webhooks, accept, reply …) are matched here and handled
+without a framework: a quarter of the cost. Everything else goes on to the application behind.
+Bodies are read whole before anything else happens, and never beyond the route's bound (413).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from services.kernel.limits import BODY_BYTES_MAX as BODY_BYTES_MAX
+from services.runtime.problems import Refusal, refusal_of
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+
+
+class HotRequest(NamedTuple):
+    """A request of a hot route. Header names are in lower case; of repeated ones the last counts."""
+
+    method: str
+    path_params: dict[str, str]
+    query: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+class HotResponse(NamedTuple):
+    """The answer. `Content-Length` is added on the way out."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+
+
+HotHandler = Callable[[HotRequest], Awaitable[HotResponse]]
+
+
+ALWAYS = ("/livez", "/readyz", "/metrics")
+"""Answered before the process is ready, too."""
+
+Observe = Callable[[str, int, float], None]
+"""Told of each answer: the route's template ("" for none), its status, seconds from the arrival."""
+
+
+class _Route(NamedTuple):
+    template: str
+    names: tuple[str, ...]
+    handler: HotHandler
+    body_max: int
+
+
+class _Node:
+    """One segment of the paths: what follows by word, what follows by parameter, who answers here."""
+
+    __slots__ = ("by_method", "param", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[bytes, _Node] = {}
+        self.param: _Node | None = None
+        self.by_method: dict[str, _Route] = {}
+
+
+class Gone(Exception):
+    """The client went away before its body was there."""
+
+
+class Dispatcher:
+    """The ASGI application: hot routes first, then the application behind."""
+
+    def __init__(self, behind: AsgiApp) -> None:
+        self.observe: Observe | None = None
+        self.monotonic_s: Callable[[], float] = lambda: 0.0
+        self.ready: Callable[[], bool] = lambda: True
+        self._behind = behind
+        self._root = _Node()
+
+    def add(self, method: str, template: str, handler: HotHandler, body_max: int = BODY_BYTES_MAX) -> None:
+        """Serve `method` on a path such as `/v1/desks/{desk}/messages`. Bodies up to `body_max` bytes."""
+        node, names = self._root, []
+        for segment in template.strip("/").split("/"):
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.param = node.param or _Node()
+                node = node.param
+            else:
+                node = node.words.setdefault(segment.encode(), _Node())
+        node.by_method[method] = _Route(template, tuple(names), handler, body_max)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's request."""
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope, receive, send = _as_get(scope, send)
+        template, began_s = "", self.monotonic_s()
+        try:
+            if scope["path"] not in ALWAYS and not self.ready():
+                raise Refusal(503, "The process is getting ready.", retry_after_s=1)
+            found = self._match(scope)
+            if found is None:
+                await self._pass_on(scope, receive, send)
+                return
+            route, values = found
+            template = route.template
+            headers = dict(scope["headers"])
+            body = await read_body(headers, receive, route.body_max)
+            params = dict(zip(route.names, values, strict=True))
+            answer = await route.handler(
+                HotRequest(scope["method"], params, scope["query_string"], headers, body)
+            )
+        except Gone:
+            return
+        except Exception as error:  # the border: whatever went wrong, the client gets problem details
+            answer = problem_response(error)
+        if self.observe is not None:
+            self.observe(template, answer.status, self.monotonic_s() - began_s)
+        await respond(send, answer)
+
+    def _match(self, scope: Scope) -> tuple[_Route, list[str]] | None:
+        raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
+        node, values = self._root, []
+        for segment in raw.strip(b"/").split(b"/"):
+            after = node.words.get(segment)
+            if after is None:
+                after = node.param
+                if after is None:
+                    return None
+                values.append(segment)
+            node = after
+        route = node.by_method.get(scope["method"])
+        if route is None:
+            return None
+        return route, [_text(value) for value in values]
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _text(scope.get("raw_path") or b"")
+        if scope["method"] in ("GET", "OPTIONS"):
+            await self._answered_behind(scope, receive, send)
+            return
+        body = await read_body(dict(scope["headers"]), receive, BODY_BYTES_MAX)
+        told = False
+
+        async def replay() -> MutableMapping[str, Any]:
+            nonlocal told
+            if told:
+                return await receive()
+            told = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._answered_behind(scope, replay, send)
+
+    async def _answered_behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer. What it raises after it has begun to answer was told by it."""
+        begun, began_s = False, self.monotonic_s()
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                if self.observe is not None:
+                    route = scope.get("route")
+                    seconds = self.monotonic_s() - began_s
+                    self.observe(getattr(route, "path", ""), message["status"], seconds)
+            await send(message)
+
+        try:
+            await self._behind(scope, receive, noting)
+        except Exception:
+            if not begun:
+                raise
+
+
+def _as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
+    """HEAD as GET whose body is not sent (RFC 9110 section 9.3.2). Once the headers are out the client
+    counts as gone, so that a stream ends."""
+    asked, answered = False, asyncio.Event()
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def headers_only(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+            answered.set()
+
+    return {**scope, "method": "GET"}, receive, headers_only
+
+
+def _text(segment: bytes) -> str:
+    if b"%" not in segment and segment.isascii():
+        return segment.decode("ascii")
+    try:
+        return unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal(400, "The path is not UTF-8.") from error
+
+
+async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
+    """The whole body. Raises Refusal 413 beyond `most` bytes, Gone when the client went away."""
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > most:
+        raise _too_large(most)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > most:
+            raise _too_large(most)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        if size > most:
+            raise _too_large(most)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        part = message.get("body", b"")
+        parts.append(part)
+        size += len(part)
+    if size > most:
+        raise _too_large(most)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> Refusal:
+    # The rest of the body is not read, so the connection cannot be used again.
+    return Refusal(413, f"The body is larger than {most} bytes.", headers={"Connection": "close"})
+
+
+def problem_response(error: Exception) -> HotResponse:
+    """An error as an answer."""
+    refusal = refusal_of(error)
+    return HotResponse(refusal.status, refusal.body(), tuple(refusal.header_pairs()))
+
+
+async def respond(send: Send, answer: HotResponse) -> None:
+    """Send an answer."""
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def as_endpoint(handler: HotHandler) -> Callable[[Request], Awaitable[Response]]:
+    """The same handler as a FastAPI endpoint, so that the hot routes stand in `/openapi.json`, a wrong
+    method is a 405, and the application works without the dispatcher."""
+
+    async def endpoint(request: Request) -> Response:
+        raw: list[tuple[bytes, bytes]] = list(request.scope["headers"])
+        params = {name: str(value) for name, value in request.path_params.items()}
+        body = await request.body()
+        try:
+            answer = await handler(
+                HotRequest(request.method, params, request.scope["query_string"], dict(raw), body)
+            )
+        except Exception as error:  # the border, as in Dispatcher
+            answer = problem_response(error)
+        return Response(
+            answer.body, answer.status, {k.decode(): v.decode("latin-1") for k, v in answer.headers}
+        )
+
+    return endpoint

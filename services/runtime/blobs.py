@@ -1,0 +1,135 @@
+"""Large sealed things (attachments, raw mails, long content), addressed by their hash."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Protocol
+
+from services.kernel.errors import Corrupt, Invalid
+
+BLOB_ID = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs(Protocol):
+    """Where blobs lie. Every adapter passes `tests/contracts/test_blobs.py`."""
+
+    async def put(self, data: bytes) -> str:
+        """Keep sealed bytes; returns their id, the SHA-256 in hex. Durable on return; the same again is
+        nothing new."""
+
+    async def get(self, blob_id: str) -> bytes | None:
+        """The bytes, or None if they are not there. Raises Invalid for what is no id, Corrupt if the
+        bytes are not what the id says."""
+
+    async def delete(self, blob_id: str) -> None:
+        """Delete for good; nothing happens if it is not there."""
+
+
+class MemoryBlobs:
+    """Blobs in memory, for tests."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    async def put(self, data: bytes) -> str:
+        """See the port."""
+        blob_id = hashlib.sha256(data).hexdigest()
+        self._blobs[blob_id] = bytes(data)
+        return blob_id
+
+    async def get(self, blob_id: str) -> bytes | None:
+        """See the port."""
+        return self._blobs.get(_checked(blob_id))
+
+    async def delete(self, blob_id: str) -> None:
+        """See the port."""
+        self._blobs.pop(_checked(blob_id), None)
+
+
+class FileBlobs:
+    """Blobs as files `ROOT/ab/cd/abcd…`, each written aside, synced, and renamed into its place.
+
+    What a crash left half-written under `ROOT/new` is removed at the start.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root)
+        self._new = self._root / "new"
+        self._new.mkdir(parents=True, exist_ok=True)
+        for left in self._new.iterdir():
+            left.unlink()
+
+    async def put(self, data: bytes) -> str:
+        """See the port."""
+        return await asyncio.to_thread(self._put, data)
+
+    async def get(self, blob_id: str) -> bytes | None:
+        """See the port."""
+        return await asyncio.to_thread(self._get, self._path(blob_id))
+
+    async def delete(self, blob_id: str) -> None:
+        """See the port."""
+        await asyncio.to_thread(self._delete, self._path(blob_id))
+
+    def _path(self, blob_id: str) -> Path:
+        _checked(blob_id)
+        return self._root / blob_id[:2] / blob_id[2:4] / blob_id
+
+    def _put(self, data: bytes) -> str:
+        blob_id = hashlib.sha256(data).hexdigest()
+        path = self._path(blob_id)
+        if not path.exists():
+            aside = self._new / secrets.token_hex(16)
+            try:
+                with open(aside, "xb", opener=_private) as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(aside, path)
+            except BaseException:
+                aside.unlink(missing_ok=True)
+                raise
+        # Even if it was there: who put it may not have come to this yet.
+        for directory in (path.parent, path.parent.parent, self._root):
+            _sync(directory)
+        return blob_id
+
+    def _get(self, path: Path) -> bytes | None:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(data).hexdigest() != path.name:
+            raise Corrupt(f"blob {path.name} is damaged; restore it from a backup")
+        return data
+
+    def _delete(self, path: Path) -> None:
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        _sync(path.parent)
+
+
+def _checked(blob_id: str) -> str:
+    if not BLOB_ID.fullmatch(blob_id):
+        raise Invalid("a blob's id is 64 hex digits")
+    return blob_id
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,60 @@
+"""What edges look up all the time: desks, their accounts and agents, parsed once and kept in memory."""
+
+from __future__ import annotations
+
+from proto.v1.desk_pb2 import Account, Agent, Desk
+from services.runtime.documents import AgentView, DeskView
+from services.runtime.views import Views
+
+
+class Directory:
+    """Desks and agents as the views have them. Never changed by who reads them."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._desks: dict[str, tuple[DeskView, Desk]] = {}
+
+    def view(self, desk_id: str) -> DeskView | None:
+        """The desk's document: source, version, what is not in effect."""
+        return self._views.peek(DeskView, desk_id)
+
+    def get(self, desk_id: str) -> Desk | None:
+        """The desk's configuration; None for an unknown desk."""
+        view = self._views.peek(DeskView, desk_id)
+        if view is None:
+            return None
+        known = self._desks.get(desk_id)
+        if known is None or known[0] is not view:
+            known = self._desks[desk_id] = (view, Desk.FromString(view.desk))
+        return known[1]
+
+    def account(self, desk_id: str, channel: str, account: str) -> Account | None:
+        """One account of a desk; None if the desk has no such one."""
+        desk = self.get(desk_id)
+        for entry in desk.accounts if desk is not None else ():
+            if entry.channel == channel and entry.account == account:
+                return entry
+        return None
+
+    def desks(self) -> list[str]:
+        """Every desk, by id."""
+        return [view.id for view in self._views.under(DeskView, "")]
+
+    def email_accounts(self) -> dict[str, str]:
+        """Address (small letters) of every e-mail account, and its desk. The first desk by id has it."""
+        found: dict[str, str] = {}
+        for desk_id in self.desks():
+            desk = self.get(desk_id)
+            for entry in desk.accounts if desk is not None else ():
+                if entry.channel == "email":
+                    found.setdefault(entry.account.lower(), desk_id)
+        return found
+
+    def agent(self, desk_id: str, agent_id: str) -> Agent | None:
+        """One agent of a desk."""
+        view = self._views.peek(AgentView, f"{desk_id}/{agent_id}")
+        return Agent.FromString(view.agent) if view is not None else None
+
+    def agents(self, desk_id: str) -> list[Agent]:
+        """Every agent of a desk, by id."""
+        return [Agent.FromString(view.agent) for view in self._views.under(AgentView, f"{desk_id}/")]

@@ -1,0 +1,188 @@
+"""The hub: who in this process waits for what became of a record, and who watches a desk or an agent.
+
+Waiting: an edge says which record it is about to append, then waits for its outcome. Watching: a
+stream subscribes to one feed (`agent/DESK/AGENT`, `board/DESK`). Each subscriber has a bounded queue:
+who reads too slowly loses the queue and gets a fresh snapshot instead. Nothing here is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+
+QUEUE_MAX = 256
+"""Events a subscriber may be behind before it is given a snapshot instead."""
+
+
+class Outcome(NamedTuple):
+    """What became of a record: the event's body and its name, and the offset of its batch."""
+
+    name: str
+    body: Any
+    offset: int
+
+
+class Closed(Exception):
+    """The stream is over: the process stops."""
+
+
+class Told(NamedTuple):
+    """One event of a stream. `data` is ready for JSON; a `conversation` whose words are to be opened,
+    and the `message` of it, are named beside it."""
+
+    event: str
+    id: str
+    data: dict[str, Any]
+    conversation: str = ""
+    message: str = ""
+
+
+class Subscription:
+    """One reader of a feed."""
+
+    __slots__ = ("_closed", "_overflowed", "_queue", "_wake", "kind")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._queue: deque[Told] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._overflowed = False
+
+    def push(self, told: Told) -> None:
+        """Hand over an event; drops all if the reader is too far behind."""
+        if len(self._queue) >= QUEUE_MAX:
+            self._queue.clear()
+            self._overflowed = True
+        if not self._overflowed:
+            self._queue.append(told)
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the stream."""
+        self._closed = True
+        self._wake.set()
+
+    async def take(self, wait_s: float) -> list[Told] | None:
+        """What came since the last call, waiting up to `wait_s` for the first; empty after that.
+
+        None: events were lost, the reader must begin anew with a snapshot. Raises Closed
+        when the stream is closed.
+        """
+        if not self._wake.is_set():
+            try:
+                await asyncio.wait_for(self._wake.wait(), wait_s)
+            except TimeoutError:
+                return []
+        self._wake.clear()
+        if self._closed:
+            raise Closed
+        if self._overflowed:
+            self._overflowed = False
+            return None
+        events = list(self._queue)
+        self._queue.clear()
+        return events
+
+
+class Hub:
+    """Waiters by record id, subscribers by feed, agents' sessions of this process."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self.listeners: dict[str, list[Subscription]] = {}
+        self.sessions: Counter[tuple[str, str]] = Counter()
+        self.session_began = asyncio.Event()
+        self._closed = False
+
+    @contextmanager
+    def expect(self, record_id: str) -> Iterator[Waiter]:
+        """Wait for outcomes of a record from now on; begin before it is appended."""
+        waiter = Waiter(self, record_id)
+        try:
+            yield waiter
+        finally:
+            waiter.cancel()
+
+    def settle(self, record_id: str, name: str, body: Any, offset: int) -> None:
+        """Tell whoever waits for a record what became of it."""
+        for future in self.waiting.pop(record_id, ()):
+            if not future.done():
+                future.set_result(Outcome(name, body, offset))
+
+    def publish(self, feed: str, told: Told) -> None:
+        """Tell the subscribers of a feed."""
+        for subscription in self.listeners.get(feed, ()):
+            subscription.push(told)
+
+    @asynccontextmanager
+    async def subscribe(self, feed: str) -> AsyncIterator[Subscription]:
+        """Watch a feed from now on."""
+        subscription = Subscription(feed.split("/", 1)[0])
+        if self._closed:
+            subscription.close()
+        self.listeners.setdefault(feed, []).append(subscription)
+        try:
+            yield subscription
+        finally:
+            left = self.listeners[feed]
+            left.remove(subscription)
+            if not left:
+                del self.listeners[feed]
+
+    @contextmanager
+    def session(self, desk_id: str, agent_id: str) -> Iterator[None]:
+        """An agent's session lives here while the context is open."""
+        self.sessions[desk_id, agent_id] += 1
+        self.session_began.set()
+        try:
+            yield
+        finally:
+            self.sessions[desk_id, agent_id] -= 1
+            if not self.sessions[desk_id, agent_id]:
+                del self.sessions[desk_id, agent_id]
+
+    def streams(self) -> int:
+        """How many subscribers there are."""
+        return sum(map(len, self.listeners.values()))
+
+    def close(self) -> None:
+        """End every stream; later ones end at once."""
+        self._closed = True
+        for subscriptions in self.listeners.values():
+            for subscription in subscriptions:
+                subscription.close()
+
+
+class Waiter:
+    """Waits for the outcomes of one record, one after the other."""
+
+    def __init__(self, hub: Hub, record_id: str) -> None:
+        self._hub = hub
+        self._record_id = record_id
+        self._future = self._register()
+
+    def _register(self) -> asyncio.Future[Outcome]:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._hub.waiting.setdefault(self._record_id, []).append(future)
+        return future
+
+    async def outcome(self, timeout_s: float) -> Outcome | None:
+        """The next outcome, None after `timeout_s`. Another call waits for a further one."""
+        future = self._future
+        done, _ = await asyncio.wait({future}, timeout=timeout_s)
+        if not done:
+            return None
+        self._future = self._register()
+        return future.result()
+
+    def cancel(self) -> None:
+        """Wait no longer."""
+        futures = self._hub.waiting.get(self._record_id)
+        if futures is not None and self._future in futures:
+            futures.remove(self._future)
+            if not futures:
+                del self._hub.waiting[self._record_id]

@@ -1,0 +1,187 @@
+"""Reads that join views and open what is sealed. An erased person shows nothing, at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from proto.v1.content_pb2 import IdentityContent, MessageContent, OrderContent, ShipmentContent
+from proto.v1.envelope_pb2 import Sealed
+from proto.v1.routing_pb2 import Offered
+from services.kernel.errors import Corrupt
+from services.runtime import shapes
+from services.runtime.blobs import Blobs
+from services.runtime.directory import Directory
+from services.runtime.documents import (
+    AgentLoad,
+    Conversation,
+    Customer,
+    Decision,
+    OrderView,
+    Ownership,
+    Promises,
+    SendView,
+)
+from services.runtime.documents import Message as MessageView
+from services.runtime.hub import Told
+from services.runtime.project_conversations import survivor
+from services.runtime.sealing import Sealing
+from services.runtime.views import Views
+
+M = TypeVar("M", bound=Message)
+
+SENDS_SHOWN_MAX = 500
+BOARD_ROWS_MAX = 500
+REPLY_STATES = {"held": "sending"}
+FIRST_STATES = {"in": "received", "out": "sending", "note": "kept"}
+"""A message's state before anything else is known of it, by direction."""
+
+_log = logging.getLogger(__name__)
+
+
+class Reads:
+    """What the edge shows, put together from the views."""
+
+    def __init__(self, views: Views, sealing: Sealing, blobs: Blobs) -> None:
+        self.views = views
+        self.directory = Directory(views)
+        self._sealing = sealing
+        self._blobs = blobs
+
+    async def opened(self, raw: Sequence[bytes], cls: type[M]) -> list[M | None]:
+        """Contents of serialised Sealed messages; None where there is none or its key is gone."""
+        found: list[M | None] = []
+        for one in raw:
+            try:
+                found.append(await self._sealing.open(Sealed.FromString(one), cls) if one else None)
+            except (Corrupt, DecodeError) as error:
+                _log.error("content cannot be opened: %s", error)
+                found.append(None)
+        return found
+
+    async def content(self, raw: bytes) -> MessageContent | None:
+        """One message's content; where it is long, from its blob."""
+        [content] = await self.opened([raw], MessageContent)
+        if content is None or not content.full_blob:
+            return content
+        blob = await self._blobs.get(content.full_blob)
+        if blob is not None:
+            [full] = await self.opened([blob], MessageContent)
+            return full or content
+        return content
+
+    def customer(self, customer_id: str) -> Customer | None:
+        """The customer, after merges."""
+        return survivor(self.views, customer_id)
+
+    async def person(self, customer_id: str) -> dict[str, Any]:
+        """A customer as a conversation shows them."""
+        doc = self.customer(customer_id)
+        if doc is None or doc.erasing:
+            return {"id": doc.id if doc else customer_id, "name": None, "identities": []}
+        opened = await self.opened([known.sealed for known in doc.identities], IdentityContent)
+        shown = [content for content in opened if content is not None]
+        name = next((content.name for content in shown if content.name), None)
+        identities = [{"channel": content.channel, "address": content.address} for content in shown]
+        return {"id": doc.id, "name": name, "identities": identities}
+
+    def hidden(self, customer_id: str) -> bool:
+        """Whether an erasure of the customer is under way."""
+        doc = self.customer(customer_id)
+        return doc is not None and doc.erasing
+
+    def summary(self, doc: Conversation) -> dict[str, Any]:
+        """A conversation without its words."""
+        owned = self.views.peek(Ownership, doc.id)
+        return shapes.summary(doc, owned, self.views.peek(Promises, doc.id))
+
+    async def conversation(self, doc: Conversation) -> dict[str, Any]:
+        """A whole conversation."""
+        hidden = self.hidden(doc.customer)
+        found = await self.views.find(SendView, f"conversation/{doc.id}", SENDS_SHOWN_MAX)
+        sends = [send for _, send in found]
+        shown = self.summary(doc)
+        owned = self.views.peek(Ownership, doc.id)
+        shown["events"] = [
+            {"at": shapes.rfc3339(at_ms), "event": what, "detail": detail or None}
+            for at_ms, what, detail in (owned.history if owned else ())
+        ]
+        shown["attributes"] = dict(doc.attributes)
+        shown["customer"] = await self.person(doc.customer)
+        shown["messages"] = await self._messages(doc, sends, hidden, shown["attributes"])
+        shown["notices"] = [
+            shapes.notice(send, None) for send in sorted(sends, key=SendView.sort) if send.notice
+        ]
+        orders = [self.views.peek(OrderView, f"{doc.desk}/{order_id}") for order_id in doc.orders]
+        known = [order for order in orders if order is not None]
+        shown["orders"] = [await self.order(order, hidden) for order in known]
+        shown["delay"] = shapes.delay(known, shown["orders"])
+        return shown
+
+    async def _messages(
+        self, doc: Conversation, sends: list[SendView], hidden: bool, attributes: dict[str, str]
+    ) -> list[dict[str, Any]]:
+        """The messages in order. Attributes that lie with the words are added to `attributes`."""
+        states = {send.origin: REPLY_STATES.get(send.state, send.state) for send in sends if not send.notice}
+        views = self.views.under(MessageView, f"{doc.id}/")
+        views.sort(key=lambda view: (view.at_ms, view.number))
+        shown = []
+        for view in views:
+            content = None if hidden or not view.content else await self.content(view.content)
+            for name, value in content.attributes.items() if content else ():
+                attributes.setdefault(name, value)
+            state = view.state or states.get(view.id) or FIRST_STATES[view.direction]
+            shown.append(shapes.message(view, content, state))
+        return shown
+
+    async def order(self, doc: OrderView, hidden: bool = False) -> dict[str, Any]:
+        """An order with its shipments."""
+        [content] = await self.opened([b"" if hidden else doc.content], OrderContent)
+        raw = [b"" if hidden else seen.content for seen in doc.shipments]
+        return shapes.order(doc, content, await self.opened(raw, ShipmentContent))
+
+    async def dressed(self, told: Told) -> dict[str, Any]:
+        """A stream's event with the conversation or message that it is about, as it stands now."""
+        doc = self.views.peek(Conversation, told.conversation) if told.conversation else None
+        if doc is None:
+            return told.data
+        if told.message:
+            view = self.views.peek(MessageView, f"{doc.id}/{told.message}")
+            if view is None:
+                return told.data
+            hidden = self.hidden(doc.customer) or not view.content
+            content = None if hidden else await self.content(view.content)
+            state = view.state or FIRST_STATES[view.direction]
+            return {**told.data, "message": shapes.message(view, content, state)}
+        return {**told.data, "conversation": await self.card(doc)}
+
+    async def card(self, doc: Conversation) -> dict[str, Any]:
+        """A conversation without its words, with its customer."""
+        return {**self.summary(doc), "customer": await self.person(doc.customer)}
+
+    async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:
+        """What an agent's stream begins with."""
+        agent = self.directory.agent(desk_id, agent_id)
+        load = self.views.peek(AgentLoad, f"{desk_id}/{agent_id}") or AgentLoad(desk_id, agent_id)
+        owned = [self.views.peek(Conversation, conversation) for conversation in load.owned]
+        offers = []
+        for _, row in await self.views.find(Ownership, f"offered/{desk_id}/{agent_id}", BOARD_ROWS_MAX):
+            if row.offer is not None and row.offer.agent == agent_id:
+                decision = self.views.peek(Decision, f"{row.id}/{row.offer.id}")
+                why = shapes.reasons(Offered.FromString(decision.event)) if decision is not None else []
+                offers.append({**(shapes.ringing(row) or {}), "conversation_id": row.id, "reasons": why})
+        for offer in offers:
+            doc = self.views.peek(Conversation, offer["conversation_id"])
+            if doc is not None:
+                offer["conversation"] = await self.card(doc)
+        return {
+            "agent": agent_id,
+            "presence": load.presence,
+            "connected": load.here,
+            "capacity": {"used": load.used(), "of": agent.capacity if agent else 0},
+            "offers": offers,
+            "conversations": [await self.card(doc) for doc in owned if doc],
+        }

@@ -1,0 +1,163 @@
+"""Taking over a partition: fold the own log, claim it, fold on up to the claim.
+
+The partition is ours if the claim is valid at its own offset. State, seq and input positions are
+then what the fold says at that place; whatever a former owner appended before it is in them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from proto.v1.envelope_pb2 import Batch
+from services.kernel.claims import Fence, is_claim
+from services.kernel.engine import Engine
+from services.kernel.errors import Corrupt, Fenced
+from services.kernel.limits import CLOCK_SKEW_MS_MAX
+from services.runtime.clock import Clock
+from services.runtime.event_log import EventLog, LogReader, LogRecord, TopicPartition
+from services.runtime.inputs import Place
+from services.runtime.snapshots import Snapshot, SnapshotStore
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Fold:
+    """The state of an engine at a place of its own log."""
+
+    state: Any
+    offset: int
+    fence: Fence
+    places: dict[str, Place]
+    now_ms: int
+    events: int = 0
+
+    def take(self, engine: Engine, record: LogRecord) -> Batch | None:
+        """Fold one record; the batch if it is valid and has events.
+
+        Raises Corrupt if it is valid but this release cannot read it.
+        """
+        batch = Batch.FromString(record.value)
+        self.offset = record.offset + 1
+        if not self.fence.admit(batch):
+            return None
+        self.now_ms = max(self.now_ms, batch.now_ms)
+        if is_claim(batch):
+            return None
+        for index, value in enumerate(batch.events):
+            try:
+                event = engine.EVENT.FromString(value)
+                if event.WhichOneof("body") is None:
+                    raise ValueError("an event type that this release does not know")
+                engine.evolve(self.state, event)
+            except Exception as error:
+                where = f"{engine.TOPIC}/{record.partition}/{batch.seq}/{index}"
+                raise Corrupt(f"cannot fold {where}: {error}") from error
+        for position in batch.positions:
+            self.places[position.topic] = Place(
+                position.offset, position.epoch, position.next_seq, position.index
+            )
+        self.events += len(batch.events)
+        return batch
+
+
+def fresh(engine: Engine) -> Fold:
+    """The fold before the first record."""
+    return Fold(engine.initial(), 0, Fence(), {}, 0)
+
+
+async def begin(engine: Engine, log: EventLog, snapshots: SnapshotStore, partition: int) -> Fold:
+    """The fold of the newest snapshot that this release can read and the log agrees with."""
+    snapshot = await snapshots.load(engine.TOPIC, partition)
+    if snapshot is None or snapshot.state_version != engine.STATE_VERSION:
+        return fresh(engine)
+    if not await _agrees(log, snapshot):
+        _log.warning(
+            "snapshot of %s/%d does not agree with the log; folding from zero", engine.TOPIC, partition
+        )
+        return fresh(engine)
+    return from_snapshot(engine, snapshot)
+
+
+def from_snapshot(engine: Engine, snapshot: Snapshot) -> Fold:
+    """The fold at a snapshot's place."""
+    places = {p.topic: Place(p.offset, p.epoch, p.next_seq, p.index) for p in snapshot.positions}
+    fence = Fence(snapshot.epoch, snapshot.next_seq)
+    return Fold(engine.load(snapshot.data), snapshot.offset, fence, places, snapshot.now_ms)
+
+
+async def _agrees(log: EventLog, snapshot: Snapshot) -> bool:
+    """Whether the record before the snapshot's place is the batch that the snapshot ends with."""
+    if snapshot.offset == 0 or snapshot.offset > await log.end(snapshot.topic, snapshot.partition):
+        return False
+    reader = log.reader({TopicPartition(snapshot.topic, snapshot.partition): snapshot.offset - 1})
+    try:
+        records = (await reader.fetch(1_000)).records
+    finally:
+        await reader.close()
+    if not records or records[0].offset != snapshot.offset - 1:
+        return False
+    batch = Batch.FromString(records[0].value)
+    at_end = is_claim(batch) or batch.seq + 1 == snapshot.next_seq
+    return batch.epoch == snapshot.epoch and at_end
+
+
+async def fold_to(engine: Engine, reader: LogReader, fold: Fold, end: int) -> None:
+    """Fold on until the record before `end` is in."""
+    while fold.offset < end:
+        for record in (await reader.fetch(1_000)).records:
+            if record.offset < end:
+                fold.take(engine, record)
+
+
+async def take_over(
+    engine: Engine,
+    log: EventLog,
+    snapshots: SnapshotStore,
+    clock: Clock,
+    partition: int,
+    on_claimed: Callable[[], None] = lambda: None,
+) -> Fold:
+    """Claim the partition and return the state at the claim.
+
+    Raises Fenced if somebody else's claim came in between or the clocks differ, Corrupt if the log
+    cannot be read, LogReset as the log does.
+    """
+    fold = await begin(engine, log, snapshots, partition)
+    own = TopicPartition(engine.TOPIC, partition)
+    reader = log.reader({own: fold.offset})
+    try:
+        await fold_to(engine, reader, fold, await log.end(*own))
+        now_ms = max(clock.now_ms(), fold.now_ms)
+        claim = Batch(epoch=fold.fence.epoch + 1, now_ms=now_ms)
+        before_ms = clock.now_ms()
+        offset = await log.append(*own, [claim.SerializeToString()])
+        at_ms = await _fold_to_claim(engine, reader, fold, claim, offset)
+        _check_clock(engine.TOPIC, before_ms, at_ms, clock.now_ms())
+    finally:
+        await reader.close()
+    on_claimed()
+    return fold
+
+
+async def _fold_to_claim(engine: Engine, reader: LogReader, fold: Fold, claim: Batch, offset: int) -> int:
+    """Fold up to and with our claim; its append time by the log's clock."""
+    while True:
+        for record in (await reader.fetch(1_000)).records:
+            epoch_before = fold.fence.epoch
+            fold.take(engine, record)
+            if record.offset == offset:
+                if not epoch_before < claim.epoch == fold.fence.epoch:
+                    raise Fenced(f"{engine.TOPIC}: another claim came first")
+                return record.at_ms
+
+
+def _check_clock(topic: str, before_ms: int, at_ms: int, after_ms: int) -> None:
+    """A log whose clock is not ours would make promises fire early or late: do not serve it."""
+    skew_ms = min(at_ms - before_ms, 0) or max(at_ms - after_ms, 0)
+    if abs(skew_ms) > CLOCK_SKEW_MS_MAX:
+        _log.error("%s: the log's clock is %+d ms off ours: claim given up", topic, skew_ms)
+        raise Fenced(f"{topic}: the log's clock is {skew_ms:+d} ms off ours")

@@ -1,0 +1,283 @@
+"""Every environment variable of Centrala: name, type, unit, default, bounds, meaning.
+
+`Settings.from_environment(os.environ)` is the only reader. `python -m services.runtime.settings`
+prints `docs/settings.md`, and a test compares.
+
+What belongs to one desk (channels, policies, credentials by name) is never here: a desk's lead sets
+that by `PUT /v1/desks/{desk}`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from services.kernel.errors import Invalid, Problem
+
+PREFIX = "CENTRALA_"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What is known of one environment variable. `unit` is "" for what has none."""
+
+    name: str
+    unit: str
+    meaning: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+
+
+def _variable(
+    name: str,
+    default: Any,
+    unit: str,
+    meaning: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    """A field of Settings that is read from PREFIX + name."""
+    variable = Variable(PREFIX + name, unit, meaning, least, most, choices, secret)
+    return field(default=default, repr=not secret, metadata={"variable": variable})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. Frozen: what was read at the start holds until the end."""
+
+    data: str = _variable(
+        "DATA",
+        "data",
+        "directory",
+        "Where the embedded mode keeps everything: log, keys, views, blobs. Made if it is missing.",
+    )
+    host: str = _variable(
+        "HOST",
+        "127.0.0.1",
+        "address",
+        "Address that HTTP and SMTP listen on. `0.0.0.0` for every network; then put TLS in front.",
+    )
+    port: int = _variable(
+        "PORT",
+        8080,
+        "port",
+        "Port of HTTP: the API, the webhooks and the pages. 0 takes a free one.",
+        least=0,
+        most=65_535,
+    )
+    smtp_port: int = _variable(
+        "SMTP_PORT",
+        8025,
+        "port",
+        "Port that takes customers' mail by SMTP. 0 takes a free one.",
+        least=0,
+        most=65_535,
+    )
+    smtp: bool = _variable(
+        "SMTP",
+        True,
+        "",
+        "Whether mail is taken by SMTP at all.",
+    )
+    admin_key: str = _variable(
+        "ADMIN_KEY",
+        "",
+        "",
+        "Key of the whole installation, at least 16 characters. Empty: made at the first start, "
+        "printed once, and only its hash kept.",
+        least=16,
+        secret=True,
+    )
+    master_key: str = _variable(
+        "MASTER_KEY",
+        "",
+        "",
+        "32 bytes in hex or base64 that wrap every data key. Empty: the file `master.key` in the data "
+        "directory, made at the first start. Without it nothing that customers wrote can be read.",
+        least=43,
+        most=64,
+        secret=True,
+    )
+    log_level: str = _variable(
+        "LOG_LEVEL",
+        "info",
+        "",
+        "How much is written to standard error.",
+        choices=("debug", "info", "warning", "error"),
+    )
+    desk_messages_per_s: int = _variable(
+        "DESK_MESSAGES_PER_S",
+        5_000,
+        "messages/s",
+        "Most messages that one desk may send in over time; above it, 429 with Retry-After.",
+        least=1,
+        most=1_000_000,
+    )
+    requests_in_flight_max: int = _variable(
+        "REQUESTS_IN_FLIGHT_MAX",
+        2_000,
+        "requests",
+        "Most requests that are worked on at once (streams not counted); above it, 503 with Retry-After.",
+        least=1,
+        most=100_000,
+    )
+    streams_max: int = _variable(
+        "STREAMS_MAX",
+        2_000,
+        "streams",
+        "Most event streams (agents, boards) open at once.",
+        least=1,
+        most=100_000,
+    )
+    snapshot_every_events: int = _variable(
+        "SNAPSHOT_EVERY_EVENTS",
+        100_000,
+        "events",
+        "A snapshot of an engine's state is made after this many events of its own log, so that a "
+        "restart folds no more than about that.",
+        least=1_000,
+        most=100_000_000,
+    )
+    fsync_extra_ms: float = _variable(
+        "FSYNC_EXTRA_MS",
+        0.0,
+        "ms",
+        "Added to every commit of the log, to see how a slower disk would do. For benchmarks only.",
+        least=0,
+        most=1_000,
+    )
+    private_targets: bool = _variable(
+        "PRIVATE_TARGETS",
+        False,
+        "",
+        "Whether outgoing webhooks, providers' base URLs and mail hosts of a desk may point into "
+        "private or loopback networks. Off, so that a desk's lead cannot reach what is behind the "
+        "firewall.",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
+        """Read what is set; `overrides` (from the command line) win, None in them counts as not given.
+
+        Raises Invalid that names every wrong variable at once, what is there and what may be.
+        An empty variable counts as not set.
+        """
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for entry in fields(cls):
+            variable: Variable = entry.metadata["variable"]
+            given = overrides.get(entry.name)
+            text = environment.get(variable.name, "") if given is None else str(given)
+            if text == "":
+                continue
+            try:
+                values[entry.name] = _parse(variable, type(entry.default), text)
+            except ValueError as error:
+                problems.append(Problem(variable.name, str(error)))
+        if problems:
+            lines = "; ".join(f"{problem.pointer} {problem.rule}" for problem in problems)
+            raise Invalid(f"settings: {lines}", problems)
+        return cls(**values)
+
+
+def variables() -> list[tuple[str, type, Any, Variable]]:
+    """Every setting in order: attribute, type, default, variable."""
+    return [(f.name, type(f.default), f.default, f.metadata["variable"]) for f in fields(Settings)]
+
+
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """One line for each variable that begins like ours and is none, with the nearest real name.
+
+    A warning and no error: an orchestrator may add variables of its own with our prefix.
+    """
+    names = [variable.name for _, _, _, variable in variables()]
+    lines = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            lines.append(f"{name} is not a setting of Centrala{hint}")
+    return lines
+
+
+def _parse(variable: Variable, kind: type, text: str) -> Any:
+    """The value that `text` writes. Raises ValueError in plain words, never with a secret in it."""
+    shown = "what is set" if variable.secret else repr(text)
+    if kind is bool:
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError(f"must be true or false, not {shown}")
+        return text.lower() in _TRUE
+    if kind is str:
+        return _parse_text(variable, text, shown)
+    try:
+        number = kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise ValueError(f"must be {wanted} ({variable.unit}), not {shown}") from None
+    least, most = variable.least, variable.most
+    # Written so that NaN, which compares with nothing, is refused.
+    if not ((least is None or number >= least) and (most is None or number <= most)):
+        raise ValueError(f"must be {bounds_text(variable)} ({variable.unit}), not {shown}")
+    return number
+
+
+def _parse_text(variable: Variable, text: str, shown: str) -> str:
+    if variable.choices and text not in variable.choices:
+        raise ValueError(f"must be one of {', '.join(variable.choices)}, not {shown}")
+    if variable.least is not None and not (variable.least <= len(text) <= (variable.most or len(text))):
+        raise ValueError(f"must be {bounds_text(variable)} characters long, not {len(text)}")
+    return text
+
+
+def bounds_text(variable: Variable) -> str:
+    """The bounds in words: "8 to 10", "at least 8", or ""."""
+    if variable.least is None:
+        return ""
+    if variable.most is None:
+        return f"at least {variable.least:,}"
+    if variable.least == variable.most:
+        return f"exactly {variable.least:,}"
+    return f"{variable.least:,} to {variable.most:,}"
+
+
+def page() -> str:
+    """docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables of a Centrala process. All have defaults that work; a wrong one stops",
+        "the start and says what would be right. What belongs to one desk is in its",
+        "[configuration](desk.md), not here.",
+        "",
+        "This page is printed by `python -m services.runtime.settings`.",
+        "",
+        "| variable | type | unit | default | allowed | meaning |",
+        "|---|---|---|---|---|---|",
+    ]
+    for _, kind, default, variable in variables():
+        allowed = " · ".join(variable.choices) or bounds_text(variable)
+        if kind is str and variable.least is not None:
+            allowed += " characters"
+        shown = str(default).lower() if kind is bool else str(default)
+        lines.append(
+            f"| `{variable.name}` | {_KIND_WORDS[kind]} | {variable.unit} | "
+            f"{f'`{shown}`' if shown else '–'} | {allowed} | {variable.meaning} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+_KIND_WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,172 @@
+"""What agents and boards see as it happens: committed events as events of the streams.
+
+Only what somebody watches is built. The views have taken the same events in before, so what a stream
+tells is never ahead of what a read shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proto.v1.routing_pb2 import WithdrawnWhy
+from proto.v1.sla_pb2 import TargetKind
+from services.runtime.documents import AgentLoad, Ownership, SendView
+from services.runtime.hub import Hub, Told
+from services.runtime.loop import Committed
+from services.runtime.project_conversations import word
+from services.runtime.shapes import offer_event, rfc3339
+from services.runtime.views import Views
+
+TARGET_EVENTS = {
+    "started": "running",
+    "paused": "paused",
+    "resumed": "running",
+    "met": "met",
+    "warned": "warned",
+    "breached": "breached",
+    "breach_withdrawn": "met",
+    "cancelled": "cancelled",
+}
+NOTICE_EVENTS = frozenset({"requested", "suppressed", "sent", "delivered", "deferred", "failed", "uncertain"})
+
+
+class Streams:
+    """Builds stream events and hands them to the hub."""
+
+    def __init__(self, views: Views, hub: Hub) -> None:
+        self._views = views
+        self._hub = hub
+
+    def publish(self, committed: Committed, bodies: list[tuple[str, Any, Any]]) -> None:
+        """Tell the watchers of the desks and agents that a batch is about."""
+        tell = getattr(self, f"_{committed.topic}")
+        for index, (name, event, body) in enumerate(bodies):
+            tell(name, event, body, committed.event_id(index))
+
+    def _agent(self, desk: str, agent: str, told: Told) -> None:
+        self._hub.publish(f"agent/{desk}/{agent}", told)
+
+    def _board(self, desk: str, told: Told) -> None:
+        self._hub.publish(f"board/{desk}", told)
+
+    def _conversations(self, name: str, event: Any, body: Any, event_id: str) -> None:
+        if name not in ("message", "message_changed"):
+            return
+        owned = self._views.peek(Ownership, body.conversation_id)
+        if owned is not None and owned.owner:
+            data = {"conversation_id": body.conversation_id, "message_id": body.message_id}
+            told = Told("message", event_id, data, body.conversation_id, body.message_id)
+            self._agent(event.desk_id, owned.owner, told)
+
+    def _routing(self, name: str, event: Any, body: Any, event_id: str) -> None:
+        desk = event.desk_id
+        if name == "offered":
+            data = offer_event(body)
+            self._agent(desk, body.agent_id, Told("offer", event_id, data, body.conversation_id))
+            self._board(desk, Told("offered", event_id, self._row(body.conversation_id)))
+        elif name in ("expired", "withdrawn", "declined"):
+            why = name if name != "withdrawn" else word(WithdrawnWhy, body.why) or name
+            data = {"offer_id": body.offer_id, "conversation_id": body.conversation_id, "why": why}
+            self._agent(desk, body.agent_id, Told("withdrawn", event_id, data))
+        elif name == "assigned":
+            data = {"conversation_id": body.conversation_id, "agent": body.agent_id}
+            self._agent(desk, body.agent_id, Told("assigned", event_id, data, body.conversation_id))
+            self._board(desk, Told("assigned", event_id, self._row(body.conversation_id)))
+        elif name in ("queued", "reopened", "priority", "relaxed"):
+            self._board(desk, Told("queued", event_id, self._row(body.conversation_id)))
+        elif name == "released":
+            data = {"conversation_id": body.conversation_id, "why": "released"}
+            self._agent(desk, body.agent_id, Told("closed", event_id, data))
+        elif name == "resolved":
+            data = {"conversation_id": body.conversation_id, "why": "resolved", "reason": body.reason}
+            if body.owner_id:
+                self._agent(desk, body.owner_id, Told("closed", event_id, data))
+            self._board(desk, Told("resolved", event_id, self._row(body.conversation_id)))
+        elif name == "admitted" and body.content.data and body.owner_id:
+            data = {"conversation_id": body.conversation_id, "message_id": event.origin_id}
+            told = Told("message", event_id, data, body.conversation_id, event.origin_id)
+            self._agent(desk, body.owner_id, told)
+        self._load_changed(name, desk, body, event_id)
+
+    def _load_changed(self, name: str, desk: str, body: Any, event_id: str) -> None:
+        """Say how an agent stands after what may have changed their presence or load."""
+        agent = getattr(body, "agent_id", "") or getattr(body, "owner_id", "")
+        if not agent or f"board/{desk}" not in self._hub.listeners:
+            return
+        if name in ("agent", "admitted", "refused"):
+            return
+        load = self._views.peek(AgentLoad, f"{desk}/{agent}")
+        if load is not None:
+            self._board(desk, Told("agent", f"{event_id}/agent", load_row(load)))
+
+    def _sla(self, name: str, event: Any, body: Any, event_id: str) -> None:
+        state = TARGET_EVENTS.get(name)
+        if state is None or f"board/{event.desk_id}" not in self._hub.listeners:
+            return
+        data = {
+            "conversation_id": body.conversation_id,
+            "target_id": body.target_id,
+            "state": state,
+            "at": rfc3339(event.occurred_at_ms),
+        }
+        if name == "started":
+            data["kind"] = word(TargetKind, body.kind)
+        if name in ("started", "resumed", "warned", "breached"):
+            data["due_at"] = rfc3339(body.due_at_ms)
+        self._board(event.desk_id, Told("target", event_id, data))
+
+    def _notices(self, name: str, event: Any, body: Any, event_id: str) -> None:
+        if name not in NOTICE_EVENTS or f"board/{event.desk_id}" not in self._hub.listeners:
+            return
+        send = self._views.peek(SendView, body.send_id) if body.send_id else None
+        if send is None:
+            return
+        data = {
+            "id": send.id,
+            "notice": send.notice,
+            "kind": send.kind or "reply",
+            "conversation_id": send.conversation or None,
+            "order_id": send.order or None,
+            "channel": send.channel,
+            "state": send.state,
+            "why": send.why,
+            "at": rfc3339(event.occurred_at_ms),
+        }
+        self._board(event.desk_id, Told("notice", event_id, data))
+
+    def _row(self, conversation_id: str) -> dict[str, Any]:
+        owned = self._views.peek(Ownership, conversation_id)
+        return ownership_row(owned) if owned is not None else {"conversation_id": conversation_id}
+
+
+def ownership_row(owned: Ownership) -> dict[str, Any]:
+    """A conversation as the board shows it: no words, no addresses."""
+    offer = owned.offer
+    return {
+        "conversation_id": owned.id,
+        "state": owned.state,
+        "queue": owned.queue,
+        "priority": owned.priority,
+        "channel": owned.channel,
+        "language": owned.language,
+        "owner": owned.owner or None,
+        "agent": owned.owner or (offer.agent if offer else None),
+        "offer_id": offer.id if offer else None,
+        "expires_at": rfc3339(offer.expires_ms) if offer else None,
+        "waiting_since": rfc3339(owned.since_ms),
+        "due_at": rfc3339(owned.due_ms) if owned.due_ms else None,
+        "human_only": owned.human_only,
+        "at": rfc3339(owned.changed_ms),
+    }
+
+
+def load_row(load: AgentLoad) -> dict[str, Any]:
+    """An agent's presence and load as the board shows it."""
+    return {
+        "agent": load.id,
+        "presence": load.presence,
+        "connected": load.here,
+        "used": load.used(),
+        "offers": len(load.offers),
+        "conversations": len(load.owned),
+    }

@@ -1,0 +1,336 @@
+"""Views: what readers see, kept in documents that follow the logs.
+
+`Views` is a write-back cache over a store. Events change documents in memory; what has changed goes to
+the store in batches, together with the position of each log that it covers. So a crash loses only what
+reading the logs from those positions brings back, and the store never needs an fsync. Readers see every
+change at once: by key from memory, by term after a flush.
+
+A store (`ViewStore`: memory, SQLite, later Redis) keeps bytes by kind and key, and sorted terms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from services.runtime.documents import KINDS, Document
+from services.runtime.event_log import TopicPartition
+
+D = TypeVar("D", bound=Document)
+Terms = tuple[str, ...]
+
+
+class Position(NamedTuple):
+    """A place in an owned log: everything before `offset` is in the views."""
+
+    offset: int
+    epoch: int
+    next_seq: int
+
+
+class Place(NamedTuple):
+    """Where a document stands among those of a term; the cursor of a page."""
+
+    sort: int
+    key: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is written to a store at once, all or nothing."""
+
+    puts: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    drops: dict[str, list[str]] = field(default_factory=dict)
+    terms_added: list[tuple[str, int, str]] = field(default_factory=list)
+    terms_dropped: list[tuple[str, int, str]] = field(default_factory=list)
+    positions: dict[TopicPartition, Position] = field(default_factory=dict)
+
+
+class ViewStore(Protocol):
+    """Where documents lie. Reads are quick and local to the process; writes happen elsewhere."""
+
+    async def open(self) -> dict[TopicPartition, Position]:
+        """Make ready, and say how far each log is covered. What cannot be read begins empty."""
+
+    def load(self, kind: str, key: str) -> bytes | None:
+        """One document."""
+
+    def scan(self, kind: str, prefix: str) -> list[tuple[str, bytes]]:
+        """Documents whose key begins with `prefix`, by key."""
+
+    def find(self, term: str, after: Place | None, limit: int, newest: bool) -> list[Place]:
+        """Places of a term behind `after`, newest (largest sort) or oldest first."""
+
+    def count(self, term: str) -> int:
+        """How many documents have the term."""
+
+    async def write(self, changes: Changes) -> None:
+        """Apply changes, all or nothing."""
+
+    async def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class _Kind:
+    """The cache of one kind of documents."""
+
+    __slots__ = ("cached", "decoder", "dirty", "docs", "drops", "leaving", "writing", "written")
+
+    def __init__(self, of: type[Document]) -> None:
+        self.cached = of.CACHED
+        self.decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(of)
+        self.docs: dict[str, Any] = {}
+        self.dirty: set[str] = set()
+        self.drops: set[str] = set()
+        # The same, while a flush is under way.
+        self.writing: set[str] = set()
+        self.leaving: set[str] = set()
+        # What stands in the store's terms for a document: (sort, terms).
+        self.written: dict[str, tuple[int, Terms]] = {}
+
+
+class Views:
+    """Documents by kind and key. Everything is called on the event loop."""
+
+    def __init__(self, store: ViewStore) -> None:
+        self._store = store
+        self._kinds = {kind: _Kind(kind) for kind in KINDS}
+        self._positions: dict[TopicPartition, Position] = {}
+        self._moved: set[TopicPartition] = set()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._flushing = asyncio.Lock()
+        self.changed = 0
+
+    async def open(self) -> None:
+        """Open the store."""
+        self._positions = await self._store.open()
+
+    async def close(self) -> None:
+        """Write what has changed and close the store."""
+        await self.flush()
+        await self._store.close()
+
+    def position(self, topic: str, partition: int) -> Position:
+        """How far a log is in the views; the log's beginning if it never was."""
+        return self._positions.get(TopicPartition(topic, partition), Position(0, 0, 0))
+
+    def advance(self, topic: str, partition: int, position: Position) -> None:
+        """Everything before `position` is in the views now."""
+        place = TopicPartition(topic, partition)
+        self._positions[place] = position
+        self._moved.add(place)
+
+    # Writers
+
+    def edit(self, kind: type[D], key: str) -> D | None:
+        """The document, to be changed in place before the next await; None if there is none."""
+        doc = self.peek(kind, key)
+        if doc is not None:
+            self._kinds[kind].dirty.add(key)
+            self.changed += 1
+        return doc
+
+    def put(self, doc: Document) -> None:
+        """Take in a new document (or another one under the same key)."""
+        cache = self._kinds[type(doc)]
+        key = doc.key()
+        cache.drops.discard(key)
+        cache.docs[key] = doc
+        cache.dirty.add(key)
+        self.changed += 1
+
+    def drop(self, kind: type[Document], key: str) -> None:
+        """Remove a document; nothing happens if there is none."""
+        if self.peek(kind, key) is None:
+            return
+        cache = self._kinds[kind]
+        del cache.docs[key]
+        cache.dirty.discard(key)
+        cache.drops.add(key)
+        self.changed += 1
+
+    def drop_prefix(self, kind: type[Document], prefix: str) -> None:
+        """Remove every document whose key begins with `prefix`."""
+        for doc in self.under(kind, prefix):
+            self.drop(kind, doc.key())
+
+    # Readers
+
+    def peek(self, kind: type[D], key: str) -> D | None:
+        """The document as it stands; None if there is none. Not to be changed."""
+        cache = self._kinds[kind]
+        doc: D | None = cache.docs.get(key)
+        if doc is not None or key in cache.drops or key in cache.leaving:
+            return doc
+        raw = self._store.load(kind.KIND, key)
+        if raw is None:
+            return None
+        taken: D = self._take(cache, key, raw)
+        return taken
+
+    def recent(self, kind: type[D], key: str) -> D | None:
+        """The document if it is in memory, without a look into the store."""
+        doc: D | None = self._kinds[kind].docs.get(key)
+        return doc
+
+    def under(self, kind: type[D], prefix: str) -> list[D]:
+        """Documents whose key begins with `prefix`, by key."""
+        cache = self._kinds[kind]
+        found: dict[str, D] = {}
+        for key, raw in self._store.scan(kind.KIND, prefix):
+            if key not in cache.drops and key not in cache.leaving:
+                found[key] = cache.docs.get(key) or cache.decoder.decode(raw)
+        for key in cache.dirty | cache.writing:
+            if key.startswith(prefix) and key in cache.docs:
+                found[key] = cache.docs[key]
+        return [found[key] for key in sorted(found)]
+
+    async def find(
+        self, kind: type[D], term: str, limit: int, after: Place | None = None, newest: bool = True
+    ) -> list[tuple[Place, D]]:
+        """Documents with a term, behind `after`, in order."""
+        await self.flush()
+        found: list[tuple[Place, D]] = []
+        for place in self._store.find(f"{kind.KIND}/{term}", after, limit, newest):
+            doc = self.peek(kind, place.key)
+            if doc is not None:
+                found.append((place, doc))
+        return found
+
+    async def count(self, kind: type[Document], term: str) -> int:
+        """How many documents have a term."""
+        await self.flush()
+        return self._store.count(f"{kind.KIND}/{term}")
+
+    # The store
+
+    async def flush(self) -> None:
+        """Write what has changed. If the store fails, nothing is lost: it is written the next time."""
+        async with self._flushing:
+            if not self._moved and not any(c.dirty or c.drops for c in self._kinds.values()):
+                return
+            changes, terms = self._collect()
+            moved, self._moved, self.changed = self._moved, set(), 0
+            for cache in self._kinds.values():
+                cache.writing, cache.dirty = cache.dirty, set()
+                cache.leaving, cache.drops = cache.drops, set()
+            try:
+                await self._store.write(changes)
+            except BaseException:
+                self._moved |= moved
+                for cache in self._kinds.values():
+                    cache.dirty |= {key for key in cache.writing if key in cache.docs}
+                    cache.drops |= cache.leaving - cache.docs.keys()
+                raise
+            finally:
+                for cache in self._kinds.values():
+                    cache.writing, cache.leaving = set(), set()
+            for cache, key, now in terms:
+                if now is None:
+                    cache.written.pop(key, None)
+                else:
+                    cache.written[key] = now
+            self._evict()
+
+    def _collect(self) -> tuple[Changes, list[tuple[_Kind, str, tuple[int, Terms] | None]]]:
+        changes = Changes(positions={p: self._positions[p] for p in self._moved})
+        terms: list[tuple[_Kind, str, tuple[int, Terms] | None]] = []
+        for kind, cache in self._kinds.items():
+            if cache.dirty:
+                puts = changes.puts[kind.KIND] = []
+                for key in cache.dirty:
+                    doc = cache.docs[key]
+                    puts.append((key, self._encode(doc)))
+                    now = (doc.sort(), doc.terms())
+                    was = cache.written.get(key)
+                    if now != was and (now[1] or was):
+                        _terms_changed(changes, kind.KIND, key, was, now)
+                        terms.append((cache, key, now))
+            if cache.drops:
+                changes.drops[kind.KIND] = list(cache.drops)
+                for key in cache.drops:
+                    if was := cache.written.get(key):
+                        _terms_changed(changes, kind.KIND, key, was, (0, ()))
+                        terms.append((cache, key, None))
+        return changes, terms
+
+    def _take(self, cache: _Kind, key: str, raw: bytes) -> Any:
+        doc = cache.decoder.decode(raw)
+        cache.docs[key] = doc
+        if terms := doc.terms():
+            cache.written[key] = (doc.sort(), terms)
+        return doc
+
+    def _evict(self) -> None:
+        for cache in self._kinds.values():
+            surplus = len(cache.docs) - cache.cached
+            if surplus <= 0:
+                continue
+            # Oldest taken in first; what has changed since stays until it is written.
+            old = [key for key, _ in zip(cache.docs, range(surplus), strict=False) if key not in cache.dirty]
+            for key in old:
+                del cache.docs[key]
+                cache.written.pop(key, None)
+
+
+def _terms_changed(
+    changes: Changes, kind: str, key: str, was: tuple[int, Terms] | None, now: tuple[int, Terms]
+) -> None:
+    if was is not None:
+        kept = set(now[1]) if was[0] == now[0] else set()
+        changes.terms_dropped += [(f"{kind}/{t}", was[0], key) for t in was[1] if t not in kept]
+    had = set(was[1]) if was is not None and was[0] == now[0] else set()
+    changes.terms_added += [(f"{kind}/{t}", now[0], key) for t in now[1] if t not in had]
+
+
+class MemoryStore:
+    """A store in memory, for tests and the simulator."""
+
+    def __init__(self) -> None:
+        self._docs: dict[str, dict[str, bytes]] = {}
+        self._terms: dict[str, list[Place]] = {}
+        self._positions: dict[TopicPartition, Position] = {}
+
+    async def open(self) -> dict[TopicPartition, Position]:
+        """Positions as last written."""
+        return dict(self._positions)
+
+    def load(self, kind: str, key: str) -> bytes | None:
+        """One document."""
+        return self._docs.get(kind, {}).get(key)
+
+    def scan(self, kind: str, prefix: str) -> list[tuple[str, bytes]]:
+        """Documents by prefix of the key."""
+        return sorted((k, v) for k, v in self._docs.get(kind, {}).items() if k.startswith(prefix))
+
+    def find(self, term: str, after: Place | None, limit: int, newest: bool) -> list[Place]:
+        """Places of a term."""
+        places: Sequence[Place] = self._terms.get(term, [])
+        if newest:
+            return [p for p in reversed(places) if after is None or p < after][:limit]
+        return [p for p in places if after is None or p > after][:limit]
+
+    def count(self, term: str) -> int:
+        """How many have the term."""
+        return len(self._terms.get(term, ()))
+
+    async def write(self, changes: Changes) -> None:
+        """Apply changes."""
+        for kind, puts in changes.puts.items():
+            self._docs.setdefault(kind, {}).update(puts)
+        for kind, drops in changes.drops.items():
+            for key in drops:
+                self._docs.get(kind, {}).pop(key, None)
+        for term, sort, key in changes.terms_dropped:
+            self._terms[term].remove(Place(sort, key))
+        for term, sort, key in changes.terms_added:
+            insort(self._terms.setdefault(term, []), Place(sort, key))
+        self._positions.update(changes.positions)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,18 @@
+"""What surrounds the engine: its loop. It has no effects of its own; others act on what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.sla import engine
+from services.sla.invariants import Invariants
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
+
+
+def bind(app: App) -> None:
+    """Run the sla engine in this process."""
+    loop = app.add_loop(engine)
+    app.metrics.invariants[engine.TOPIC] = Invariants()
+    app.metrics.promises_watched.set_function(lambda: len(loop.state.deadlines))

@@ -1,0 +1,76 @@
+"""The contract of the blob store."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from services.kernel.errors import Corrupt, Invalid
+from services.runtime.blobs import Blobs, FileBlobs, MemoryBlobs
+
+
+@pytest.fixture(params=["memory", "files"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    """Each adapter in turn."""
+    return MemoryBlobs() if request.param == "memory" else FileBlobs(tmp_path / "blobs")
+
+
+async def test_a_blob_comes_back_by_its_hash(blobs: Blobs) -> None:
+    """What was put comes back under the SHA-256 of its bytes, empty and large ones too."""
+    for data in (b"", b"sealed", b"x" * 1_000_000):
+        blob_id = await blobs.put(data)
+        assert blob_id == hashlib.sha256(data).hexdigest()
+        assert await blobs.get(blob_id) == data
+
+
+async def test_the_same_again_is_nothing_new(blobs: Blobs) -> None:
+    """Putting the same bytes again, even at the same time, gives the same id."""
+    ids = await asyncio.gather(*(blobs.put(b"same") for _ in range(10)))
+    assert len(set(ids)) == 1
+    assert await blobs.get(ids[0]) == b"same"
+
+
+async def test_a_deleted_blob_is_gone(blobs: Blobs) -> None:
+    """A deleted blob is not there; deleting what is not there does nothing."""
+    blob_id = await blobs.put(b"gone")
+    await blobs.delete(blob_id)
+    assert await blobs.get(blob_id) is None
+    await blobs.delete(blob_id)
+
+
+@pytest.mark.parametrize("blob_id", ["", "../../etc/passwd", "a" * 63, "A" * 64, "a" * 64 + "\n"])
+async def test_what_is_no_id_is_refused(blobs: Blobs, blob_id: str) -> None:
+    """Only 64 lower-case hex digits name a blob: nothing else reaches the file system."""
+    with pytest.raises(Invalid):
+        await blobs.get(blob_id)
+    with pytest.raises(Invalid):
+        await blobs.delete(blob_id)
+
+
+async def test_files_lie_in_two_levels_and_survive(tmp_path: Path) -> None:
+    """A blob is one private file two directories deep, found again by the next process."""
+    blob_id = await FileBlobs(tmp_path).put(b"kept")
+    path = tmp_path / blob_id[:2] / blob_id[2:4] / blob_id
+    assert path.read_bytes() == b"kept"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert await FileBlobs(tmp_path).get(blob_id) == b"kept"
+
+
+async def test_a_half_written_file_is_swept(tmp_path: Path) -> None:
+    """What a crash left beside the blobs is removed at the next start and was never visible."""
+    FileBlobs(tmp_path)
+    (tmp_path / "new" / "left").write_bytes(b"half")
+    FileBlobs(tmp_path)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+async def test_a_damaged_file_is_not_returned(tmp_path: Path) -> None:
+    """Bytes that do not fit their id are named as damaged, never handed out."""
+    blobs = FileBlobs(tmp_path)
+    blob_id = await blobs.put(b"good")
+    (tmp_path / blob_id[:2] / blob_id[2:4] / blob_id).write_bytes(b"evil")
+    with pytest.raises(Corrupt, match="damaged"):
+        await blobs.get(blob_id)

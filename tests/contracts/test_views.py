@@ -1,0 +1,207 @@
+"""What every view store does alike: memory and SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.runtime.documents import Conversation, Message, Ownership
+from services.runtime.event_log import TopicPartition
+from services.runtime.views import Changes, MemoryStore, Place, Position, Views, ViewStore
+from services.runtime.views_sqlite import SqliteStore
+
+Make = Callable[[], ViewStore]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Opens the same store again and again."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "views.db")
+    memory = MemoryStore()
+    return lambda: memory
+
+
+async def opened(make: Make) -> Views:
+    """Views over the store."""
+    views = Views(make())
+    await views.open()
+    return views
+
+
+def owned(number: int, state: str = "waiting") -> Ownership:
+    """A conversation's ownership."""
+    return Ownership(f"c{number}", "shop", number, state, queue="q")
+
+
+async def test_what_was_flushed_is_there_after_opening_again(make: Make) -> None:
+    """Documents, terms and positions survive closing and opening."""
+    views = await opened(make)
+    views.put(owned(1))
+    views.advance("routing", 0, Position(7, 2, 5))
+    await views.close()
+    again = await opened(make)
+    assert again.peek(Ownership, "c1") == owned(1)
+    assert again.position("routing", 0) == Position(7, 2, 5)
+    assert await again.count(Ownership, "state/shop/waiting") == 1
+    await again.close()
+
+
+async def test_what_was_not_flushed_goes_together_with_its_position(make: Make) -> None:
+    """A crash loses changes and the position that covers them together."""
+    views = await opened(make)
+    views.put(owned(1))
+    views.advance("routing", 0, Position(1, 1, 1))
+    await views.flush()
+    views.put(owned(2))
+    views.advance("routing", 0, Position(2, 1, 2))
+    crashed = await opened(make)
+    assert crashed.peek(Ownership, "c2") is None
+    assert crashed.position("routing", 0) == Position(1, 1, 1)
+    await crashed.close()
+
+
+async def test_a_changed_term_moves_the_document(make: Make) -> None:
+    """A document is found by the terms it has now and by no others."""
+    views = await opened(make)
+    views.put(owned(1))
+    await views.flush()
+    doc = views.edit(Ownership, "c1")
+    assert doc is not None
+    doc.state, doc.owner = "owned", "ola"
+    assert await views.count(Ownership, "state/shop/waiting") == 0
+    found = await views.find(Ownership, "agent/shop/ola", 10)
+    assert [one.id for _, one in found] == ["c1"]
+    views.drop(Ownership, "c1")
+    assert await views.find(Ownership, "agent/shop/ola", 10) == []
+    assert views.peek(Ownership, "c1") is None
+    await views.close()
+
+
+async def test_pages_go_on_behind_the_last_place(make: Make) -> None:
+    """Newest first or oldest first, a page begins right behind where the last one ended."""
+    views = await opened(make)
+    for number in range(10):
+        views.put(owned(number))
+    first = await views.find(Ownership, "state/shop/waiting", 4)
+    second = await views.find(Ownership, "state/shop/waiting", 4, first[-1][0])
+    assert [doc.first_ms for _, doc in (*first, *second)] == [9, 8, 7, 6, 5, 4, 3, 2]
+    oldest = await views.find(Ownership, "state/shop/waiting", 3, Place(4, "c4"), newest=False)
+    assert [doc.first_ms for _, doc in oldest] == [5, 6, 7]
+    await views.close()
+
+
+async def test_unflushed_and_flushed_are_read_alike_by_prefix(make: Make) -> None:
+    """A scan sees what lies in memory only, and not what was dropped."""
+    views = await opened(make)
+    for name in ("a", "b"):
+        views.put(Message("c1", name, "in", "chat", "", 1, b""))
+    await views.flush()
+    views.put(Message("c1", "c", "in", "chat", "", 1, b""))
+    views.put(Message("c2", "d", "in", "chat", "", 1, b""))
+    views.drop(Message, "c1/a")
+    assert [doc.id for doc in views.under(Message, "c1/")] == ["b", "c"]
+    views.drop_prefix(Message, "c1/")
+    assert views.under(Message, "c1/") == []
+    await views.close()
+
+
+class Failing(MemoryStore):
+    """A store whose next writes fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fail = False
+
+    async def write(self, changes: Changes) -> None:
+        """Fail if told so."""
+        if self.fail:
+            raise OSError("disk full")
+        await super().write(changes)
+
+
+async def test_a_failed_write_loses_nothing() -> None:
+    """What a failing store did not take is written the next time, drops and positions included."""
+    store = Failing()
+    views = await opened(lambda: store)
+    views.put(owned(1))
+    await views.flush()
+    store.fail = True
+    views.put(owned(2))
+    views.drop(Ownership, "c1")
+    views.advance("routing", 0, Position(3, 1, 3))
+    with pytest.raises(OSError, match="disk full"):
+        await views.flush()
+    store.fail = False
+    await views.flush()
+    again = await opened(lambda: store)
+    assert again.peek(Ownership, "c1") is None
+    assert again.peek(Ownership, "c2") == owned(2)
+    assert (await store.open())[TopicPartition("routing", 0)] == Position(3, 1, 3)
+
+
+async def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
+    """Views can be rebuilt, so a damaged file is thrown away and the positions begin at zero."""
+    path = tmp_path / "views.db"
+    path.write_bytes(b"this is no database at all" * 500)
+    views = Views(SqliteStore(path))
+    await views.open()
+    assert views.position("routing", 0) == Position(0, 0, 0)
+    views.put(owned(1))
+    await views.close()
+
+
+async def test_a_file_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    """A file of another layout is never read by this one."""
+    path = tmp_path / "views.db"
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE positions (x); PRAGMA user_version=99")
+    other.close()
+    views = Views(SqliteStore(path))
+    await views.open()
+    assert views.position("routing", 0) == Position(0, 0, 0)
+    await views.close()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "own", "drop", "flush"]), st.integers(0, 5), st.sampled_from(["ola", "jan"])
+    ),
+    max_size=40,
+)
+
+
+@given(steps=STEPS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_history_reads_like_a_dictionary(make: Make, steps: list[tuple[str, int, str]]) -> None:
+    """Whatever is put, changed, dropped and flushed, reads equal those of a plain dictionary."""
+    views = await opened(make)
+    for number in range(6):
+        views.drop(Ownership, f"c{number}")
+    oracle: dict[str, str] = {}
+    for step, number, agent in steps:
+        name = f"c{number}"
+        if step == "put":
+            views.put(owned(number))
+            oracle[name] = ""
+        elif step == "own":
+            doc = views.edit(Ownership, name)
+            if doc is not None:
+                doc.state, doc.owner = "owned", agent
+                oracle[name] = agent
+        elif step == "drop":
+            views.drop(Ownership, name)
+            oracle.pop(name, None)
+        else:
+            await views.flush()
+    for agent in ("ola", "jan"):
+        found = await views.find(Ownership, f"agent/shop/{agent}", 100)
+        assert sorted(doc.id for _, doc in found) == sorted(k for k, a in oracle.items() if a == agent)
+    assert sorted(doc.id for doc in views.under(Ownership, "")) == sorted(oracle)
+    assert all(views.peek(Conversation, key) is None for key in oracle)
+    await views.close()

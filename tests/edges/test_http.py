@@ -1,0 +1,218 @@
+"""The HTTP edge: keys, problems, idempotency, pages, what is said before and after an erasure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.edges.installation import DESK, HEADERS, Installation, installation
+
+MESSAGES = "/v1/desks/rowery/messages"
+
+
+async def first_offer(made: Installation) -> dict[str, Any]:
+    """A message's conversation once it is offered."""
+    ids = await made.message()
+
+    async def read() -> dict[str, Any]:
+        return await made.only_conversation(ids["record_id"])
+
+    found: dict[str, Any] = await made.until(read, lambda doc: doc["state"] == "offered")
+    return found
+
+
+async def test_the_same_message_again_gets_the_same_answer() -> None:
+    """Ids follow from what is sent; the second time nothing more happens."""
+    async with installation() as made:
+        await made.desk()
+        again = await made.message()
+        assert await made.message() == again
+        doc = await made.only_conversation(again["record_id"])
+        assert [m["id"] for m in doc["messages"]] == [again["message_id"]]
+
+
+async def test_fifty_accepts_of_one_offer_have_one_winner() -> None:
+    """One accept gets 200; the others get 409 that says who has it, whatever their keys."""
+    async with installation() as made:
+        await made.desk("ola")
+        doc = await first_offer(made)
+        path = f"/v1/desks/rowery/offers/{doc['offer']['offer_id']}/accept"
+        asked = [made.call("POST", path, {"agent": "ola"}, Idempotency_Key=f"k{i}") for i in range(50)]
+        answers = await asyncio.gather(*asked)
+        assert Counter(a.status_code for a in answers) == {200: 1, 409: 49}
+        assert {a.json()["owner"] for a in answers} == {"ola"}
+        assert {a.json().get("why") for a in answers} == {None, "already_accepted"}
+
+
+async def test_one_key_stands_for_one_body() -> None:
+    """The same Idempotency-Key with another body is a 422 that names the header."""
+    async with installation() as made:
+        await made.desk("ola")
+        doc = await first_offer(made)
+        path = f"/v1/desks/rowery/offers/{doc['offer']['offer_id']}"
+        first = await made.call("POST", f"{path}/accept", {"agent": "ola"}, Idempotency_Key="k")
+        assert first.status_code == 200
+        other = await made.call("POST", f"{path}/decline", {"agent": "ola"}, Idempotency_Key="k")
+        assert other.status_code == 422
+        assert other.json()["errors"][0]["pointer"] == "Idempotency-Key"
+
+
+async def test_scopes() -> None:
+    """Without a key 401; a key may only what its scope, its desk and its agent allow."""
+    async with installation() as made:
+        await made.desk("ola", "jan")
+        keys = {}
+        for scope in ("admin", "agent", "integration", "read"):
+            body = {"scope": scope, **({"agent": "ola"} if scope == "agent" else {})}
+            done = await made.call("POST", "/v1/desks/rowery/keys", body)
+            assert done.status_code == 201, done.text
+            keys[scope] = done.json()
+        assert (await made.client.post(MESSAGES, json={})).status_code == 401
+
+        async def status(scope: str, method: str, path: str, body: Any = None) -> int:
+            told = {"Authorization": f"Bearer {keys[scope]['key']}"}
+            return (await made.client.request(method, path, json=body, headers=told)).status_code
+
+        assert await status("read", "POST", MESSAGES, {}) == 403
+        assert await status("integration", "POST", MESSAGES, {}) == 422
+        assert await status("read", "GET", "/v1/desks/rowery/conversations") == 200
+        assert await status("admin", "GET", "/v1/desks/other/conversations") == 403
+        assert await status("agent", "POST", "/v1/desks/rowery/offers/o1/accept", {"agent": "jan"}) == 403
+        assert await status("agent", "POST", "/v1/desks/rowery/offers/o1/accept", {}) == 404
+        assert await status("integration", "DELETE", "/v1/desks/rowery/customers/u1") == 403
+        gone = await made.call("DELETE", f"/v1/desks/rowery/keys/{keys['read']['id']}")
+        assert gone.status_code == 204
+        assert await status("read", "GET", "/v1/desks/rowery/conversations") == 401
+
+
+async def test_every_problem_is_named_at_once() -> None:
+    """A bad body gets problem details with a pointer and a rule for each wrong field."""
+    async with installation() as made:
+        await made.desk()
+        done = await made.call("POST", MESSAGES, {"channel": 5, "from": {"address": "a\n"}, "x": 1})
+        assert done.status_code == 422
+        assert done.headers["content-type"] == "application/problem+json"
+        pointers = {error["pointer"] for error in done.json()["errors"]}
+        assert {"/channel", "/account", "/external_id", "/from/address", "/x"} <= pointers
+        desk = await made.call("PUT", "/v1/desks/rowery", {**DESK, "skills": 5, "nonsense": 1})
+        assert desk.status_code == 422
+        assert {"/skills", "/nonsense"} <= {error["pointer"] for error in desk.json()["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", MESSAGES, 405),
+        ("PATCH", "/v1/desks/rowery/disruptions/x", 404),
+        ("GET", "/v1/desks/rowery/conversations/%ff", 400),
+        ("GET", "/v1/desks/rowery/conversations/%00", 404),
+        ("GET", "/v1/desks/rowery/conversations?cursor=%00nonsense", 422),
+        ("GET", "/v1/desks/rowery/conversations?cursor=W10", 422),
+        ("GET", "/v1/desks/rowery/conversations?limit=99999999999999999999999", 422),
+        ("GET", "/v1/desks/rowery/conversations?state=nonsense", 422),
+        ("GET", "/v1/desks/nowhere/queues", 404),
+        ("PUT", "/v1/desks/Not%20One", 422),
+        ("GET", "/v1/desks/rowery/wait?skills=%3A%3A", 422),
+    ],
+)
+async def test_problems_everywhere(method: str, path: str, status: int) -> None:
+    """Unknown paths, wrong methods, broken ids and cursors get problem details, never a 5xx."""
+    async with installation() as made:
+        await made.desk()
+        done = await made.call(method, path)
+        assert done.status_code == status, done.text
+        assert done.headers["content-type"] == "application/problem+json"
+        assert done.json()["status"] == status
+
+
+async def test_a_body_over_the_bound_is_refused() -> None:
+    """More than the bound is a 413, told by its length or found out while reading."""
+    async with installation() as made:
+        await made.desk()
+        big = b'"' + b"x" * 1_100_000 + b'"'
+        assert (await made.client.post(MESSAGES, content=big, headers=HEADERS)).status_code == 413
+
+        async def parts() -> Any:
+            for _ in range(20):
+                yield b"x" * 100_000
+
+        assert (await made.client.post(MESSAGES, content=parts(), headers=HEADERS)).status_code == 413
+        agent = "/v1/desks/rowery/agents/ola"
+        assert (await made.client.put(agent, content=big, headers=HEADERS)).status_code == 413
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.sampled_from(
+    "channel account external_id from text html subject attachments sent_at order_id attributes to agent "
+    "reason promise_within priority last_message_seen customer value items shipment_id order_ids status "
+    "estimated_at name kind skills capacity channels languages state ttl_s scope".split()
+)
+PATHS = [
+    ("POST", MESSAGES),
+    ("POST", "/v1/desks/rowery/orders"),
+    ("POST", "/v1/desks/rowery/shipments"),
+    ("PUT", "/v1/desks/rowery/agents/ola"),
+    ("PUT", "/v1/desks/rowery/agents/ola/presence"),
+    ("PUT", "/v1/desks/rowery"),
+    ("POST", "/v1/desks/rowery/keys"),
+    ("POST", "/v1/desks/rowery/offers/o1/accept"),
+    ("POST", "/v1/desks/rowery/conversations/{c}/replies"),
+    ("POST", "/v1/desks/rowery/conversations/{c}/transfer"),
+    ("POST", "/v1/desks/rowery/conversations/{c}/resolve"),
+    ("POST", "/v1/desks/rowery/conversations/{c}/priority"),
+    ("POST", "/v1/desks/rowery/conversations/{c}/notes"),
+    ("POST", "/v1/webhooks/rowery/telegram/x"),
+]
+
+
+async def test_no_body_whatsoever_is_a_server_error() -> None:
+    """Whatever is sent anywhere, the answer is below 500, and the next good message goes through."""
+    async with installation() as made:
+        await made.desk("ola")
+        doc = await first_offer(made)
+
+        @given(
+            where=st.sampled_from(PATHS),
+            body=st.dictionaries(FIELDS, JSON, max_size=6) | JSON | st.binary(max_size=40),
+            content_type=st.sampled_from(["application/json", "text/plain", "application/x-yaml", ""]),
+        )
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        async def attack(where: tuple[str, str], body: Any, content_type: str) -> None:
+            path = where[1].format(c=doc["id"])
+            told = {**HEADERS, "content-type": content_type}
+            if isinstance(body, bytes):
+                done = await made.client.request(where[0], path, content=body, headers=told)
+            else:
+                content = _loose(body)
+                done = await made.client.request(where[0], path, content=content, headers=told)
+            assert done.status_code < 500, (where, body, done.text)
+
+        await asyncio.to_thread(_run_in(asyncio.get_running_loop(), attack))
+        await made.message("after")
+
+
+def _loose(body: Any) -> bytes:
+    """JSON with whatever Python lets through: NaN, lone surrogates, huge numbers."""
+    return json.dumps(body).encode("utf-8", "surrogatepass")
+
+
+def _run_in(loop: asyncio.AbstractEventLoop, test: Any) -> Any:
+    """Run Hypothesis in a thread, and each example's coroutine on the loop where the App lives."""
+    inner = test.hypothesis.inner_test
+
+    def example(**drawn: Any) -> None:
+        asyncio.run_coroutine_threadsafe(inner(**drawn), loop).result(10)
+
+    test.hypothesis.inner_test = example
+    return test

@@ -1,0 +1,80 @@
+"""Where a customer is answered: what is remembered of their messages, and until when."""
+
+from __future__ import annotations
+
+import pytest
+
+from proto.v1.inbound_pb2 import AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE, AUTO_KIND_NONE
+from proto.v1.routing_pb2 import RequestAdmitted
+from services.kernel.limits import DAY_MS
+from tests.notify import samples as s
+from tests.story import START_MS
+
+
+def test_mail_has_a_new_route_with_every_message() -> None:
+    """The threading headers of the last mail are what a reply needs."""
+    story = s.story().when("conversations", s.message("A")).then_bodies("route")
+    story.when("conversations", s.message("A", auto_kind=AUTO_KIND_NONE)).then_bodies("route").then_replays()
+
+
+def test_chat_has_a_new_route_only_when_something_changed() -> None:
+    """A chat message that changes nothing about the answer costs no event."""
+    story = s.story().when("conversations", s.message("A", way=s.CHAT)).then_bodies("route")
+    story.when("conversations", s.message("A", way=s.CHAT, message_id="m2")).then_bodies()
+    for more in ({"language": "en"}, {"language": "en", "order_ids": ["O1"]}):
+        story.when("conversations", s.message("A", way=s.CHAT, **more)).then_bodies("route")
+    story.when("conversations", s.message("A", way=s.WHATSAPP)).then_bodies("route")
+    story.when("conversations", s.message("A", way=s.WHATSAPP, key=b"key-2")).then_bodies("route")
+    story.then_replays()
+
+
+@pytest.mark.parametrize("auto_kind", [AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE])
+def test_a_machines_mail_does_not_change_the_route(auto_kind: int) -> None:
+    """A bounce or an automatic answer never becomes the address that a person is answered at."""
+    story = s.story().when("conversations", s.message("A"))
+    story.when("conversations", s.message("A", key=b"daemon", auto_kind=auto_kind)).then_bodies()
+
+
+def test_an_agent_may_reopen_and_answer() -> None:
+    """The route outlives the resolution for a while, so a reopened conversation can be answered."""
+    story = s.story().when("conversations", s.message("A", way=s.WHATSAPP))
+    story.when("routing", s.resolved("A")).then_bodies("route_closed")
+    story.when("routing", s.resolved("A")).then_bodies()
+    story.when("routing", s.reopened("A")).then_bodies("route").then_replays()
+    story.when("routing", s.reply("A", "r1")).then_bodies("requested", "attempted")
+
+
+def test_routes_of_resolved_conversations_are_forgotten() -> None:
+    """Two weeks after the resolution the route leaves the state."""
+    story = s.story().when("conversations", s.message("A")).when("routing", s.resolved("A"))
+    story.at(START_MS + 15 * DAY_MS).when("conversations", s.message("B", "u2"))
+    assert set(story.state.data.routes) == {s.conv("B")}
+    story.then_replays()
+
+
+def test_only_replies_are_sent() -> None:
+    """What else an agent is granted sends nothing."""
+    admitted = RequestAdmitted(kind="REQUEST_KIND_NOTE", conversation_id=s.conv("A"))
+    s.story().when("routing", s.routed("r1", admitted=admitted)).then_bodies()
+
+
+def test_breaches_and_escalations_call_their_webhooks() -> None:
+    """A breach goes to every subscriber, an escalation step to its own URL; both without content."""
+    from_sla = {"conversation_id": s.conv("A"), "target_id": "t1", "due_at_ms": 5}
+    story = s.story(s.desk("sla.breached"))
+    story.when("sla", s.measured(breached=from_sla)).then_bodies("requested", "attempted")
+    called = story.body("requested")
+    assert (called.url, called.event_name, called.idempotent) == (s.HOOK, "sla.breached", True)
+    assert called.event_json == f'{{"conversation_id":"{s.conv("A")}","target_id":"t1","due_at_ms":5}}'
+    step = {
+        "conversation_id": s.conv("A"),
+        "kind": "TARGET_KIND_FIRST_RESPONSE",
+        "at": "ESCALATION_AT_BREACH",
+        "do": "ESCALATION_DO_WEBHOOK",
+        "step": 4,
+        "to": ["https://erp.example/hooks/sla"],
+    }
+    story.when("sla", s.measured(escalated=step)).then_bodies("requested", "attempted")
+    assert story.body("requested").url == "https://erp.example/hooks/sla"
+    story.when("sla", s.measured(escalated={**step, "do": "ESCALATION_DO_NOTIFY"})).then_bodies()
+    story.then_replays()

@@ -1,0 +1,94 @@
+"""From beats of sessions to agents found and lost."""
+
+from __future__ import annotations
+
+from proto.v1.envelope_pb2 import PresenceBeat
+from services.kernel.limits import NOTICE_LOST_MS_MAX, PRESENCE_BEAT_MS
+from services.router.presence import JUDGE_EVERY_MS, Sightings
+from tests.router.scenes import DESK, SECOND, Scene
+
+LOST_AFTER_MS = 10 * SECOND
+
+
+def beat(*agents: str) -> PresenceBeat:
+    """These agents' sessions live at one edge."""
+    return PresenceBeat(edge_id="e", desk_ids=[DESK] * len(agents), agent_ids=agents)
+
+
+def said(sightings: Sightings, scene: Scene, now_ms: int) -> list[tuple[str, str]]:
+    """What the engine would be told."""
+    found = []
+    for event in sightings.judge(scene.state, now_ms):
+        body = event.WhichOneof("body")
+        assert body is not None
+        found.append((body, getattr(event, body).agent_id))
+    return found
+
+
+def watch(sightings: Sightings, scene: Scene, start_ms: int, until_ms: int) -> list[tuple[int, str, str]]:
+    """Judge as often as the watcher does; the first time that something is said."""
+    for now_ms in range(start_ms, until_ms, JUDGE_EVERY_MS):
+        for what, who in said(sightings, scene, now_ms):
+            return [(now_ms, what, who)]
+    return []
+
+
+def test_a_session_is_found_once() -> None:
+    """A beat of a known agent is a transition; with the session known it says nothing."""
+    scene = Scene().agent("anna", online=False)
+    sightings = Sightings(scene.now_ms)
+    sightings.beat(beat("anna", "stranger"), scene.now_ms)
+    assert said(sightings, scene, scene.now_ms) == [("agent_found", "anna")]
+    scene.session("anna")
+    assert said(sightings, scene, scene.now_ms) == []
+
+
+def test_a_lost_session_is_noticed_in_time() -> None:
+    """Cut at any moment until the next beat: not before `agent_lost_after`, at most three seconds later."""
+    scene = Scene().agent("anna")
+    sightings = Sightings(scene.now_ms)
+    sightings.beat(beat("anna"), scene.now_ms)
+    ((when_ms, what, who),) = watch(sightings, scene, scene.now_ms, scene.now_ms + 60 * SECOND)
+    assert (what, who) == ("agent_lost", "anna")
+    late_ms = when_ms - scene.now_ms - LOST_AFTER_MS
+    assert PRESENCE_BEAT_MS < late_ms <= PRESENCE_BEAT_MS + JUDGE_EVERY_MS <= NOTICE_LOST_MS_MAX
+
+
+def test_beats_that_come_on_time_keep_an_agent_however_short_the_grace() -> None:
+    """With an `agent_lost_after` shorter than the time between beats nobody who lives is lost."""
+    scene = Scene().agent("anna")
+    scene.state.desk(DESK).agent_lost_after_ms = PRESENCE_BEAT_MS // 4
+    sightings = Sightings(scene.now_ms)
+    for start_ms in range(scene.now_ms, scene.now_ms + 20 * SECOND, PRESENCE_BEAT_MS):
+        sightings.beat(beat("anna"), start_ms)
+        assert watch(sightings, scene, start_ms, start_ms + PRESENCE_BEAT_MS + 1) == []
+
+
+def test_any_edge_keeps_the_agent() -> None:
+    """Beats of different edges count alike, and a late old one does not shorten the time."""
+    scene = Scene().agent("anna")
+    sightings = Sightings(scene.now_ms)
+    sightings.beat(beat("anna"), scene.now_ms + 9 * SECOND)
+    sightings.beat(beat("anna"), scene.now_ms + 1 * SECOND)
+    assert watch(sightings, scene, scene.now_ms, scene.now_ms + 19 * SECOND) == []
+
+
+def test_a_new_owner_grants_a_fresh_grace() -> None:
+    """After a take-over nobody is lost before `agent_lost_after` has passed anew."""
+    scene = Scene().agent("anna")
+    takeover_ms = scene.now_ms + 3_600 * SECOND
+    sightings = Sightings(takeover_ms)
+    assert watch(sightings, scene, takeover_ms, takeover_ms + LOST_AFTER_MS) == []
+    assert watch(sightings, scene, takeover_ms + LOST_AFTER_MS, takeover_ms + 13 * SECOND)
+
+
+def test_a_paused_watcher_throws_nobody_out() -> None:
+    """Whoever was paused has seen nothing for a while, and grants the grace anew."""
+    scene = Scene().agent("anna")
+    sightings = Sightings(scene.now_ms)
+    sightings.beat(beat("anna"), scene.now_ms)
+    assert said(sightings, scene, scene.now_ms) == []
+    woken_ms = scene.now_ms + 60 * SECOND
+    assert said(sightings, scene, woken_ms) == []
+    assert watch(sightings, scene, woken_ms, woken_ms + LOST_AFTER_MS) == []
+    assert watch(sightings, scene, woken_ms + LOST_AFTER_MS, woken_ms + 13 * SECOND)

@@ -1,0 +1,316 @@
+"""Random lives of a desk: what must always hold, and the matcher against brute force."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from proto.v1 import desk_pb2 as pb
+from proto.v1 import routing_pb2 as rt
+from services.router import explain
+from services.router.explain import rule_for
+from services.router.floor import NEVER_MS, Ask
+from services.router.state import Conversation, State, Status, ask_of
+from tests.router.scenes import DESK, SECOND, Scene, desk, queue
+
+AGENTS = ("anna", "bob", "cyd", "bot")
+PRESETS = ("default", "longest_idle", "least_active", "round_robin", "priority", "deadline")
+STATES = (
+    pb.PRESENCE_STATE_ONLINE,
+    pb.PRESENCE_STATE_ONLINE,
+    pb.PRESENCE_STATE_BUSY,
+    pb.PRESENCE_STATE_AWAY,
+    pb.PRESENCE_STATE_OFFLINE,
+)
+
+
+def able(state: State, ask: Ask) -> list[str]:
+    """Who could take it now, by looking at every agent."""
+    agents = state.data.desks[DESK].agents
+    used = used_units(state)
+    return [name for name, agent in agents.items() if not rule_for(agent, name, used.get(name, 0), ask)]
+
+
+def judged(state: State, ask: Ask) -> dict[int, int]:
+    """How many agents each rule excludes first, by looking at every agent."""
+    used = used_units(state)
+    agents = state.data.desks[DESK].agents
+    return Counter(rule_for(agent, name, used.get(name, 0), ask) for name, agent in agents.items())
+
+
+def used_units(state: State) -> dict[str, int]:
+    """Units in each agent's hands, by looking at every conversation."""
+    used: dict[str, int] = {}
+    for c in state.data.conversations.values():
+        if c.agent:
+            used[c.agent] = used.get(c.agent, 0) + c.units
+    return used
+
+
+def agent_key(state: State, c: Conversation, name: str) -> tuple[Any, ...]:
+    """How the preset sorts agents, said once more and without an index."""
+    d = state.data.desks[DESK]
+    agent = d.agents[name]
+    mine = [one for one in state.data.conversations.values() if one.agent == name]
+    used = sum(one.units for one in mine)
+    not_last = name != c.last_agent
+    if d.preset == "default":
+        surplus = sum(dict(agent.skills).values()) - sum(dict(c.requires).values())
+        return not_last, used * 1000 // agent.capacity, surplus, agent.idle_ms, name
+    if d.preset == "least_active":
+        return not_last, len(mine), agent.idle_ms, name
+    if d.preset == "round_robin":
+        return not_last, agent.last_offer, name
+    return not_last, agent.idle_ms, name
+
+
+def line_key(preset: str, key: str, c: Conversation) -> tuple[Any, ...]:
+    """How the preset sorts those who wait."""
+    if preset == "deadline":
+        return c.due_ms or NEVER_MS, c.since_ms, key
+    if preset == "priority":
+        return -c.priority, c.since_ms, key
+    return -c.priority, c.due_ms or NEVER_MS, c.since_ms, key
+
+
+class Checked(Scene):
+    """A scene in which every offer is compared with what brute force would have done."""
+
+    def _take(self, events: Sequence[Any]) -> Sequence[Any]:
+        just_queued = ""
+        for event in events:
+            body = event.WhichOneof("body")
+            if body == "offered":
+                self.check(event.offered, just_queued)
+            if body in ("queued", "relaxed", "reconsidered"):
+                just_queued = getattr(event, body).conversation_id
+            super()._take([event])
+        return events
+
+    def check(self, offered: rt.Offered, just_queued: str) -> None:
+        """The best agent for what has just begun to wait; else, the first in line for the agent."""
+        state: State = self.state
+        conversations = state.data.conversations
+        key = offered.conversation_id
+        c = conversations[key]
+        could = able(state, ask_of(c))
+        best = sorted(could, key=lambda name: agent_key(state, c, name))
+        assert list(offered.best_agents) == best[:5]
+        assert offered.agent_id == best[0]
+        assert list(offered.best_scores) == sorted(offered.best_scores, reverse=True)
+        counts = judged(state, ask_of(c))
+        counts.pop(0, None)
+        assert dict(zip(offered.ruled_out_rules, offered.ruled_out_counts, strict=True)) == counts
+        if key != just_queued:
+            preset = state.data.desks[DESK].preset
+            waits = [
+                (line_key(preset, other, o), other)
+                for other, o in conversations.items()
+                if o.status == Status.WAITING and offered.agent_id in able(state, ask_of(o))
+            ]
+            assert min(waits)[1] == key
+
+
+class Life(RuleBasedStateMachine):
+    """Arrivals, answers, presence, settings and time, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.left: dict[str, int] = {}
+        """What a lowered capacity still has to drain to, by agent."""
+
+    @initialize(preset=st.sampled_from(PRESETS))
+    def begin(self, preset: str) -> None:
+        """A desk with three queues, three people and a bot."""
+        config = desk(
+            queue("reklamacje", {"zwroty": 3}, {"intent": ["complaint"]}, priority=8, human_only=True),
+            queue("dostawa", {"dostawa": 2}, {"intent": ["where"]}, [(180 * SECOND, {})], priority=5),
+            queue("ogolna", priority=4),
+            preset=preset,
+            bots=pb.Bots(asked=True, failed_answers=2, silent_for_ms=30 * SECOND),
+        )
+        self.scene = Checked(config)
+        self.scene.agent("anna", {"zwroty": 5, "dostawa": 1}).agent("bob", {"dostawa": 3}, ["pl"])
+        self.scene.agent("cyd", {"zwroty": 3, "dostawa": 2}, capacity=60).agent("bot", bot=True, capacity=150)
+
+    def open(self, status: Status) -> list[str]:
+        """Conversations of a status."""
+        return sorted(k for k, c in self.scene.state.data.conversations.items() if c.status == status)
+
+    def pick(self, data: st.DataObject, status: Status) -> str | None:
+        """One of them, if there is any."""
+        keys = self.open(status)
+        return data.draw(st.sampled_from(keys)) if keys else None
+
+    @rule(
+        intent=st.sampled_from(["", "complaint", "where"]),
+        language=st.sampled_from(["", "pl", "en", "de"]),
+        channel=st.sampled_from(["chat", "email"]),
+        wants=st.booleans(),
+    )
+    def arrives(self, intent: str, language: str, channel: str, wants: bool) -> None:
+        """A new conversation."""
+        self.count += 1
+        account = "www" if channel == "chat" else "pomoc"
+        key = f"c{self.count:03}"
+        self.scene.arrives(
+            key, intent=intent, language=language, channel=channel, account=account, wants_human=wants
+        )
+
+    @rule(data=st.data())
+    def accepts(self, data: st.DataObject) -> None:
+        """An offer is accepted."""
+        key = self.pick(data, Status.OFFERED)
+        if key:
+            self.scene.accepts(key)
+            assert self.scene.where(key)[0] == "owned"
+
+    @rule(data=st.data())
+    def declines(self, data: st.DataObject) -> None:
+        """An offer is declined, and goes to somebody else or nobody."""
+        key = self.pick(data, Status.OFFERED)
+        if key:
+            who = self.scene.conversation(key).agent
+            self.scene.declines(key)
+            assert self.scene.where(key)[1] != who
+
+    @rule(data=st.data())
+    def resolves(self, data: st.DataObject) -> None:
+        """A conversation is resolved, whatever its state."""
+        key = self.pick(data, data.draw(st.sampled_from([Status.OWNED, Status.WAITING, Status.OFFERED])))
+        if key:
+            self.scene.asks("resolve", "", key)
+
+    @rule(data=st.data(), wants=st.booleans(), intent=st.sampled_from(["", "complaint", "where"]))
+    def writes(self, data: st.DataObject, wants: bool, intent: str) -> None:
+        """A customer writes again, also to what is resolved."""
+        if self.count:
+            number = data.draw(st.integers(1, self.count))
+            self.scene.writes(f"c{number:03}", "again", wants_human=wants, intent=intent)
+
+    @rule(data=st.data())
+    def replies(self, data: st.DataObject) -> None:
+        """An owner answers."""
+        key = self.pick(data, Status.OWNED)
+        if key:
+            self.scene.asks("reply", self.scene.conversation(key).agent, key)
+
+    @rule(data=st.data(), to=st.sampled_from(["skill", "agent", "queue"]))
+    def transfers(self, data: st.DataObject, to: str) -> None:
+        """A conversation is passed on."""
+        targets = {"skill": ["dostawa", "zwroty"], "agent": list(AGENTS), "queue": ["dostawa", "reklamacje"]}
+        key = self.pick(data, data.draw(st.sampled_from([Status.OWNED, Status.WAITING])))
+        if key:
+            target = data.draw(st.sampled_from(targets[to]))
+            self.scene.asks(
+                "transfer", "", key, transfer_to="TRANSFER_TO_" + to.upper(), transfer_target=target
+            )
+
+    @rule(agent=st.sampled_from(AGENTS), state=st.sampled_from(STATES), ttl_s=st.sampled_from([0, 5, 60]))
+    def presence(self, agent: str, state: pb.PresenceState, ttl_s: int) -> None:
+        """An agent says something of themselves."""
+        self.scene.presence(agent, state, ttl_s * SECOND)
+
+    @rule(agent=st.sampled_from(AGENTS), found=st.booleans())
+    def session(self, agent: str, found: bool) -> None:
+        """A session is seen or lost."""
+        self.scene.session(agent, found)
+
+    @rule(agent=st.sampled_from(AGENTS), capacity=st.sampled_from([30, 60, 90, 150]))
+    def capacity(self, agent: str, capacity: int) -> None:
+        """An agent's capacity changes."""
+        d = self.scene.state.data.desks[DESK].agents[agent]
+        skills, languages = dict(d.skills), d.languages
+        self.left[agent] = used_units(self.scene.state).get(agent, 0)
+        self.scene.agent(agent, skills, languages, capacity, bot=agent == "bot", online=False)
+
+    @rule(data=st.data(), due_s=st.integers(0, 500))
+    def promised(self, data: st.DataObject, due_s: int) -> None:
+        """A target runs."""
+        key = self.pick(data, Status.WAITING)
+        if key:
+            due_ms = self.scene.now_ms + due_s * SECOND
+            self.scene.promise(started={"conversation_id": key, "target_id": "t", "due_at_ms": due_ms})
+
+    @rule(data=st.data(), do=st.sampled_from(["REASSIGN", "WIDEN_SKILLS", "RAISE_PRIORITY"]))
+    def escalated(self, data: st.DataObject, do: str) -> None:
+        """An escalation step is taken."""
+        key = self.pick(data, data.draw(st.sampled_from(list(Status)[1:])))
+        if key:
+            self.scene.promise(escalated={"conversation_id": key, "do": "ESCALATION_DO_" + do, "to": ["9"]})
+
+    @rule(preset=st.sampled_from(PRESETS), narrower=st.booleans())
+    def reconfigures(self, preset: str, narrower: bool) -> None:
+        """The desk is configured anew."""
+        queues = [queue("ogolna", {"dostawa": 1} if narrower else {}, priority=4)]
+        version = self.scene.state.data.desks[DESK].version + 1
+        self.scene.configure(desk(*queues, preset=preset), version)
+
+    @rule(seconds=st.sampled_from([1, 7, 25, 130, 301]))
+    def time_passes(self, seconds: int) -> None:
+        """Time passes."""
+        self.scene.until(self.scene.now_ms + seconds * SECOND)
+
+    @invariant()
+    def nobody_is_over_capacity(self) -> None:
+        """Units in hand never exceed the capacity, or what was in hand when it was lowered."""
+        if not hasattr(self, "scene"):
+            return
+        state: State = self.scene.state
+        used = used_units(state)
+        for name, agent in state.data.desks[DESK].agents.items():
+            held = used.get(name, 0)
+            assert held == state.matcher.used(DESK, name)
+            assert held <= max(agent.capacity, self.left.get(name, 0))
+            self.left[name] = min(self.left.get(name, 0), held)
+
+    @invariant()
+    def every_conversation_is_in_one_place(self) -> None:
+        """Waiting, offered or owned, in the indexes too; nothing is left between two events."""
+        if not hasattr(self, "scene"):
+            return
+        state: State = self.scene.state
+        for key, c in state.data.conversations.items():
+            assert c.status != Status.LOOSE
+            assert bool(c.agent) == (c.status != Status.WAITING)
+            assert (key in state.matcher.floors[DESK].where) == (c.status == Status.WAITING)
+            if c.human_only and c.agent:
+                assert c.agent != "bot"
+            if c.status == Status.OFFERED:
+                assert c.agent not in (c.barred or {})
+
+    @invariant()
+    def nobody_with_room_is_kept_from_work(self) -> None:
+        """No agent could take any waiting conversation: else it would have been offered."""
+        if not hasattr(self, "scene"):
+            return
+        state: State = self.scene.state
+        for key, c in state.data.conversations.items():
+            if c.status == Status.WAITING:
+                assert not able(state, ask_of(c)), key
+
+    @invariant()
+    def replays(self) -> None:
+        """Folded from zero or loaded, the state is the same byte for byte."""
+        if hasattr(self, "scene") and self.count % 4 == 3:
+            self.scene.then_replays()
+
+
+Life.TestCase.settings = settings(
+    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLife = Life.TestCase
+
+
+def test_rule_names() -> None:
+    """Every rule has a text in both languages."""
+    for number in rt.Rule.values():
+        if number:
+            assert explain.rule_name(number) in explain._RULES_PL
+            assert explain.rule_name(number) in explain._RULES_EN

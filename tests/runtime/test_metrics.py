@@ -1,0 +1,74 @@
+"""Metrics: one registry, bounded labels."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from services.runtime.measures import Distribution
+from services.runtime.metrics import LABELS, SECONDS, Metrics, channel_label
+
+
+def test_metrics_are_separate() -> None:
+    """Two processes' worth of metrics live side by side without sharing a value."""
+    first, second = Metrics(), Metrics()
+    first.turned_away.labels("rate").inc()
+    assert b'centrala_turned_away_total{reason="rate"} 1.0' in first.render()
+    assert b'centrala_turned_away_total{reason="rate"}' not in second.render()
+
+
+def test_labels_are_bounded() -> None:
+    """No metric carries a desk, an agent, a customer or another label from outside."""
+    metrics = Metrics()
+    assert {label for metric in metrics.definitions for label in metric.labels} == LABELS
+    with pytest.raises(ValueError, match="desk"):
+        metrics._counter("x_total", "things", "Things.", ("desk",))
+
+
+def test_an_unknown_channel_is_other() -> None:
+    """A channel that a sender made up does not make a series of its own."""
+    assert (channel_label("email"), channel_label("pigeon-post")) == ("email", "other")
+
+
+def test_names_follow_prometheus() -> None:
+    """Counters end in _total, times are in seconds, names are unique."""
+    definitions = Metrics().definitions
+    assert len({metric.name for metric in definitions}) == len(definitions)
+    assert all(metric.name.endswith("_total") == (metric.kind == "counter") for metric in definitions)
+    assert all(metric.unit != "milliseconds" for metric in definitions)
+
+
+def test_a_tallied_counter_is_read_when_it_is_asked_for() -> None:
+    """What is counted elsewhere stands in the text as it is at the moment of asking."""
+    metrics = Metrics()
+    counted: dict[tuple[str, ...], float] = {("routing",): 1.0}
+    metrics.batches.read(lambda: counted)
+    metrics.batches.read(lambda: {("sla",): 7})
+    counted["routing",] = 2
+    text = metrics.render()
+    assert b'centrala_batches_total{topic="routing"} 2.0' in text
+    assert b'centrala_batches_total{topic="sla"} 7.0' in text
+
+
+@given(st.lists(st.floats(0, 20)))
+def test_a_distribution_tells_what_the_library_tells(values: list[float]) -> None:
+    """Ours counts each value into the very buckets that the library's histogram would."""
+    registry, seconds = CollectorRegistry(), Metrics().append_seconds.labels("sla")
+    theirs = Histogram("x", "x", registry=registry, buckets=SECONDS)
+    ours = Distribution("y", "y", (), registry, SECONDS)
+    for value in values:
+        theirs.observe(value)
+        ours.labels().observe(value)
+        seconds.observe(value)
+    lines = [line for line in generate_latest(registry).decode().splitlines() if "created" not in line]
+    x = [line.removeprefix("x") for line in lines if line.startswith("x")]
+    assert [line.removeprefix("y") for line in lines if line.startswith("y")] == x
+    assert sum(seconds.counts) == len(values)
+
+
+def test_a_distribution_wants_all_its_labels() -> None:
+    """A series with a label too few would be one that nobody can read."""
+    with pytest.raises(ValueError, match="labels"):
+        Metrics().append_seconds.labels()
