@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import Inbound
+from services.runtime.event_log import OWNED_TOPICS
 from tools.stored import FILE, StoredLogs
 
 FIRST = ("message", "order", "shipment")
@@ -57,6 +58,7 @@ def audit(data: Path, acked: set[str], deliveries: Mapping[str, int]) -> dict[st
         **promises,
         **sends,
         "data_keys": len(keys),
+        "snapshots_kept": sum(len(log.snapshots(topic, 0)) for topic in OWNED_TOPICS),
         "broken": {k: v for k, v in broken.items() if v},
     }
 

@@ -75,7 +75,6 @@ class Server:
             "CENTRALA_SMTP_PORT": str(self.smtp_port),
             "CENTRALA_FSYNC_EXTRA_MS": str(self._fsync_delay_ms),
             "CENTRALA_LOG_LEVEL": "warning",
-            "CENTRALA_PRIVATE_TARGETS": "true",
             "CENTRALA_DESK_MESSAGES_PER_S": "1000000",
             **self._settings,
         }

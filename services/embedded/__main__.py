@@ -65,10 +65,7 @@ def main() -> None:
     parser.add_argument("--demo", action="store_true", help="with a demo desk, its customers and agents")
     arguments = parser.parse_args()
     try:
-        overrides = {"data": arguments.data, "port": arguments.port}
-        if arguments.demo:
-            overrides["private_targets"] = "true"
-        settings = Settings.from_environment(os.environ, **overrides)
+        settings = Settings.from_environment(os.environ, data=arguments.data, port=arguments.port)
         logging.basicConfig(
             level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
         )

@@ -1,11 +1,12 @@
 """Presence: from the sessions that edges report to `agent_found` and `agent_lost` for the engine.
 
 Every edge says each two seconds which agents' sessions live there (topic presence). A session that was
-cut may have lived for almost two seconds after its last beat, so an agent is lost who was not reported
-for the desk's `agent_lost_after` and a beat: never too early, however short that time is. What is known of the past does
-not outlive this process: whoever takes over a partition, and whoever wakes up after a pause, grants
-everybody a fresh period of grace, so that no fail-over throws agents out. Only transitions go to
-the engine, and its state, not ours, says which they are: what gets lost on the way is said again.
+cut may have lived for almost two seconds after its last beat: so an agent is lost whom nobody has
+reported for the desk's `agent_lost_after` and one beat, never too early, however short that time is.
+What is known of the past does not outlive this process: whoever takes over a partition, and whoever
+wakes up after a pause, grants everybody a fresh period of grace, so that no fail-over throws agents
+out. Only transitions go to the engine, and its state, not ours, says which they are: what gets lost
+on the way is said again.
 """
 
 from __future__ import annotations

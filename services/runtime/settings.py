@@ -158,11 +158,11 @@ class Settings:
     )
     private_targets: bool = _variable(
         "PRIVATE_TARGETS",
-        False,
+        True,
         "",
         "Whether outgoing webhooks, providers' base URLs and mail hosts of a desk may point into "
-        "private or loopback networks. Off, so that a desk's lead cannot reach what is behind the "
-        "firewall.",
+        "private or loopback networks, where a shop's own systems stand. Set it to false where you run "
+        "desks of others, so that their leads cannot reach what is behind your firewall.",
     )
 
     @classmethod

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bench.client import Connection
 from tests.system import shapes
-from tests.system.outside import NEWEST, chat_message, desk_config
+from tests.system.outside import ADMIN, HOME, MAILBOX, NEWEST, chat_message, desk_config
 from tests.system.streams import Stream
-from tests.system.world import checked, start_embedded
+from tests.system.world import World, checked, start_embedded
+
+pytestmark = pytest.mark.servers
 
 FAST = {"offer_expires": "60s", "agent_lost_after": "1s"}
 NOTICED_S = 3.0
@@ -52,18 +58,20 @@ async def test_fifty_accepts_of_one_offer_have_one_winner(tmp_path: Path) -> Non
     checked(tmp_path)
 
 
+async def write(world: World, numbers: Iterable[int]) -> None:
+    """One new customer after the other writes, over one connection."""
+    host, port = world.embedded.url.removeprefix("http://").split(":")
+    async with Connection(host, int(port), ADMIN) as connection:
+        for number in numbers:
+            sent = chat_message(f"m{number}", sender={"address": f"c{number}@example.pl"})
+            assert (await connection.request("POST", f"{HOME}/messages", sent)).status == 202
+
+
 async def test_twenty_agents_take_sixty_of_a_thousand(tmp_path: Path) -> None:
     """20 agents with room for 3, a thousand waiting: exactly 60 are owned, nobody ever has more than 3."""
     async with start_embedded(tmp_path) as world:
         await world.desk(routing={"offer_expires": "60s"})
-        gate = asyncio.Semaphore(16)
-
-        async def write(number: int) -> None:
-            sender = {"address": f"c{number}@example.pl", "name": f"C{number}"}
-            async with gate:
-                await world.message(f"m{number}", sender=sender)
-
-        await asyncio.gather(*(write(number) for number in range(1_000)))
+        await asyncio.gather(*(write(world, range(first, 1_000, 8)) for first in range(8)))
         agents = {f"a{n}": await world.agent(f"a{n}", capacity=90) for n in range(20)}
 
         async def work(agent: str, stream: Stream) -> None:
@@ -142,14 +150,13 @@ async def test_a_short_cut_costs_nothing(tmp_path: Path) -> None:
 async def test_mail_stays_with_an_agent_who_is_cut_until_they_are_offline(tmp_path: Path) -> None:
     """E-mail stays with a lost agent, and waits again when they say that they are offline."""
     async with start_embedded(tmp_path) as world:
-        channels = [*desk_config()["channels"], {"channel": "email", "account": "pomoc@rowery.example"}]
+        channels = [*desk_config()["channels"], {"channel": "email", "account": MAILBOX}]
         await world.desk(routing=FAST, channels=channels)
         board = await world.board()
-        mail = {"channel": "email", "account": "pomoc@rowery.example"}
         async with AsyncExitStack() as olas:
             await world.know_agent("ola")
             ola = await olas.enter_async_context(world.connected("ola"))
-            await world.message("m1", **mail)
+            await world.message("m1", channel="email", account=MAILBOX)
             offer = await ola.offer()
             await world.accept("ola", offer)
         await board.expect("agent", lambda told: not told["connected"] and told["conversations"] == 1)

@@ -21,8 +21,10 @@ from tests.system import shapes
 from tests.system.outside import ADMIN, HOME, NEWEST, chat_message
 from tests.system.world import start_embedded
 
+pytestmark = pytest.mark.servers
+
 STREAMS = r"/stream$"
-EXAMPLES = 25
+EXAMPLES = 15
 """For each operation."""
 HEADERS = {"Authorization": f"Bearer {ADMIN}"}
 

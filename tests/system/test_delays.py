@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.system import shapes
 from tests.system.outside import DESK, NEWEST
 from tests.system.providers import HOOK_TOKEN, Mail, Providers, providers, telegram_update
 from tests.system.world import World, checked, start_embedded
+
+pytestmark = pytest.mark.servers
 
 WITHIN_S = 5.0
 """From the acknowledged shipment to the customer, outside quiet hours."""

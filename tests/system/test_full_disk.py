@@ -17,6 +17,8 @@ from tests.system.test_channels import mail, post_mail
 from tests.system.traffic import person
 from tests.system.world import World, checked, start_embedded
 
+pytestmark = pytest.mark.servers
+
 LARGE = 40_000
 """Letters of a text that needs pages of its own."""
 

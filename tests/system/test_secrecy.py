@@ -30,6 +30,8 @@ from tests.system.test_channels import post_mail
 from tests.system.traffic import everything
 from tests.system.world import World, checked, start_embedded
 
+pytestmark = pytest.mark.servers
+
 WORDS = (
     "Brzęczyszczykiewicz", "czyszczykiewicz", "Chrząszczyżewoszyce", "szewoszyce-zdrój", "Łękołody",
     "grzegorz.tajny", "tajnepole.example", "48601602603", "601602603", "77001990", "wyciag-bankowy",

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from tests.system.outside import NEWEST, Outside, desk_config
-from tests.system.streams import Stream
 
 ORDER = "ZAM-1001"
 
@@ -108,15 +107,3 @@ async def everything(outside: Outside) -> dict[str, Any]:
         "notices": await outside.notices(),
         "queues": [{k: v for k, v in queue.items() if k not in ("oldest_s", "wait")} for queue in queues],
     }
-
-
-def acknowledged_once(everything_read: dict[str, Any], message_ids: set[str]) -> None:
-    """Every acknowledged message is in one conversation, once."""
-    found = [m["id"] for doc in everything_read["conversations"] for m in doc["messages"]]
-    assert len(found) == len(set(found))
-    assert message_ids <= set(found)
-
-
-def streams_told(stream: Stream) -> list[str]:
-    """Names of what a stream told."""
-    return [event.name for event in stream.events]
