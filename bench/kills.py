@@ -31,11 +31,15 @@ AGENTS = 20
 SENDERS = 24
 CUSTOMERS = 20_000
 RETRY_S = 0.25
+LATE_S = 0.1
+"""How far behind the clock the customers may be and still catch up."""
+WAITING_S = 1.0
+"""So many seconds' worth of messages wait for a server that is down."""
 FIRST_START_KILLS = 3
 KILL_IN_START_EVERY = 6
 """Each so many kills hit a process that is still starting."""
 LONG_LIFE_EVERY = 10
-LONG_LIFE_S = (5.0, 8.0)
+LONG_LIFE_S = (5.0, 10.0)
 """The snapshotter looks every 5 s: a kill in here hits a snapshot that is being made or stored."""
 START_S = 2.0
 """Within this a kill hits the start."""
@@ -99,16 +103,20 @@ class World:
     # Customers and the shop
 
     async def customers(self) -> None:
-        """Messages at the stated rate; what is not acknowledged is sent again with the same id."""
-        pending: asyncio.Queue[int] = asyncio.Queue()
+        """Messages at the stated rate; what is not acknowledged is sent again with the same id.
+
+        While the server is down so many wait, and no more: a longer queue would only be a test of
+        throughput."""
+        pending: asyncio.Queue[int] = asyncio.Queue(int(self.rate * WAITING_S))
         senders = [asyncio.create_task(self._sender(pending)) for _ in range(SENDERS)]
         clock = asyncio.get_running_loop().time
-        began = clock()
+        due_s = clock()
         for number in itertools.count():
             if self.closed:
                 break
-            await asyncio.sleep(max(0.0, began + number / self.rate - clock()))
-            pending.put_nowait(number)
+            await asyncio.sleep(max(0.0, due_s - clock()))
+            await pending.put(number)
+            due_s = max(due_s + 1 / self.rate, clock() - LATE_S)
         await pending.join()
         for sender in senders:
             sender.cancel()

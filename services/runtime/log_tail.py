@@ -104,12 +104,23 @@ class TailedLog(Protocol):
         """Records from `offset` on that lie before the tail, at least one."""
 
 
+class _Cursor:
+    """A reader's place in one partition."""
+
+    __slots__ = ("place", "position", "tail")
+
+    def __init__(self, place: TopicPartition, tail: Tail, position: int) -> None:
+        self.place = place
+        self.tail = tail
+        self.position = position
+
+
 class TailReader:
     """A LogReader over tails. One fetch at a time."""
 
     def __init__(self, log: TailedLog, starts: Mapping[TopicPartition, int]) -> None:
         self._log = log
-        self._positions = dict(starts)
+        self._cursors = [_Cursor(place, log.tail(place), start) for place, start in starts.items()]
         self._generation = log.generation
         self._waiter: asyncio.Future[None] | None = None
         self._woken = False
@@ -117,13 +128,16 @@ class TailReader:
 
     async def fetch(self, max_wait_ms: int) -> Fetched:
         """See the port."""
-        ends = {place: self._log.tail(place).end for place in self._positions}
-        records = await self._take()
+        self._check()
+        ends = [cursor.tail.end for cursor in self._cursors]
+        records = await self._take() if self._behind() else []
         if not records and max_wait_ms > 0 and not self._woken and not self._closed:
             await self._wait(max_wait_ms)
-            records = await self._take()
+            self._check()
+            records = await self._take() if self._behind() else []
         self._woken = False
-        return Fetched(records, all(self._positions[place] >= end for place, end in ends.items()))
+        drained = all([c.position >= end for c, end in zip(self._cursors, ends, strict=True)])
+        return Fetched(records, drained)
 
     def wake(self) -> None:
         """See the port."""
@@ -136,36 +150,39 @@ class TailReader:
         self._closed = True
         self.wake()
 
+    def _behind(self) -> bool:
+        """Whether there is anything to take."""
+        return not self._closed and any([c.position < c.tail.end for c in self._cursors])
+
     async def _take(self) -> list[LogRecord]:
         """What there is: a fair share of each partition first, then as much as fits."""
-        self._check()
         records: list[LogRecord] = []
-        if self._closed:
-            return records
         size = 0
-        share = max(1, INPUTS_IN_BATCH_MAX // max(1, len(self._positions)))
+        share = max(1, INPUTS_IN_BATCH_MAX // max(1, len(self._cursors)))
         for limit in (share, INPUTS_IN_BATCH_MAX):
-            for place, position in self._positions.items():
+            for cursor in self._cursors:
+                position, tail = cursor.position, cursor.tail
                 room = min(limit, INPUTS_IN_BATCH_MAX - len(records))
-                tail = self._log.tail(place)
                 if room <= 0 or position >= tail.end or size >= FETCH_BYTES_MAX:
                     continue
                 if position >= tail.base:
                     start = position - tail.base
                     found = _within(tail.records[start : start + room], FETCH_BYTES_MAX - size)
                 else:
-                    found = await self._log.older(place, position, room)
+                    found = await self._log.older(cursor.place, position, room)
                     self._check()
                 records += found
-                size += sum(len(record.value) for record in found)
-                self._positions[place] = position + len(found)
+                size += sum([len(record.value) for record in found])
+                cursor.position = position + len(found)
+            if not self._behind():
+                break
         return records
 
     def _check(self) -> None:
         if self._log.generation != self._generation:
             raise LogReset("records that were read were never durable: restore and read again")
-        for place, position in self._positions.items():
-            tail = self._log.tail(place)
+        for cursor in self._cursors:
+            place, position, tail = cursor.place, cursor.position, cursor.tail
             if position < tail.first:
                 raise Invalid(
                     f"{place.topic}/{place.partition}: position {position} is gone, the log begins at"
@@ -181,17 +198,16 @@ class TailReader:
         """Until a record comes, the log is reset, the reader is closed, or the time is over."""
         loop = asyncio.get_running_loop()
         waiter = self._waiter = loop.create_future()
-        tails = [self._log.tail(place) for place in self._positions]
-        for tail in tails:
-            tail.waiters.add(waiter)
+        for cursor in self._cursors:
+            cursor.tail.waiters.add(waiter)
         timer = loop.call_later(max_wait_ms / 1000, _end, waiter)
         try:
             await waiter
         finally:
             timer.cancel()
             self._waiter = None
-            for tail in tails:
-                tail.waiters.discard(waiter)
+            for cursor in self._cursors:
+                cursor.tail.waiters.discard(waiter)
 
 
 def _within(records: list[LogRecord], size: int) -> list[LogRecord]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import smtplib
 from email.message import EmailMessage
 from pathlib import Path
@@ -18,6 +20,7 @@ from tests.system.providers import (
     WA_VERIFY,
     Mail,
     Providers,
+    http_provider,
     providers,
     signature,
     telegram_update,
@@ -249,4 +252,36 @@ async def test_a_provider_that_is_away_is_tried_again_and_shown(tmp_path: Path) 
         for one in owned:
             await in_state(world, one, 1, "sent")
         assert [sink.empty() for sink in made] == [True] * 3
+    checked(tmp_path / "data")
+
+
+async def test_any_other_channel_answers_by_a_signed_webhook(tmp_path: Path) -> None:
+    """A reply on a channel without a sender of ours goes to the desk's webhook, signed over its id, time
+    and body, with what is needed to pass it on."""
+    secret = base64.b64encode(b"a webhook's own secret, 32 bytes.").decode()
+    kept = tmp_path / "secret"
+    kept.write_text(f"whsec_{secret}\n")
+    async with start_embedded(tmp_path / "data") as world, http_provider(lambda call: (204, None)) as sink:
+        hook = {
+            "url": f"{sink.url}/hooks",
+            "events": ["message.out"],
+            "secret": f"file:{tmp_path / 'secret'}",
+        }
+        await world.desk(channels=[{"channel": "allegro", "account": "shop"}], webhooks=[hook])
+        ola = await world.agent("ola")
+        await world.message("a1", channel="allegro", account="shop", thread="thread-7")
+        doc = await taken(world, "ola", ola)
+        await world.reply("ola", doc["id"], "Już jedzie.")
+        call = await sink.next()
+        assert (call.method, call.path) == ("POST", "/hooks")
+        signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
+        digest = hmac.digest(base64.b64decode(secret), signed, "sha256")
+        assert call.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+        told = call.json()
+        assert told["type"] == "message.out"
+        assert told["data"]["text"] == "Już jedzie."
+        assert (told["data"]["channel"], told["data"]["thread"]) == ("allegro", "thread-7")
+        assert told["data"]["conversation_id"] == doc["id"]
+        await in_state(world, doc["id"], 1, "sent")
+        assert sink.empty()
     checked(tmp_path / "data")

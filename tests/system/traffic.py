@@ -12,12 +12,10 @@ ORDER = "ZAM-1001"
 
 
 class Busy(NamedTuple):
-    """What came of it."""
+    """What came of it: the first record, an owned conversation, a key to read with."""
 
-    records: list[str]
+    record: str
     owned: str
-    resolved: str
-    erased: str
     key: str
 
 
@@ -38,31 +36,20 @@ async def set_up(outside: Outside, agents: tuple[str, ...] = ("ola", "jan")) -> 
         await outside.must("PUT", f"agents/{agent}/presence", online)
 
 
-async def busy_hour(outside: Outside, agent: str = "ola", prefix: str = "t") -> Busy:
+async def busy_hour(outside: Outside, prefix: str = "t") -> Busy:
     """Messages, an order, a delay, offers accepted and declined, a reply, a note, an erasure, a key."""
-    records: list[str] = []
-
-    async def write(name: str, text: str, **more: Any) -> Any:
-        ids = await outside.message(f"{prefix}-{name}", text, person(f"{prefix}{name}"), **more)
-        records.append(ids["record_id"])
-        return ids
-
     data = base64.b64encode(b"a receipt " * 50).decode()
     file = {"name": "paragon.txt", "media_type": "text/plain", "data": data}
-    conversations = []
+    records, conversations = [], []
     for name in ("ewa", "piotr", "zofia", "marek"):
-        ids = await write(name, f"Gdzie jest moja paczka? {name}", attachments=[file])
-        [found] = [
-            one for one in await outside.conversations(ids["record_id"])
-            if one["last_message_id"] == ids["message_id"]
-        ]  # fmt: skip
-        conversations.append(found["id"])
+        text, sender = f"Gdzie jest moja paczka? {name}", person(f"{prefix}{name}")
+        ids = await outside.message(f"{prefix}-{name}", text, sender, attachments=[file])
+        listed = await outside.conversations(ids["record_id"])
+        conversations += [one["id"] for one in listed if one["last_message_id"] == ids["message_id"]]
+        records.append(ids["record_id"])
     first, second, third, last = conversations
     for one in (first, second):
-        doc = await outside.conversation(one, NEWEST)
-        agent = doc["offer"]["agent"]
-        await outside.accept(agent, doc["offer"], idempotency=f"{prefix}-{one}")
-        await outside.reply(agent, one, f"Już sprawdzam {one}.", promise_within="2h")
+        await answer(outside, one, prefix)
     declining = await outside.conversation(third, NEWEST)
     if declining["offer"]:
         path = f"offers/{declining['offer']['offer_id']}/decline"
@@ -70,21 +57,29 @@ async def busy_hour(outside: Outside, agent: str = "ola", prefix: str = "t") -> 
     owner = (await outside.conversation(second, NEWEST))["owner"]
     await outside.must("POST", f"conversations/{second}/notes", {"agent": owner, "text": "Oddzwonić."})
     await outside.must("POST", f"conversations/{second}/resolve", {"agent": owner, "reason": "ok"})
-    promised = datetime.now(UTC) + timedelta(days=1)
-    customer = {"addresses": [{"channel": "chat", "address": f"{prefix}ewa@example.pl"}], "language": "pl"}
-    order = {"order_id": f"{prefix}{ORDER}", "customer": customer, "promised_at": promised.isoformat()}
-    records.append((await outside.must("POST", "orders", order))["record_id"])
-    late = {
-        "shipment_id": f"{prefix}-s1",
-        "order_ids": [order["order_id"]],
-        "status": "delayed",
-        "estimated_at": (promised + timedelta(days=2)).isoformat(),
-    }
-    records.append((await outside.must("POST", "shipments", late))["record_id"])
+    await delay(outside, prefix)
     erased = (await outside.conversation(last))["customer"]["id"]
     await outside.must("DELETE", f"customers/{erased}")
     key = await outside.must("POST", "keys", {"scope": "read", "name": prefix})
-    return Busy(records, first, second, erased, key["key"])
+    return Busy(records[0], first, key["key"])
+
+
+async def answer(outside: Outside, conversation: str, prefix: str) -> None:
+    """Whoever is offered the conversation takes it and answers."""
+    offer = (await outside.conversation(conversation, NEWEST))["offer"]
+    await outside.accept(offer["agent"], offer, idempotency=f"{prefix}-{conversation}")
+    await outside.reply(offer["agent"], conversation, "Już sprawdzam.", promise_within="2h")
+
+
+async def delay(outside: Outside, prefix: str) -> None:
+    """An order of Ewa's, and a shipment that makes it late."""
+    promised = datetime.now(UTC) + timedelta(days=1)
+    customer = {"addresses": [{"channel": "chat", "address": f"{prefix}ewa@example.pl"}], "language": "pl"}
+    order = {"order_id": f"{prefix}{ORDER}", "customer": customer, "promised_at": promised.isoformat()}
+    await outside.must("POST", "orders", order)
+    late = {"shipment_id": f"{prefix}-s1", "order_ids": [order["order_id"]], "status": "delayed"}
+    estimated = (promised + timedelta(days=2)).isoformat()
+    await outside.must("POST", "shipments", {**late, "estimated_at": estimated})
 
 
 async def everything(outside: Outside) -> dict[str, Any]:
