@@ -1,9 +1,11 @@
-"""The other half of `bench.restore`: a fresh process that takes over all four partitions.
+"""The other half of `bench.restore`: what a fresh process finds in a data directory.
 
-    python -m bench.restored DATABASE
+    python -m bench.restored take_over DATABASE
+    python -m bench.restored weigh DATABASE
 
-It restores exactly as a start does (the newest snapshot, the rest of the log, the claim) and prints what
-that took and what the states weigh, as one JSON object.
+`take_over` restores all four partitions exactly as a start does (the newest snapshot, the rest of the
+log, the claim) and prints what that took. `weigh` loads nothing but the states of the newest snapshots
+and prints what they take of memory. One JSON object each.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ from bench.memory import horizon_bytes, horizons, resident_bytes
 from services.runtime import restore
 from services.runtime.clock import SystemClock
 from services.runtime.log_sqlite import SqliteLog
-from services.runtime.snapshots import SqliteSnapshots
+from services.runtime.snapshots import SqliteSnapshots, stored_snapshots
 from services.runtime.sqlite_file import SqliteFile
 
 
-async def restored(database: Path) -> dict[str, Any]:
-    """Take over each partition in turn; figures by topic and over all."""
+async def take_over(database: Path) -> dict[str, Any]:
+    """Take over each partition in turn; times by topic and over all."""
     clock = SystemClock()
     file = SqliteFile(database, clock)
     log, snapshots = SqliteLog(file, clock), SqliteSnapshots(file)
@@ -34,19 +36,15 @@ async def restored(database: Path) -> dict[str, Any]:
     for engine in ENGINES:
         began_s, cpu_s = time.perf_counter(), time.process_time()
         fold = await restore.take_over(engine, log, snapshots, clock, 0)
-        took_s = time.perf_counter() - began_s
-        used_s = time.process_time() - cpu_s
-        states.append(fold.state)
         by_topic[engine.TOPIC] = {
-            "seconds": round(took_s, 3),
-            "cpu_s": round(used_s, 3),
+            "seconds": round(time.perf_counter() - began_s, 3),
+            "cpu_s": round(time.process_time() - cpu_s, 3),
             "events": fold.events,
         }
+        states.append(fold.state)
     memory = resident_bytes() - before
-    packed = sum(map(horizon_bytes, states))
-    entries = sum(len(one) for state in states for one in horizons(state))
     await log.close()
-    events = sum(one["events"] for one in by_topic.values())
+    events = sum(int(one["events"]) for one in by_topic.values())
     seconds = sum(one["seconds"] for one in by_topic.values())
     return {
         "events": events,
@@ -54,11 +52,35 @@ async def restored(database: Path) -> dict[str, Any]:
         "cpu_s": round(sum(one["cpu_s"] for one in by_topic.values()), 3),
         "events_per_s": round(events / seconds),
         "by_topic": by_topic,
-        "memory_bytes": memory,
-        "horizon_bytes": packed,
-        "horizon_entries": entries,
+        "memory_mb": round(memory / 1e6, 1),
+    }
+
+
+def weigh(database: Path) -> dict[str, Any]:
+    """Load the states and look at what that took; what horizons hold is told apart, packed as it is."""
+    states, by_topic = [], {}
+    for engine in ENGINES:
+        before = resident_bytes()
+        snapshot = stored_snapshots(database, engine.TOPIC, 0)[0]
+        states.append(engine.load(snapshot.data))
+        packed = len(snapshot.data)
+        del snapshot
+        by_topic[engine.TOPIC] = {
+            "memory_bytes": resident_bytes() - before,
+            "snapshot_bytes": packed,
+            "horizon_bytes": horizon_bytes(states[-1]),
+        }
+    return {
+        "by_topic": by_topic,
+        "memory_bytes": sum(one["memory_bytes"] for one in by_topic.values()),
+        "snapshot_bytes": sum(one["snapshot_bytes"] for one in by_topic.values()),
+        "horizon_bytes": sum(one["horizon_bytes"] for one in by_topic.values()),
+        "horizon_entries": sum(len(one) for state in states for one in horizons(state)),
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(restored(Path(sys.argv[1])))))
+    if sys.argv[1] == "weigh":
+        print(json.dumps(weigh(Path(sys.argv[2]))))
+    else:
+        print(json.dumps(asyncio.run(take_over(Path(sys.argv[2])))))

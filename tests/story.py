@@ -24,6 +24,7 @@ class Story:
         self.new: list[Any] = []
         self.log: list[Any] = []
         self._inputs = 0
+        self._last: Input | None = None
 
     def given(self, *events: Any) -> Self:
         """Fold events of the engine's own log."""
@@ -41,6 +42,7 @@ class Story:
         """Decide one input (appended at `at_ms`, default now), fold what follows, keep it in `new`."""
         self._inputs += 1
         record = Input(topic, f"{topic}/0/{self._inputs}", at_ms or self.now_ms, event)
+        self._last = record
         self.new = list(self._take(self.engine.decide(self.state, record, self.now_ms)))
         return self
 
@@ -78,7 +80,8 @@ class Story:
         return self
 
     def then_replays(self) -> Self:
-        """Folding the whole log from zero, and load(dump), give the same state byte for byte."""
+        """Folding the whole log from zero, and load(dump), give the same state byte for byte, which also
+        decides the same: the next deadline, and the last input should it come again."""
         live = self.engine.dump(self.state)
         again = self.engine.initial()
         for event in self.log:
@@ -86,5 +89,18 @@ class Story:
         assert self.engine.dump(again) == live
         restored = self.engine.load(live)
         assert self.engine.dump(restored) == live
-        assert self.engine.next_deadline_ms(restored) == self.engine.next_deadline_ms(self.state)
+        due_ms = self.engine.next_deadline_ms(self.state)
+        expected = self._decides(self.state, due_ms)
+        for other in (again, restored):
+            assert self.engine.next_deadline_ms(other) == due_ms
+            assert self.engine.next_deadline_id(other) == self.engine.next_deadline_id(self.state)
+            assert self._decides(other, due_ms) == expected
+        assert self.engine.dump(self.state) == live, "deciding changes nothing"
         return self
+
+    def _decides(self, state: Any, due_ms: int | None) -> list[bytes]:
+        """What follows from the next deadline when it is due, and from the last input if it came now."""
+        decided = list(self.engine.decide(state, None, max(self.now_ms, due_ms or 0)))
+        if self._last is not None:
+            decided += self.engine.decide(state, self._last, self.now_ms)
+        return [event.SerializeToString(deterministic=True) for event in decided]

@@ -78,16 +78,18 @@ class IdentityContent(_message.Message):
     def __init__(self, channel: _Optional[str] = ..., address: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class OrderContent(_message.Message):
-    __slots__ = ("name", "channels", "addresses", "items_json")
+    __slots__ = ("name", "channels", "addresses", "items_json", "full_blob")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     ITEMS_JSON_FIELD_NUMBER: _ClassVar[int]
+    FULL_BLOB_FIELD_NUMBER: _ClassVar[int]
     name: str
     channels: _containers.RepeatedScalarFieldContainer[str]
     addresses: _containers.RepeatedScalarFieldContainer[str]
     items_json: str
-    def __init__(self, name: _Optional[str] = ..., channels: _Optional[_Iterable[str]] = ..., addresses: _Optional[_Iterable[str]] = ..., items_json: _Optional[str] = ...) -> None: ...
+    full_blob: str
+    def __init__(self, name: _Optional[str] = ..., channels: _Optional[_Iterable[str]] = ..., addresses: _Optional[_Iterable[str]] = ..., items_json: _Optional[str] = ..., full_blob: _Optional[str] = ...) -> None: ...
 
 class ShipmentContent(_message.Message):
     __slots__ = ("tracking", "reason")

@@ -327,14 +327,16 @@ class ErasureRequested(_message.Message):
     def __init__(self, erasure_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., identity_hashes: _Optional[_Iterable[bytes]] = ..., due_at_ms: _Optional[int] = ...) -> None: ...
 
 class ErasureDue(_message.Message):
-    __slots__ = ("erasure_id", "customer_id", "identity_hashes")
+    __slots__ = ("erasure_id", "customer_id", "identity_hashes", "keys_until_ms")
     ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_HASHES_FIELD_NUMBER: _ClassVar[int]
+    KEYS_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     erasure_id: str
     customer_id: str
     identity_hashes: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, erasure_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., identity_hashes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    keys_until_ms: int
+    def __init__(self, erasure_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., identity_hashes: _Optional[_Iterable[bytes]] = ..., keys_until_ms: _Optional[int] = ...) -> None: ...
 
 class ErasureCompleted(_message.Message):
     __slots__ = ("erasure_id", "customer_id", "keys", "blobs")

@@ -49,7 +49,7 @@ SUPPRESSED_WHY_UNKNOWN_ORDER: SuppressedWhy
 SUPPRESSED_WHY_OVERTAKEN: SuppressedWhy
 
 class NoticesEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "route", "route_closed", "order", "customer_forgotten", "requested", "suppressed", "attempted", "sent", "delivered", "deferred", "failed", "uncertain", "delay_planned", "report_parked", "customer_merged")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "route", "route_closed", "order", "customer_forgotten", "requested", "suppressed", "attempted", "sent", "delivered", "deferred", "failed", "uncertain", "delay_planned", "report_parked", "customer_merged", "withdrawn")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,7 @@ class NoticesEvent(_message.Message):
     DELAY_PLANNED_FIELD_NUMBER: _ClassVar[int]
     REPORT_PARKED_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_MERGED_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     desk_id: str
     occurred_at_ms: int
     cause_id: str
@@ -92,7 +93,8 @@ class NoticesEvent(_message.Message):
     delay_planned: DelayPlanned
     report_parked: ReportParked
     customer_merged: NotifyCustomerMerged
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[NotifyDeskSeen, _Mapping]] = ..., route: _Optional[_Union[RouteSeen, _Mapping]] = ..., route_closed: _Optional[_Union[RouteClosed, _Mapping]] = ..., order: _Optional[_Union[NotifyOrderSeen, _Mapping]] = ..., customer_forgotten: _Optional[_Union[CustomerForgotten, _Mapping]] = ..., requested: _Optional[_Union[SendRequested, _Mapping]] = ..., suppressed: _Optional[_Union[SendSuppressed, _Mapping]] = ..., attempted: _Optional[_Union[SendAttempted, _Mapping]] = ..., sent: _Optional[_Union[SendSent, _Mapping]] = ..., delivered: _Optional[_Union[SendDelivered, _Mapping]] = ..., deferred: _Optional[_Union[SendDeferred, _Mapping]] = ..., failed: _Optional[_Union[SendFailed, _Mapping]] = ..., uncertain: _Optional[_Union[SendUncertain, _Mapping]] = ..., delay_planned: _Optional[_Union[DelayPlanned, _Mapping]] = ..., report_parked: _Optional[_Union[ReportParked, _Mapping]] = ..., customer_merged: _Optional[_Union[NotifyCustomerMerged, _Mapping]] = ...) -> None: ...
+    withdrawn: SendWithdrawn
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[NotifyDeskSeen, _Mapping]] = ..., route: _Optional[_Union[RouteSeen, _Mapping]] = ..., route_closed: _Optional[_Union[RouteClosed, _Mapping]] = ..., order: _Optional[_Union[NotifyOrderSeen, _Mapping]] = ..., customer_forgotten: _Optional[_Union[CustomerForgotten, _Mapping]] = ..., requested: _Optional[_Union[SendRequested, _Mapping]] = ..., suppressed: _Optional[_Union[SendSuppressed, _Mapping]] = ..., attempted: _Optional[_Union[SendAttempted, _Mapping]] = ..., sent: _Optional[_Union[SendSent, _Mapping]] = ..., delivered: _Optional[_Union[SendDelivered, _Mapping]] = ..., deferred: _Optional[_Union[SendDeferred, _Mapping]] = ..., failed: _Optional[_Union[SendFailed, _Mapping]] = ..., uncertain: _Optional[_Union[SendUncertain, _Mapping]] = ..., delay_planned: _Optional[_Union[DelayPlanned, _Mapping]] = ..., report_parked: _Optional[_Union[ReportParked, _Mapping]] = ..., customer_merged: _Optional[_Union[NotifyCustomerMerged, _Mapping]] = ..., withdrawn: _Optional[_Union[SendWithdrawn, _Mapping]] = ...) -> None: ...
 
 class NotifyDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
@@ -229,7 +231,7 @@ class SendRequested(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ...) -> None: ...
 
 class SendSuppressed(_message.Message):
-    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id")
+    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
     NOTICE_KIND_FIELD_NUMBER: _ClassVar[int]
@@ -238,6 +240,7 @@ class SendSuppressed(_message.Message):
     MATTER_FIELD_NUMBER: _ClassVar[int]
     TOLD_NOW_MS_FIELD_NUMBER: _ClassVar[int]
     SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SAID_LATE_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     why: SuppressedWhy
     notice_kind: NoticeKind
@@ -246,7 +249,20 @@ class SendSuppressed(_message.Message):
     matter: str
     told_now_ms: int
     shipment_id: str
-    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ...) -> None: ...
+    said_late: bool
+    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ..., said_late: _Optional[bool] = ...) -> None: ...
+
+class SendWithdrawn(_message.Message):
+    __slots__ = ("send_id", "why", "estimated_at_ms", "shipment_id")
+    SEND_ID_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    send_id: str
+    why: SuppressedWhy
+    estimated_at_ms: int
+    shipment_id: str
+    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., estimated_at_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ...) -> None: ...
 
 class SendAttempted(_message.Message):
     __slots__ = ("send_id", "attempt", "lease_until_ms")

@@ -23,6 +23,7 @@ class QueuedWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUEUED_WHY_REASSIGNED: _ClassVar[QueuedWhy]
     QUEUED_WHY_HUMAN_WANTED: _ClassVar[QueuedWhy]
     QUEUED_WHY_RECONFIGURED: _ClassVar[QueuedWhy]
+    QUEUED_WHY_NOT_TAKEN: _ClassVar[QueuedWhy]
 
 class RelaxedWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -105,6 +106,7 @@ QUEUED_WHY_AGENT_OFFLINE: QueuedWhy
 QUEUED_WHY_REASSIGNED: QueuedWhy
 QUEUED_WHY_HUMAN_WANTED: QueuedWhy
 QUEUED_WHY_RECONFIGURED: QueuedWhy
+QUEUED_WHY_NOT_TAKEN: QueuedWhy
 RELAXED_WHY_UNSPECIFIED: RelaxedWhy
 RELAXED_WHY_WAITED: RelaxedWhy
 RELAXED_WHY_ESCALATED: RelaxedWhy
@@ -261,7 +263,7 @@ class AgentFound(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
 
 class ConversationQueued(_message.Message):
-    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed")
+    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +304,8 @@ class ConversationQueued(_message.Message):
     ORDER_VALUE_MINOR_FIELD_NUMBER: _ClassVar[int]
     RELAX_STEP_FIELD_NUMBER: _ClassVar[int]
     FIXED_FIELD_NUMBER: _ClassVar[int]
+    ONLY_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    OFFERED_NEXT_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     channel: str
     account: str
@@ -328,7 +332,9 @@ class ConversationQueued(_message.Message):
     order_value_minor: int
     relax_step: int
     fixed: bool
-    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ...) -> None: ...
+    only_until_ms: int
+    offered_next: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ...) -> None: ...
 
 class RequirementsRelaxed(_message.Message):
     __slots__ = ("conversation_id", "requires", "step", "why")

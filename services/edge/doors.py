@@ -24,7 +24,7 @@ def bind(app: App) -> None:
     edge = Edge.of(app)
     languages = Languages()
     intake = Intake(app.log, app.sealing, app.blobs, app.clock, edge.directory, languages)
-    ingest_http.bind(app, intake, Webhooks(intake, all_lines()))
+    ingest_http.bind(app, intake, Webhooks(intake, all_lines(app.settings)))
     router_http.bind(app)
     notify_http.bind(app)
     app.add_task("languages", languages.load)

@@ -47,7 +47,7 @@ def _announcer(url: str, made_key: str, demo: bool) -> Callable[[App], None]:
         gc.collect()
         gc.freeze()
         if made_key:
-            print(f"The installation's key, shown only now: {made_key}", flush=True)
+            print(f"\nThe installation's key, shown only now:\n\n    {made_key}\n", flush=True)
         if demo:
             print(f"The demo desk is open: {url}/", flush=True)
         else:

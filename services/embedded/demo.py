@@ -75,11 +75,16 @@ class Demo:
         """Set the desk up and act until cancelled."""
         async with self._shop_servers() as (smtp_port, webhook_url), self._http:
             await self._set_up(smtp_port, webhook_url)
-            async with asyncio.TaskGroup() as group:
-                for agent, _, kind, _, _ in AGENTS:
-                    group.create_task(self._agent(agent, kind))
-                group.create_task(self._customers())
-                group.create_task(self._carrier())
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for agent, _, kind, _, _ in AGENTS:
+                        group.create_task(self._agent(agent, kind))
+                    group.create_task(self._customers())
+                    group.create_task(self._carrier())
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @contextlib.asynccontextmanager
     async def _shop_servers(self) -> AsyncIterator[tuple[int, str]]:
@@ -106,9 +111,13 @@ class Demo:
     async def _call(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
         """A call; its answer, or None where the API said no (a lost race is part of the day)."""
         headers = {"Idempotency-Key": key} if key else {}
-        answer = await self._http.request(method, self._base + path, json=body, headers=headers)
+        try:
+            answer = await self._http.request(method, self._base + path, json=body, headers=headers)
+        except httpx.HTTPError as error:  # the process stops, or has not begun
+            _log.debug("demo: %s %s: %s", method, path, type(error).__name__)
+            return None
         if answer.status_code >= 300:
-            level = logging.INFO if answer.status_code in (409, 503) else logging.WARNING
+            level = logging.DEBUG if answer.status_code in (409, 503) else logging.WARNING
             _log.log(level, "demo: %s %s: %d %s", method, path, answer.status_code, answer.text[:300])
             return None
         return answer.json() if answer.content else {}

@@ -76,7 +76,8 @@ def decide_notices(state: State, record: Input, now_ms: int) -> list[Conversatio
 
 def decide_forget(state: State, day: str) -> list[tuple[str, str]]:
     """(desk, conversation) of some that were resolved on that day, and are still."""
-    entries, desks = state.data.closings[day], list(state.data.desks)
+    entries = state.data.closings[day]
+    desks = {desk.number: desk_id for desk_id, desk in state.data.desks.items()}
     return [
         (
             desks[int.from_bytes(entries[at + 16 : at + _CLOSING_BYTES], "big")],
@@ -113,7 +114,8 @@ def open_again(state: State, desk_id: str, key: bytes, now_ms: int) -> Conversat
 
 def refer(state: State, key: bytes, reference: bytes, day: int) -> None:
     """Let a hash lead to the conversation, unless it leads to one already: Message-IDs are forged."""
-    if state.reference(reference, day) is not None:
+    taken = state.reference(reference, day)
+    if taken is not None and (taken in state.data.conversations or state.data.resolved.get(taken, day)):
         return
     conversation = state.data.conversations.get(key)
     if conversation is None:
@@ -181,6 +183,15 @@ def forget_short(state: State, customer: bytes) -> None:
     resolved = state.data.resolved
     for key in resolved.keys_of(customer):
         resolved.discard(key)
+
+
+def let_go(state: State, key: bytes) -> None:
+    """The customer of an open conversation is erased: it is nobody's, and nothing leads to it."""
+    conversation = state.data.conversations[key]
+    conversation.customer = b""
+    hashes, conversation.references = conversation.references, b""
+    for at in range(0, len(hashes), 16):
+        del state.references[hashes[at : at + 16]]
 
 
 def _take_back(state: State, day: str, key: bytes) -> bool:

@@ -178,9 +178,6 @@ def evolve_merged(state: State, event: ConversationsEvent, body: CustomersMerged
         if order_id in orders:
             orders[order_id].customer = customer
     stays.orders.extend(goes.orders)
-    for erasure in data.erasures.values():
-        if erasure.customer == other:
-            erasure.customer = customer
     cool(state, customer, day)
 
 

@@ -46,7 +46,7 @@ __all__ = [
 TOPIC = "conversations"
 INPUTS = ("inbound", "routing", "notices")
 EVENT = ConversationsEvent
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _Decide = Callable[[State, Inbound, Input, int], list[ConversationsEvent]]
 
@@ -153,6 +153,8 @@ def _decide_delivery(state: State, inbound: Inbound, record: Input, now_ms: int)
 def _decide_unparsed(state: State, inbound: Inbound, record: Input, now_ms: int) -> list[ConversationsEvent]:
     """What the edge could not understand is kept aside, with its raw bytes and the reason."""
     unparsed, event = inbound.unparsed, _event(inbound, record, now_ms)
+    if messages.in_quarantine(state, event):
+        return [event]
     body = event.quarantined
     body.channel, body.account = unparsed.channel, unparsed.account
     body.reason, body.detail = unparsed.reason, unparsed.detail
@@ -163,6 +165,8 @@ def _decide_unparsed(state: State, inbound: Inbound, record: Input, now_ms: int)
 def _decide_unknown(state: State, inbound: Inbound, record: Input, now_ms: int) -> list[ConversationsEvent]:
     """A record of a newer edge than this engine."""
     event = _event(inbound, record, now_ms)
+    if messages.in_quarantine(state, event):
+        return [event]
     event.quarantined.reason = QUARANTINE_REASON_UNKNOWN_TYPE
     event.quarantined.detail = "a record of a kind that this release does not know"
     return [event]
@@ -223,6 +227,7 @@ _EVOLVE: dict[str, Callable[[State, ConversationsEvent, Any], None]] = {
     "reopened": conversations.evolve_reopened,
     "forgotten": conversations.evolve_forgotten,
     "message_changed": messages.evolve_changed,
+    "quarantined": messages.evolve_quarantined,
     "order": orders.evolve_order,
     "order_attached": orders.evolve_attached,
     "shipment": orders.evolve_shipment,

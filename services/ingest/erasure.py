@@ -1,8 +1,9 @@
 """Erasure of a customer: requested, due after the delay, said again each minute until it is completed.
 
-The shell deletes keys and blobs when it is due and reports. Then the identities, the customer and
-those merged into them are forgotten: whoever writes from such an address later is a new customer,
-without any tie to what was. Their conversations and orders stay, without a customer.
+With the request the customer, those merged into them and the ties of their identities are forgotten:
+whoever writes from such an address from then on begins anew, in another conversation and sealed under
+a new key, also while the erasure waits. The conversations and orders of before stay, without a customer.
+When it is due the shell deletes the keys made until the request, and the blobs under them, and reports.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from proto.v1.conversations_pb2 import (
 )
 from proto.v1.inbound_pb2 import Inbound
 from services.ingest import customers
-from services.ingest.conversations import forget_short
+from services.ingest.conversations import forget_short, let_go
 from services.ingest.state import Erasure, State, day_of, fit
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id, text_id
@@ -77,7 +78,7 @@ def decide_report(state: State, inbound: Inbound, record: Input, now_ms: int) ->
 
 
 def decide_due(state: State, erasure_id: str, now_ms: int) -> list[ConversationsEvent]:
-    """The keys are deleted now: of every identity known until now, merged ones too."""
+    """The keys are deleted now: those that the identities had at the request."""
     erasure = state.data.erasures[erasure_id]
     event = ConversationsEvent(
         desk_id=erasure.desk, occurred_at_ms=now_ms, cause_id=f"deadline:erasure:{erasure_id}"
@@ -85,17 +86,20 @@ def decide_due(state: State, erasure_id: str, now_ms: int) -> list[Conversations
     body = event.erasure_due
     body.erasure_id = erasure_id
     body.customer_id = text_id("u", erasure.customer)
-    known = customers.identities(state.data, erasure.customer, day_of(now_ms))
-    body.identity_hashes.extend(dict.fromkeys((*erasure.hashes, *known)))
+    body.identity_hashes.extend(erasure.hashes)
+    body.keys_until_ms = erasure.keys_until_ms
     return [event]
 
 
 def evolve_requested(state: State, event: ConversationsEvent, body: ErasureRequested) -> None:
-    """Remember it until it is completed."""
+    """Remember it until it is completed, and forget the person."""
     hashes = list(body.identity_hashes)
-    erasure = Erasure(event.desk_id, pack(body.customer_id), hashes, body.due_at_ms)
-    state.data.erasures[body.erasure_id] = erasure
+    customer = pack(body.customer_id)
+    state.data.erasures[body.erasure_id] = Erasure(
+        event.desk_id, customer, hashes, body.due_at_ms, event.occurred_at_ms
+    )
     state.deadlines.set("erasure:" + body.erasure_id, body.due_at_ms)
+    _forget(state, customer, hashes, day_of(event.occurred_at_ms))
 
 
 def evolve_due(state: State, event: ConversationsEvent, body: ErasureDue) -> None:
@@ -103,7 +107,6 @@ def evolve_due(state: State, event: ConversationsEvent, body: ErasureDue) -> Non
     erasure = state.data.erasures.get(body.erasure_id)
     if erasure is None:
         return
-    erasure.hashes = list(body.identity_hashes)
     _postpone(state, body.erasure_id, erasure, event.occurred_at_ms + AGAIN_AFTER_MS)
 
 
@@ -115,14 +118,16 @@ def evolve_skipped(state: State, erasure_id: str, now_ms: int) -> None:
 
 
 def evolve_completed(state: State, event: ConversationsEvent, body: ErasureCompleted) -> None:
-    """Forget the person: no identity, tie or conversation leads to them any more."""
-    data, day = state.data, day_of(event.occurred_at_ms)
+    """Nothing is left to do."""
     state.deadlines.drop("erasure:" + body.erasure_id)
-    erasure = data.erasures.pop(body.erasure_id, None)
-    if erasure is None:
-        return
-    members = customers.family(data, erasure.customer)
-    for identity in (*erasure.hashes, *customers.identities(data, erasure.customer, day)):
+    state.data.erasures.pop(body.erasure_id, None)
+
+
+def _forget(state: State, customer: bytes, hashes: Iterable[bytes], day: int) -> None:
+    """No identity, tie or conversation leads to the person any more."""
+    data = state.data
+    members = customers.family(data, customer)
+    for identity in (*hashes, *customers.identities(data, customer, day)):
         data.links.discard(fit(identity))
     for member in members:
         data.merged.discard(member)
@@ -132,7 +137,7 @@ def evolve_completed(state: State, event: ConversationsEvent, body: ErasureCompl
         if person is None:
             continue
         for key in person.conversations:
-            data.conversations[key].customer = b""
+            let_go(state, key)
         orders = state.desk(person.desk).orders
         for order_id in person.orders:
             if order_id in orders:

@@ -29,7 +29,7 @@ from services.ingest.webhooks import PATH as WEBHOOK_PATH
 from services.ingest.webhooks import Webhooks
 from services.kernel.errors import Problem
 from services.kernel.ids import make_id
-from services.kernel.limits import WEBHOOK_BYTES_MAX
+from services.kernel.limits import CONTENT_BYTES_MAX, WEBHOOK_BYTES_MAX
 from services.runtime.asgi import HotRequest, HotResponse
 from services.runtime.edge import Edge
 from services.runtime.openapi import body_of, hot_route
@@ -144,6 +144,10 @@ class _Records:
             addresses=[a.address for a in addresses],
             items_json=to_json(body.items).decode() if body.items else "",
         )
+        if content.ByteSize() > CONTENT_BYTES_MAX:
+            blob = sealing.seal(keys[0], content).SerializeToString()
+            content.full_blob = await self._edge.app.blobs.put(blob)
+            content.ClearField("items_json")
         digest = hashlib.sha256(body.model_dump_json().encode()).digest()
         order = Order(
             order_id=body.order_id,

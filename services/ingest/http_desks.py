@@ -15,6 +15,7 @@ from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, DeskPut, Inbound, Pres
 from services.ingest.schemas import KEY, PRESENCE, KeyIn, PresenceIn
 from services.kernel.desk import parse_agent, parse_desk
 from services.kernel.errors import Problem
+from services.kernel.limits import CONFIGURATION_BYTES_MAX
 from services.runtime import auth, shapes
 from services.runtime.desk_file import load_document
 from services.runtime.documents import AgentLoad, ApiKeyView
@@ -50,8 +51,11 @@ class Configuration:
         principal = self._edge.check(request, desk, ADMIN)
         if not DESK_ID.fullmatch(desk):
             raise Refusal(422, "The desk's id is not valid.", [Problem("/desk", DESK_ID_RULE)])
-        document = load_document(await request.body(), request.headers.get("content-type", ""))
+        raw = await request.body()
+        _check_size(len(raw))
+        document = load_document(raw, request.headers.get("content-type", ""))
         parsed = parse_desk(document)
+        _check_size(len(parsed.source_json.encode()))
         put = DeskPut(
             desk=parsed.desk,
             source_json=parsed.source_json,
@@ -142,6 +146,11 @@ class Configuration:
         put = PresencePut(agent_id=agent, state=state, ttl_ms=(body.ttl_s or 0) * 1000)
         await self._edge.outcome(Inbound(desk_id=desk, presence=put))
         return {"agent": agent, "state": body.state, "ttl_s": body.ttl_s}
+
+
+def _check_size(size: int) -> None:
+    if size > CONFIGURATION_BYTES_MAX:
+        raise Refusal(413, f"A configuration may have {CONFIGURATION_BYTES_MAX} bytes; this one has {size}.")
 
 
 class Keys:

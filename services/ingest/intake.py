@@ -7,7 +7,7 @@ HMACs under the desk's key. Ids follow from what was sent, so the same thing aga
 Of a message's attributes only those stand in the plain that the desk's configuration asks for (a
 condition "attributes.X" of a queue or an SLA policy); all the others are kept within the sealed content.
 An attribute called like a label (language, intent, mood, wants_human) is the sender's word and wins
-over the classifier's.
+over the classifier's; free words are no labels, and are kept with the content (`parts.Plain`).
 
 A record is built without waiting for anything but its keys (made once for each identity) and its blobs
 (files, raw mails, long texts), then appended by one append; callers are told when it is durable.
@@ -34,11 +34,13 @@ from services.ingest.channels import (
 from services.ingest.channels.email_text import html_to_text, safe_html
 from services.ingest.classify import Languages, wants_human
 from services.ingest.parts import (
+    NOTHING_NAMED,
     SUBJECT_CHARS_MAX,
+    Plain,
     Submitted,
     content_of,
     message_names,
-    named_attributes,
+    plain_of,
     reference_hashes,
     reply_conversation,
     route_of,
@@ -46,7 +48,7 @@ from services.ingest.parts import (
 from services.kernel.errors import Invalid, Problem
 from services.kernel.external_ids import external_hash, thread_hash
 from services.kernel.ids import make_id
-from services.kernel.limits import CONTENT_BYTES_MAX, NAME_CHARS_MAX
+from services.kernel.limits import CONTENT_BYTES_MAX, NAME_CHARS_MAX, RECORD_BYTES_MAX
 from services.runtime.blobs import Blobs
 from services.runtime.clock import Clock
 from services.runtime.event_log import EventLog
@@ -100,10 +102,11 @@ class Intake:
         self.clock = clock
         self._log, self._sealing, self._blobs = log, sealing, blobs
         self._partition_of = partition_of
-        self._named: dict[str, tuple[desk_pb2.Desk, frozenset[str]]] = {}
+        self._named: dict[str, tuple[desk_pb2.Desk, Plain]] = {}
 
     async def submit(self, inbound: inbound_pb2.Inbound) -> None:
-        """Append a record that is ready. Returns when it is durable; raises Busy, Fenced, LogReset."""
+        """Append a record that is ready. Returns when it is durable; raises Busy, Fenced, LogReset, and
+        Invalid for one over RECORD_BYTES_MAX."""
         await self._append(inbound.desk_id, [inbound])
 
     async def submit_message(self, desk_id: str, message: ParsedMessage, trace: str = "") -> Submitted:
@@ -153,6 +156,10 @@ class Intake:
     async def _append(self, desk_id: str, records: Sequence[inbound_pb2.Inbound]) -> None:
         if records:
             values = [record.SerializeToString() for record in records]
+            for record, value in zip(records, values, strict=True):
+                if len(value) > RECORD_BYTES_MAX:
+                    what = record.WhichOneof("body")
+                    raise Invalid(f"the {what} makes {len(value)} bytes; {RECORD_BYTES_MAX} are the most")
             await self._log.append(MAILBOX, self._partition_of(desk_id), values)
 
     async def _message(self, desk_id: str, parsed: ParsedMessage, kind: MessageKind, about: str) -> _Built:
@@ -168,7 +175,9 @@ class Intake:
             parsed = await _with_safe_html(parsed)
         content = content_of(parsed)
         desk = self.desks.get(desk_id)
-        attributes = self._plain_attributes(desk_id, desk, parsed, content)
+        plain = self._plain(desk_id, desk)
+        attributes = _plain_attributes(plain, parsed, content)
+        labels = _labels(plain, parsed, content)
         await self._put_blobs(keys[0], parsed, content)
         message = inbound_pb2.ChannelMessage(
             message_id=names.message_id,
@@ -189,7 +198,7 @@ class Intake:
             identities=self._identities(parsed, keys),
             reply_conversation_id=reply_conversation(desk_key, parsed),
         )
-        await self._label(message, desk, parsed)
+        await self._label(message, desk, parsed, labels)
         return _Built(names, inbound_pb2.Inbound(desk_id=desk_id, record_id=names.record_id, message=message))
 
     def _identities(self, parsed: ParsedMessage, keys: Sequence[DataKey]) -> list[envelope_pb2.Sealed]:
@@ -202,40 +211,25 @@ class Intake:
             for one, key in zip(parsed.senders, keys, strict=True)
         ]
 
-    def _plain_attributes(
-        self,
-        desk_id: str,
-        desk: desk_pb2.Desk | None,
-        parsed: ParsedMessage,
-        content: content_pb2.MessageContent,
-    ) -> dict[str, str]:
-        """Attributes that the desk's configuration names; the rest goes into the sealed content."""
-        if not parsed.attributes:
-            return {}
-        named = self._named_attributes(desk_id, desk)
-        plain = {}
-        for name, value in parsed.attributes.items():
-            if name in named:
-                plain[name] = value[:NAME_CHARS_MAX]
-            elif name not in LABELS:
-                content.attributes[name] = value
-        return plain
-
-    def _named_attributes(self, desk_id: str, desk: desk_pb2.Desk | None) -> frozenset[str]:
+    def _plain(self, desk_id: str, desk: desk_pb2.Desk | None) -> Plain:
         if desk is None:
-            return frozenset()
+            return NOTHING_NAMED
         known = self._named.get(desk_id)
         if known is None or known[0] is not desk:
-            known = (desk, named_attributes(desk))
+            known = (desk, plain_of(desk))
             self._named[desk_id] = known
         return known[1]
 
     async def _label(
-        self, message: inbound_pb2.ChannelMessage, desk: desk_pb2.Desk | None, parsed: ParsedMessage
+        self,
+        message: inbound_pb2.ChannelMessage,
+        desk: desk_pb2.Desk | None,
+        parsed: ParsedMessage,
+        labels: Mapping[str, str],
     ) -> None:
         said = parsed.attributes
-        message.intent, message.mood = said.get("intent", ""), said.get("mood", "")
-        message.language = said.get("language", "")
+        message.intent, message.mood = labels.get("intent", ""), labels.get("mood", "")
+        message.language = labels.get("language", "")
         if not message.language and desk is not None and desk.languages and parsed.text:
             if not self.languages.loaded:
                 await self.languages.load()
@@ -310,6 +304,31 @@ class Intake:
         )
         inbound = inbound_pb2.Inbound(desk_id=desk_id, record_id=record_id, unparsed=unparsed)
         return _Built(Submitted("", record_id), inbound)
+
+
+def _plain_attributes(
+    plain: Plain, parsed: ParsedMessage, content: content_pb2.MessageContent
+) -> dict[str, str]:
+    """Attributes that the desk's configuration names; the rest goes into the sealed content."""
+    named = {}
+    for name, value in parsed.attributes.items():
+        if name in plain.attributes:
+            named[name] = value[:NAME_CHARS_MAX]
+        elif name not in LABELS:
+            content.attributes[name] = value
+    return named
+
+
+def _labels(plain: Plain, parsed: ParsedMessage, content: content_pb2.MessageContent) -> dict[str, str]:
+    """The sender's labels that may stand in the plain; the others go into the sealed content."""
+    labels = {}
+    for name in ("language", "intent", "mood"):
+        value = parsed.attributes.get(name, "")
+        if value and plain.allows(name, value):
+            labels[name] = value
+        elif value:
+            content.attributes[name] = value
+    return labels
 
 
 _MALFORMED = QuarantineReason.QUARANTINE_REASON_MALFORMED

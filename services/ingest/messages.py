@@ -9,7 +9,12 @@ message; a reaction changes nothing.
 
 from __future__ import annotations
 
-from proto.v1.conversations_pb2 import ConversationsEvent, MessageChanged, MessageReceived
+from proto.v1.conversations_pb2 import (
+    ConversationsEvent,
+    MessageChanged,
+    MessageReceived,
+    Quarantined,
+)
 from proto.v1.inbound_pb2 import (
     MESSAGE_KIND_DELETE,
     MESSAGE_KIND_EDIT,
@@ -32,6 +37,9 @@ from services.kernel.limits import DAY_MS, DEDUPLICATION_DAYS
 from services.kernel.packed import derived, pack
 
 CHANGES = frozenset((MESSAGE_KIND_EDIT, MESSAGE_KIND_DELETE, MESSAGE_KIND_REACTION))
+QUARANTINED = b"held"
+"""What is remembered of a record in quarantine: a repeated one is no second entry, though it is taken as
+a message if the reason is gone (the account is listed now)."""
 
 
 def decide(state: State, inbound: Inbound, record: Input, now_ms: int) -> list[ConversationsEvent]:
@@ -50,12 +58,13 @@ def decide(state: State, inbound: Inbound, record: Input, now_ms: int) -> list[C
     found = customers.find(state, message.identity_hashes, now_ms)
     if place is None or not state.data.desks[desk_id].listed[place]:
         detail = "the desk has no such account"
-        return [_quarantined(stem, message, QUARANTINE_REASON_UNKNOWN_ACCOUNT, detail)]
+        return [_quarantined(state, stem, message, QUARANTINE_REASON_UNKNOWN_ACCOUNT, detail)]
     if found is None or not message.message_id:
-        return [_quarantined(stem, message, QUARANTINE_REASON_MALFORMED, "no sender or no message id")]
+        detail = "no sender or no message id"
+        return [_quarantined(state, stem, message, QUARANTINE_REASON_MALFORMED, detail)]
     if 0 < message.sent_at_ms < now_ms - DEDUPLICATION_DAYS * DAY_MS:
         detail = f"sent more than {DEDUPLICATION_DAYS} days ago"
-        return [_quarantined(stem, message, QUARANTINE_REASON_TOO_OLD, detail)]
+        return [_quarantined(state, stem, message, QUARANTINE_REASON_TOO_OLD, detail)]
     return _received(state, stem, record, message, found, place)
 
 
@@ -186,7 +195,7 @@ def _fold_labels(
 def _changed(state: State, message: ChannelMessage, stem: ConversationsEvent, day: int) -> bool:
     """Whether the change has an outcome of its own, which is then in `stem`."""
     data, kind = state.data, message.kind
-    if stem.origin_id and data.records.get(pack(stem.origin_id), day) is not None:
+    if stem.origin_id and data.records.get(pack(stem.origin_id), day) not in (None, QUARANTINED):
         stem.unchanged.what = "message_change"
         return True
     known = data.messages.get(pack(message.message_id), day) is not None
@@ -216,10 +225,27 @@ def _changed(state: State, message: ChannelMessage, stem: ConversationsEvent, da
     return True
 
 
+def in_quarantine(state: State, event: ConversationsEvent) -> bool:
+    """Whether the record is in quarantine already; the event says so then."""
+    day = day_of(event.occurred_at_ms)
+    if not event.origin_id or state.data.records.get(pack(event.origin_id), day) != QUARANTINED:
+        return False
+    event.unchanged.what = "quarantined"
+    return True
+
+
+def evolve_quarantined(state: State, event: ConversationsEvent, body: Quarantined) -> None:
+    """A record is put aside once."""
+    if event.origin_id:
+        state.data.records.put(pack(event.origin_id), QUARANTINED, day_of(event.occurred_at_ms))
+
+
 def _quarantined(
-    stem: ConversationsEvent, message: ChannelMessage, reason: QuarantineReason, detail: str
+    state: State, stem: ConversationsEvent, message: ChannelMessage, reason: QuarantineReason, detail: str
 ) -> ConversationsEvent:
     """The record is kept aside with its content, which stays sealed as it came."""
+    if in_quarantine(state, stem):
+        return stem
     body = stem.quarantined
     body.channel, body.account, body.reason, body.detail = message.channel, message.account, reason, detail
     body.raw.CopyFrom(message.content)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from proto.v1 import content_pb2, desk_pb2
@@ -13,6 +15,13 @@ from services.kernel.ids import make_id
 from services.kernel.limits import NAME_CHARS_MAX
 from services.kernel.reply_token import conversation_of
 
+INTENTS = frozenset(
+    ("cancellation", "complaint", "invoice", "praise", "question", "refund", "return", "where_is_my_order")
+)
+MOODS = frozenset(("angry", "calm", "happy", "sad", "upset", "worried"))
+"""Labels that may stand in the plain on any desk: a closed list tells nothing of a person."""
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+"""A language tag (BCP 47): a language, perhaps with script, region or variant."""
 REFERENCES_MAX = 50
 """Ids that one message may answer; the nearest are kept."""
 SUBJECT_CHARS_MAX = 998
@@ -92,8 +101,37 @@ def reply_conversation(desk_key: bytes, parsed: ParsedMessage) -> str:
     return ""
 
 
+class Plain(NamedTuple):
+    """What a sender says that may stand in the plain with this desk."""
+
+    attributes: frozenset[str]
+    intents: frozenset[str] = INTENTS
+    moods: frozenset[str] = MOODS
+
+    def allows(self, label: str, value: str) -> bool:
+        """Whether `value` may stand there as the label language, intent or mood."""
+        if label == "language":
+            return LANGUAGE.fullmatch(value) is not None
+        return value in (self.intents if label == "intent" else self.moods)
+
+
+NOTHING_NAMED = Plain(frozenset())
+
+
+def plain_of(desk: desk_pb2.Desk) -> Plain:
+    """What the conditions of the desk's queues and SLA policies name, with the closed lists."""
+    conditions = list(_conditions(desk))
+    intents = frozenset(value for one in conditions if one.field == "intent" for value in one.values)
+    moods = frozenset(value for one in conditions if one.field == "mood" for value in one.values)
+    return Plain(named_attributes(desk), INTENTS | intents, MOODS | moods)
+
+
 def named_attributes(desk: desk_pb2.Desk) -> frozenset[str]:
     """Attributes that a condition of a queue or an SLA policy names."""
-    whens = [queue.when for queue in desk.queues] + [policy.when for policy in desk.sla]
-    fields = (condition.field for when in whens for condition in when.any)
+    fields = (condition.field for condition in _conditions(desk))
     return frozenset(field.removeprefix("attributes.") for field in fields if field.startswith("attributes."))
+
+
+def _conditions(desk: desk_pb2.Desk) -> Iterator[desk_pb2.Condition]:
+    whens = [queue.when for queue in desk.queues] + [policy.when for policy in desk.sla]
+    return (condition for when in whens for condition in when.any)

@@ -80,12 +80,13 @@ class Desk(msgspec.Struct, array_like=True):
 
 
 class Erasure(msgspec.Struct, array_like=True):
-    """An erasure that is not completed."""
+    """An erasure that is not completed: of the keys made until it was requested."""
 
     desk: str
     customer: bytes
     hashes: list[bytes]
     due_at_ms: int
+    keys_until_ms: int
 
 
 def _horizon(days: int, value_bytes: int = 0) -> Any:
@@ -98,7 +99,7 @@ class Data(msgspec.Struct):
     messages: ids of messages, for deduplication.
     originals: hash of a provider's id -> message; what an edit or deletion names.
     tombstones: hashes of provider's ids that were deleted before they came.
-    records: ids of requests and changes -> first bytes of the body's hash.
+    records: ids of requests, changes and what is in quarantine -> first bytes of the body's hash.
     references: hash of a provider's id, or of a thread -> conversation; of open ones only what does
         not fit their struct.
     resolved: conversation -> `Short`.

@@ -22,11 +22,17 @@ VALUES_MAX = 20_000
 """Values in a document: a desk with every list full has fewer."""
 TEXT_CHARS_MAX = 2_000
 """Longest text anywhere in a document: the longest URL that is taken everywhere."""
+PROBLEMS_MAX = 100
+"""Problems that are noted; more help nobody."""
+SUGGESTIONS_MAX = 5
+"""Problems that come with a guess at what was meant: comparing texts takes long."""
+GUESSED_CHARS_MAX = 40
+"""Longer texts are not guessed at: the time grows with the square of the length."""
 DURATION_MS_MAX = 366 * DAY_MS
 
 _DURATION = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 _URL = re.compile(r"(?i)https?://(?P<user>[^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?([/?#]\S*)?")
-_SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+")
+_SECRET = re.compile(r"env:[A-Z][A-Z0-9_]*|file:/[^\x00-\x1f]+")
 _OWN_SETTING = "env:CENTRALA_"
 
 
@@ -42,7 +48,13 @@ class Node:
 
     def wrong(self, rule: str) -> None:
         """Note that this value breaks a rule, in words that also say what would be right."""
-        self.problems.append(Problem(self.pointer, rule))
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(Problem(self.pointer, rule))
+
+    def nearest(self, text: str, known: Iterable[str]) -> str:
+        """The end of a rule that helps: the nearest of the known ones, or all of them; "" once there are
+        more problems than anybody needs help with."""
+        return nearest(text, known) if len(self.problems) < SUGGESTIONS_MAX else ""
 
     def at(self, key: str | int, value: object) -> Node:
         """The node of something inside."""
@@ -62,7 +74,7 @@ class Node:
     def _known(self, node: Node, key: str, known: Sequence[str]) -> bool:
         if key in known:
             return True
-        node.wrong(f"there is no such key{nearest(key, known)}")
+        node.wrong(f"there is no such key{node.nearest(key, known)}")
         return False
 
     def entries(self, limit: int = VALUES_MAX) -> dict[str, Node]:
@@ -127,7 +139,7 @@ class Node:
         """One of some texts; `what` names them ("a skill of this desk")."""
         text, names = self.name(), list(known)
         if text and text not in names:
-            self.wrong(f"{json.dumps(text, ensure_ascii=False)} is not {what}{nearest(text, names)}")
+            self.wrong(f"{json.dumps(text, ensure_ascii=False)} is not {what}{self.nearest(text, names)}")
             return ""
         return text
 
@@ -199,7 +211,7 @@ class Node:
         if not isinstance(self.value, str) or not _SECRET.fullmatch(self.value):
             self.wrong(
                 "a secret is never written here, because a configuration is kept and shown: "
-                'name where it lies, "env:NAME" or "file:PATH"'
+                'name where it lies, "env:NAME" (capitals) or "file:/PATH"'
             )
             return ""
         if self.value.startswith(_OWN_SETTING):
@@ -211,7 +223,8 @@ class Node:
 def nearest(text: str, known: Iterable[str]) -> str:
     """The end of a rule that helps: the nearest of the known ones, or all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(text[:NAME_CHARS_MAX], names, n=1, cutoff=0.5)
+    short = [name for name in names if len(name) <= GUESSED_CHARS_MAX]
+    close = difflib.get_close_matches(text, short, n=1, cutoff=0.5) if len(text) <= GUESSED_CHARS_MAX else []
     if close:
         return f'; did you mean "{close[0]}"?'
     shown = ", ".join(f'"{name}"' for name in names[:20])

@@ -6,7 +6,10 @@
     ├── Fenced     stop: somebody else owns the partition, or what we decided on is not there
     └── Corrupt    stop the service: the own log says something that this release cannot read
 
-Anything else that is raised is a bug: the loop throws its state away and restores.
+A loop whose append fails, by whatever error of these or of the system's, does not know what has landed:
+it throws its state away, claims and restores. Corrupt and Invalid (a position that is gone) stop the
+service, and so does anything that nobody expected outside of `decide`: an `evolve` or a listener that
+raises is a bug, and what is restored would meet it again.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ DAY_MS = 24 * HOUR_MS
 # The log
 BATCH_BYTES_MAX = 900_000
 """Largest serialised batch: under the 1 MiB that Kafka takes by default, with room for headers."""
+RECORD_BYTES_MAX = 400_000
+"""Largest mailbox record. All events of one record go into one batch, and say what is in it at most twice
+(an order's addresses also as identities); a record that fits no batch would be skipped, so lost."""
 DEADLINES_IN_BATCH_MAX = 500
 """Deadlines fired in one batch, so that inputs get their turn."""
 INPUTS_IN_BATCH_MAX = 1_000
@@ -23,6 +26,8 @@ MAIL_BYTES_MAX = 26_214_400
 """Largest mail taken by SMTP (25 MiB, what the big providers take)."""
 WEBHOOK_BYTES_MAX = 4_194_304
 """Largest provider webhook (Meta sends up to 3 MB)."""
+CONFIGURATION_BYTES_MAX = 180_000
+"""Largest configuration of a desk as JSON: its record holds it twice, as written and as read."""
 CONTENT_BYTES_MAX = 65_536
 """Longer content becomes a blob."""
 REQUEST_WAIT_MS = 3_000
@@ -58,6 +63,8 @@ PRESENCE_BEAT_MS = 2_000
 NOTICE_LOST_MS_MAX = 3_000
 """How late a lost agent may be noticed beyond agent_lost_after."""
 LAST_AGENT_WAIT_MS = 2 * MINUTE_MS
+TRANSFER_WAIT_MS = 2 * MINUTE_MS
+"""What is transferred to an agent waits for that agent alone so long, be they there or not."""
 BARRED_AFTER_DECLINE_MS = 5 * MINUTE_MS
 """An agent who declined (or let expire) is not asked again for the same conversation until then."""
 
@@ -71,6 +78,9 @@ SEND_DEAD_AFTER_MS = 24 * HOUR_MS
 SEND_BACKOFF_MS = (5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000)
 """Waits between attempts; the last repeats."""
 
+assert 2 * RECORD_BYTES_MAX < BATCH_BYTES_MAX, "what follows from one record must fit one batch"
+assert 2 * CONFIGURATION_BYTES_MAX < RECORD_BYTES_MAX, "a configuration must fit a record"
+assert 2 * CONTENT_BYTES_MAX < RECORD_BYTES_MAX, "words that are no blob yet must fit a record"
 assert SEND_TIMEOUT_MS < SEND_LEASE_MS, "a sender must know its result before its lease ends"
 assert KEY_CACHE_MS < ERASURE_DELAY_MS, "no cache may outlive an erasure's delay"
 assert PRESENCE_BEAT_MS < NOTICE_LOST_MS_MAX, "a lost agent must be noticed in time"

@@ -13,7 +13,7 @@ from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
 from services.notify import ways
 from services.notify.outbox import Cause, request
-from services.notify.state import State
+from services.notify.state import Send, State
 
 
 def breached(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
@@ -53,6 +53,26 @@ def escalated(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
         for url in dict.fromkeys(body.to)
         for event in _call(state, cause, url, ways.SLA_ESCALATION, body.conversation_id, told)
     ]
+
+
+def copies(state: State, cause: Cause, send: Send) -> list[NoticesEvent]:
+    """What a notice said, for the webhooks that want to know and did not deliver it themselves."""
+    told = SendRequested.FromString(send.request)
+    way = ways.way_out(state.configs.get(send.desk_id), told.channel, told.account, ways.NOTICE)
+    urls = [url for url in (way.url, *way.copies) if url and url != told.url] if way else []
+    return [event for url in urls for event in copy(state, cause, told, url, ways.NOTICE)]
+
+
+def copy(state: State, cause: Cause, told: SendRequested, url: str, event_name: str) -> list[NoticesEvent]:
+    """The same once more, to a webhook that only wants to know. It tells no customer anything, so it does
+    not wait for the morning."""
+    requested = SendRequested()
+    requested.CopyFrom(told)
+    requested.send_id = derive_id("s", told.send_id, url)
+    requested.kind, requested.url, requested.event_name = SEND_KIND_WEBHOOK, url, event_name
+    requested.idempotent, requested.held_until_ms = True, 0
+    requested.dead_at_ms = cause.now_ms + SEND_DEAD_AFTER_MS
+    return request(state, cause, requested)
 
 
 def _call(

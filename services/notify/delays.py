@@ -6,8 +6,9 @@ the customer knows: the later of what was promised and what they were told last.
 as the order is remembered, even if that notice failed.
 
 A notice that has not left yet (quiet hours, retries) is overtaken by a newer date of the same shipment, or
-by a later one of another, and withdrawn when the order or the shipment arrives. Where nothing was promised
-the first date counts as known, unless the carrier itself calls it a delay.
+by a later one of another, and withdrawn when the order or the shipment arrives. One that is under way is
+not tried again then; if it does not arrive, the date that came meanwhile is held against the order anew.
+Where nothing was promised the first date counts as known, unless the carrier itself calls it a delay.
 
 A shipment may hold thousands of orders: the first ORDERS_IN_STEP are decided at once, the rest becomes a
 plan that the state works off, a step a deadline. A date of an order that is not known yet is remembered for
@@ -50,7 +51,7 @@ from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
 from services.notify import ways
-from services.notify.outbox import Cause, drop, quiet
+from services.notify.outbox import Cause, drop, quiet, withdraw
 from services.notify.state import DeskData, Order, Send, State
 from services.notify.templates import TEMPLATE_VERSION
 
@@ -86,8 +87,8 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
         )
     ]
     pending = state.data.sends.get(old.pending) if old else None
-    if closed and pending is not None and not pending.lease_ms:
-        events.append(drop(pending, SUPPRESSED_WHY_CLOSED, cause))
+    if closed and pending is not None:
+        events.append(_over(pending, cause))
     late = desk.late.get(seen.order_id)
     if late is not None and not closed:
         events.append(
@@ -97,6 +98,7 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
                     order_ids=[seen.order_id],
                     estimated_at_ms=late.date_ms,
                     received_at_ms=late.seen_ms,
+                    said_late=late.said_late,
                 )
             )
         )
@@ -155,21 +157,24 @@ def _step(
     for order_id in order_ids:
         order = desk.orders.get(order_id)
         if order is None:
-            events += _unknown(desk, order_id, shipment_id, date_ms, cause)
+            events += _unknown(desk, order_id, shipment_id, date_ms, said_late, cause)
         elif date_ms == 0:
-            pending = _waiting(state, order)
-            if pending is not None and pending.shipment_id == shipment_id:
-                events.append(drop(pending, SUPPRESSED_WHY_CLOSED, cause))
+            pending = state.data.sends.get(order.pending) if order.pending else None
+            if pending is not None and shipment_id in (pending.shipment_id, pending.instead_of):
+                events.append(_over(pending, cause))
         else:
             events += _Affected(state, cause, order_id, order, shipment_id, date_ms, said_late).decide()
     return events
 
 
 def _unknown(
-    desk: DeskData, order_id: str, shipment_id: str, date_ms: int, cause: Cause
+    desk: DeskData, order_id: str, shipment_id: str, date_ms: int, said_late: bool, cause: Cause
 ) -> list[NoticesEvent]:
     late = desk.late.get(order_id)
     if late.date_ms == date_ms if late else date_ms == 0:
+        return []
+    same = late is not None and late.shipment_id == shipment_id
+    if date_ms == 0 and not same:
         return []
     why = SUPPRESSED_WHY_UNKNOWN_ORDER if date_ms else SUPPRESSED_WHY_CLOSED
     suppressed = SendSuppressed(
@@ -179,14 +184,17 @@ def _unknown(
         matter=_matter(order_id, date_ms),
         told_now_ms=date_ms,
         shipment_id=shipment_id,
+        # A carrier that called it a delay once did so before its further dates, too.
+        said_late=said_late or (same and late is not None and late.said_late),
     )
     return [cause.event(suppressed=suppressed)]
 
 
-def _waiting(state: State, order: Order) -> Send | None:
-    """The order's notice that has not left yet."""
-    pending = state.data.sends.get(order.pending) if order.pending else None
-    return pending if pending is not None and not pending.lease_ms else None
+def _over(pending: Send, cause: Cause) -> NoticesEvent:
+    """There is nothing left to tell: what waits is dropped, what is under way is not tried again."""
+    if pending.lease_ms:
+        return withdraw(pending, SUPPRESSED_WHY_CLOSED, cause)
+    return drop(pending, SUPPRESSED_WHY_CLOSED, cause)
 
 
 def _matter(order_id: str, date_ms: int) -> str:
@@ -219,15 +227,39 @@ class _Affected:
     def decide(self) -> list[NoticesEvent]:
         """The events that follow for this order."""
         order, date_ms = self.order, self.date_ms
-        events: list[NoticesEvent] = []
         pending = self.state.data.sends.get(order.pending) if order.pending else None
         known_ms = max(order.promised_ms, order.told_ms)
-        if pending is not None and pending.lease_ms:
-            known_ms = max(known_ms, pending.told_now_ms)
-        elif pending is not None and pending.told_now_ms != date_ms:
-            if pending.shipment_id != self.shipment_id and date_ms < pending.told_now_ms:
-                return [self._suppressed(SUPPRESSED_WHY_OVERTAKEN)]
-            events.append(drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause))
+        if pending is None:
+            return self._against(known_ms, [])
+        if (
+            pending.shipment_id != self.shipment_id
+            and date_ms < pending.told_now_ms
+            and not pending.withdrawn
+        ):
+            return [self._suppressed(SUPPRESSED_WHY_OVERTAKEN)]
+        if pending.lease_ms or pending.doubtful:
+            return self._beside(pending, self._against(max(known_ms, pending.told_now_ms), []))
+        if pending.told_now_ms == date_ms:
+            return self._against(known_ms, [])
+        return self._against(known_ms, [drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)])
+
+    def _beside(self, pending: Send, events: list[NoticesEvent]) -> list[NoticesEvent]:
+        """What becomes of a notice that is under way or may have arrived: a newer one takes its place, or
+        this date does if it does not arrive. One that is hardly later than it says leaves it be."""
+        newer = any(event.HasField("requested") for event in events)
+        if not newer and self.date_ms >= pending.told_now_ms and not pending.withdrawn:
+            return events
+        if not pending.lease_ms:
+            over = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
+        elif newer:
+            over = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
+        else:
+            over = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, self.date_ms, self.shipment_id)
+        return [over, *events]
+
+    def _against(self, known_ms: int, events: list[NoticesEvent]) -> list[NoticesEvent]:
+        """After `events`, the date against what the customer knows."""
+        order, date_ms = self.order, self.date_ms
         if date_ms in order.told:
             return [*events, self._suppressed(SUPPRESSED_WHY_ALREADY_TOLD)]
         if not known_ms and not self.said_late:

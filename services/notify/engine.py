@@ -3,14 +3,14 @@
 Theory of operation. Four kinds of things go in: where a customer is answered (the route of their last own
 message), what orders and shipments say, what agents reply, and what became of what was sent.
 
-- Routes (`engine`): kept for each open conversation, and a while longer, since an agent may reopen it.
+- Routes (`engine`, `closed`): kept for each open conversation, and as long as an agent may reopen it.
   Mail has a new route with every message (its threading headers), other channels only when something about
   it changed. What a machine sent (a bounce, an automatic answer) never changes where a person is answered.
 - Replies (`engine`, `outbox`): only what the router admitted. A reply always gets a result, even when
   there is no way to send it: sla waits for it under the request's origin, which all its events keep.
 - Delays (`delays`): one matter, one notice.
-- The outbox (`outbox`, `schedule`): requested, attempted, result; in order for each conversation.
-- Calls (`calls`): signed webhooks for breaches and escalations.
+- The outbox (`outbox`, `schedule`, `results`): requested, attempted, result; in order for each conversation.
+- Calls (`calls`): signed webhooks for breaches, escalations and whoever wants to know what was said.
 - Erasure: everything that is known of the customer at that moment goes, waiting sends are suppressed. What
   they write later is new, and may be answered.
 
@@ -27,7 +27,6 @@ from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, REQUEST_KIND_REPLY
 from proto.v1.notices_pb2 import (
     SEND_KIND_REPLY,
-    SEND_KIND_WEBHOOK,
     SUPPRESSED_WHY_ERASED,
     CustomerForgotten,
     NoticesEvent,
@@ -41,10 +40,11 @@ from proto.v1.notices_pb2 import (
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
-from services.notify import calls, delays, outbox, ways
+from services.notify import calls, delays, outbox, results, ways
+from services.notify.closed import Route
 from services.notify.fold import evolve
 from services.notify.outbox import Cause
-from services.notify.state import Data, Route, State, dump, load
+from services.notify.state import Data, State, dump, load
 
 __all__ = [
     "EVENT",
@@ -63,7 +63,7 @@ __all__ = [
 TOPIC = "notices"
 INPUTS = ("conversations", "routing", "sla")
 EVENT = NoticesEvent
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 NO_ROUTE = "nobody knows where this customer is answered"
 
@@ -114,7 +114,7 @@ def _message(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
     """Remember where the customer is answered from now on."""
     event: ConversationsEvent = record.event
     message = event.message
-    known = state.data.routes.get(message.conversation_id)
+    known = state.route(message.conversation_id)
     if known is not None and known.sealed:
         if message.auto_kind > AUTO_KIND_NONE:
             return ()
@@ -168,7 +168,7 @@ def _route_again(route: Route, conversation_id: str, order_ids: Sequence[str]) -
 def _order_attached(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
     body = record.event.order_attached
     route = state.data.routes.get(body.conversation_id)
-    if route is None or route.closed_ms or body.order_id in route.order_ids:
+    if route is None or body.order_id in route.order_ids:
         return ()
     seen = _route_again(route, body.conversation_id, (*route.order_ids, body.order_id))
     return [Cause.of(record, now_ms).event(route=seen)]
@@ -176,8 +176,7 @@ def _order_attached(state: State, record: Input, now_ms: int) -> Sequence[Notice
 
 def _resolved(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
     conversation_id = record.event.resolved.conversation_id
-    route = state.data.routes.get(conversation_id)
-    if route is None or route.closed_ms:
+    if conversation_id not in state.data.routes:
         return ()
     return [Cause.of(record, now_ms).event(route_closed=RouteClosed(conversation_id=conversation_id))]
 
@@ -185,8 +184,8 @@ def _resolved(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
 def _reopened(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
     """Open again: by an agent, or because a message crossed the resolution on its way."""
     conversation_id = record.event.reopened.conversation_id
-    route = state.data.routes.get(conversation_id)
-    if route is None or not route.closed_ms:
+    route = state.closed.get(conversation_id)
+    if route is None:
         return ()
     seen = _route_again(route, conversation_id, route.order_ids)
     return [Cause.of(record, now_ms).event(route=seen)]
@@ -207,7 +206,7 @@ def _admitted(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
         dead_at_ms=now_ms + SEND_DEAD_AFTER_MS,
         author_agent_id=admitted.agent_id,
     )
-    route = state.data.routes.get(admitted.conversation_id)
+    route = state.route(admitted.conversation_id)
     if route is None or route.desk_id != cause.desk_id:
         return _hopeless(cause, requested, NO_ROUTE)
     requested.customer_id = state.customer(route.customer_id)
@@ -223,11 +222,7 @@ def _admitted(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
         requested.url, requested.event_name, requested.idempotent = way.url, ways.MESSAGE_OUT, True
     events = outbox.request(state, cause, requested)
     for url in way.copies:
-        copy = SendRequested()
-        copy.CopyFrom(requested)
-        copy.send_id = derive_id("s", requested.send_id, url)
-        copy.kind, copy.url = SEND_KIND_WEBHOOK, url
-        events += outbox.request(state, cause, copy)
+        events += calls.copy(state, cause, requested, url, ways.MESSAGE_OUT)
     return events
 
 
@@ -287,8 +282,8 @@ _HANDLERS: dict[tuple[str, str | None], Callable[[State, Input, int], Sequence[N
     ("conversations", "order"): delays.order_seen,
     ("conversations", "shipment"): delays.shipment_seen,
     ("conversations", "order_attached"): _order_attached,
-    ("conversations", "send_report"): outbox.send_report,
-    ("conversations", "delivery"): outbox.delivery,
+    ("conversations", "send_report"): results.send_report,
+    ("conversations", "delivery"): results.delivery,
     ("conversations", "desk"): _desk,
     ("conversations", "merged"): _merged,
     ("conversations", "erasure_requested"): _erasure,

@@ -9,6 +9,7 @@ from proto.v1.desk_pb2 import Desk
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent
 from services.kernel.engine import DEADLINE
 from services.notify import taken
+from services.notify.closed import Route
 from services.notify.state import (
     UNCERTAIN_MS,
     DeskData,
@@ -16,7 +17,6 @@ from services.notify.state import (
     Order,
     Parked,
     Plan,
-    Route,
     Send,
     State,
     Uncertain,
@@ -51,8 +51,10 @@ def _desk_seen(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
 def _route(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     conversation_id = body.conversation_id
     old = state.data.routes.get(conversation_id)
-    if old is not None and not old.closed_ms:
+    if old is not None:
         state.unindex_route(conversation_id, old)
+    else:
+        state.closed.discard(conversation_id)
     route = Route(
         desk_id=event.desk_id,
         customer_id=body.customer_id,
@@ -68,10 +70,11 @@ def _route(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
 
 
 def _route_closed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
-    route = state.data.routes.get(body.conversation_id)
-    if route is not None and not route.closed_ms:
+    route = state.data.routes.pop(body.conversation_id, None)
+    if route is not None:
         state.unindex_route(body.conversation_id, route)
         route.closed_ms = now_ms
+        state.closed.put(body.conversation_id, route)
 
 
 def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
@@ -98,9 +101,8 @@ def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
     customer_id = state.customer(body.customer_id)
     for conversation_id in state.by_customer.get(customer_id, ()):
         state.data.routes[conversation_id].sealed = b""
-    for route in state.data.routes.values():
-        if route.closed_ms and state.customer(route.customer_id) == customer_id:
-            route.sealed = b""
+    merged = [each for each in state.data.merged if state.customer(each) == customer_id]
+    state.closed.forget([customer_id, *merged])
     desk = state.data.desks.get(event.desk_id)
     for order in desk.orders.values() if desk else ():
         if state.customer(order.customer_id) == customer_id:
@@ -154,14 +156,21 @@ def _suppressed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> No
     desk = _desk(state, event.desk_id)
     if body.send_id:
         send = _finish(state, body.send_id, False, now_ms)
-        order = desk.orders.get(send.order_id) if send else None
+        order = desk.orders.get(send.order_id) if send and send.kind == SEND_KIND_NOTICE else None
         if send is not None and order is not None:
             order.told = tuple(each for each in order.told if each != send.told_now_ms)
     elif body.order_id not in desk.orders:
         if body.why == SUPPRESSED_WHY_CLOSED:
             desk.late.pop(body.order_id, None)
         elif body.told_now_ms:
-            desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms)
+            desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms, body.said_late)
+
+
+def _withdrawn(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    send = state.data.sends.get(body.send_id)
+    if send is not None:
+        send.withdrawn = body.why
+        send.instead_ms, send.instead_of = body.estimated_at_ms, body.shipment_id
 
 
 def _attempted(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
@@ -272,6 +281,7 @@ _HANDLERS: dict[str, Callable[[State, NoticesEvent, Any, int], None]] = {
     "customer_merged": _merged,
     "requested": _requested,
     "suppressed": _suppressed,
+    "withdrawn": _withdrawn,
     "attempted": _attempted,
     "sent": _sent,
     "delivered": _delivered,

@@ -23,11 +23,8 @@ from proto.v1.content_pb2 import Attachment, IdentityContent, MessageContent, Me
 from proto.v1.desk_pb2 import Account, Desk
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import Inbound, SendReport
-from proto.v1.notices_pb2 import (
-    SEND_KIND_NOTICE,
-    SendRequested,
-)
-from services.kernel.errors import CentralaError, Corrupt, Invalid
+from proto.v1.notices_pb2 import SendRequested
+from services.kernel.errors import Corrupt, Invalid
 from services.kernel.external_ids import external_hash
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_TIMEOUT_MS
@@ -51,7 +48,7 @@ from services.notify.senders.whatsapp import WhatsAppSender
 from services.notify.state import Send, State
 from services.notify.templates import render
 from services.notify.ways import account_of
-from services.runtime.event_log import LogReset
+from services.runtime.event_log import TRY_LATER
 from services.runtime.loop import Committed, Loop
 from services.runtime.metrics import channel_label
 from services.runtime.secrets import first_line
@@ -72,10 +69,10 @@ def bind(app: App) -> None:
     # Both write whole URLs at INFO and DEBUG, and Telegram's holds the token.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    loop = app.add_loop(engine)
+    loop = app.add_loop(engine, lazy=engine.INPUTS)
     tls, guard = httpx.create_ssl_context(), Guard(app.settings.private_targets)
     http = Http(tls, guard)
-    calls = Calls(app, loop, senders(http, first_line(), tls, guard))
+    calls = Calls(app, loop, senders(http, first_line(app.settings), tls, guard))
     loop.listen(calls.committed)
     app.metrics.invariants[engine.TOPIC] = Invariants()
     app.metrics.sends_open.set_function(lambda: len(loop.state.data.sends))
@@ -191,7 +188,7 @@ class Calls:
             route = MessageRoute(address=identity.address, name=identity.name) if identity else None
         else:
             route = await self._app.sealing.open(requested.route, MessageRoute)
-        if requested.kind == SEND_KIND_NOTICE:
+        if requested.notice_kind:
             content: MessageContent | None = render(requested, desk)
         else:
             content = await self._app.sealing.open(requested.content, MessageContent)
@@ -235,7 +232,7 @@ class Calls:
             await asyncio.sleep(wait_s)
             try:
                 await self._app.log.append("inbound", self._loop.partition, [record])
-            except (CentralaError, LogReset, OSError) as error:
+            except TRY_LATER as error:
                 _log.warning("report of %s: %s", requested.send_id, type(error).__name__)
             else:
                 return

@@ -14,11 +14,10 @@ from proto.v1.desk_pb2 import Desk
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SEND_KIND_REPLY, SendRequested
 from services.kernel.deadlines import Deadlines
 from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
+from services.notify.closed import ClosedRoutes, Route
 from services.notify.schedule import Schedule
 from services.notify.taken import Taken
 
-CLOSED_ROUTE_MS = 14 * DAY_MS
-"""How long the route of a resolved conversation is kept: an agent may reopen it and answer."""
 ORDER_MS = 90 * DAY_MS
 """An order that nobody has spoken of for so long is forgotten, and with it what was told about it."""
 LATE_MS = 14 * DAY_MS
@@ -31,22 +30,6 @@ PRUNE_EVERY_MS = HOUR_MS
 """The horizons are looked through this often; between, what is over its time is ignored."""
 
 assert PARKED_MS < PRUNE_EVERY_MS < UNCERTAIN_MS, "a horizon is looked through in good time"
-
-
-class Route(msgspec.Struct, gc=False):
-    """How the customer of a conversation is answered: the route of their last own message."""
-
-    desk_id: str
-    customer_id: str
-    channel: str
-    account: str
-    language: str
-    sealed: bytes
-    """Serialised Sealed of a MessageRoute; empty after an erasure."""
-    order_ids: tuple[str, ...]
-    seen_ms: int
-    closed_ms: int = 0
-    """When it was resolved; 0 while it is open."""
 
 
 class Order(msgspec.Struct, gc=False):
@@ -74,6 +57,7 @@ class Late(msgspec.Struct, gc=False):
     shipment_id: str
     date_ms: int
     seen_ms: int
+    said_late: bool = False
 
 
 class Plan(msgspec.Struct, gc=False):
@@ -126,7 +110,13 @@ class Send(msgspec.Struct, gc=False):
     lease_ms: int = 0
     """Until when the attempt under way may have a result; 0 while none is."""
     doubtful: bool = False
+    """An earlier attempt may have arrived."""
     erased: bool = False
+    withdrawn: int = 0
+    """Why the notice is not tried again (SuppressedWhy), should this attempt not arrive; 0: it may be."""
+    instead_ms: int = 0
+    """The date that is told in its place then, and of which shipment; 0: none."""
+    instead_of: str = ""
 
 
 class Uncertain(msgspec.Struct, gc=False):
@@ -152,6 +142,8 @@ class Data(msgspec.Struct):
 
     desks: dict[str, DeskData] = {}
     routes: dict[str, Route] = {}
+    """Of open conversations."""
+    closed: bytes = b""
     sends: dict[str, Send] = {}
     uncertain: dict[str, Uncertain] = {}
     parked: dict[str, Parked] = {}
@@ -164,13 +156,14 @@ class Data(msgspec.Struct):
 class State:
     """`data`, and the indexes over it."""
 
-    __slots__ = ("by_customer", "by_order", "configs", "data", "schedule", "taken", "wheel")
+    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "schedule", "taken", "wheel")
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.wheel = Deadlines()
         self.schedule = Schedule(data.sends, self.wheel)
         self.taken = Taken.load(data.taken)
+        self.closed = ClosedRoutes.load(data.closed)
         self.configs = {
             desk_id: Desk.FromString(desk.config) for desk_id, desk in data.desks.items() if desk.config
         }
@@ -189,10 +182,12 @@ class State:
             customer_id = merged[customer_id]
         return customer_id
 
+    def route(self, conversation_id: str) -> Route | None:
+        """How a conversation is answered, whether it is open or was resolved."""
+        return self.data.routes.get(conversation_id) or self.closed.get(conversation_id)
+
     def index_route(self, conversation_id: str, route: Route) -> None:
         """Let an open conversation be found by its customer and its orders."""
-        if route.closed_ms:
-            return
         customer_id = self.customer(route.customer_id)
         found = self.by_customer.get(customer_id, ())
         if conversation_id not in found:
@@ -226,10 +221,7 @@ class State:
         data.pruned_ms = now_ms - now_ms % PRUNE_EVERY_MS
         data.uncertain = {key: each for key, each in data.uncertain.items() if each.until_ms > now_ms}
         data.parked = {key: each for key, each in data.parked.items() if each.until_ms > now_ms}
-        for key in [
-            key for key, each in data.routes.items() if 0 < each.closed_ms <= now_ms - CLOSED_ROUTE_MS
-        ]:
-            del data.routes[key]
+        self.closed.prune(now_ms)
         for desk in data.desks.values():
             for key in [key for key, each in desk.late.items() if each.seen_ms <= now_ms - LATE_MS]:
                 del desk.late[key]
@@ -256,7 +248,8 @@ def send_of(
     elif kind == SEND_KIND_NOTICE:
         lane = requested.customer_id or requested.send_id
     else:
-        lane = f"{requested.conversation_id}>{requested.url}"
+        whose = requested.conversation_id or requested.customer_id or requested.send_id
+        lane = f"{whose}>{requested.url}"
     receiver = requested.url or f"{requested.channel}/{requested.account}"
     return Send(
         send_id=requested.send_id,
@@ -288,6 +281,7 @@ _decoder = msgspec.msgpack.Decoder(Data)
 def dump(state: State) -> bytes:
     """The state as bytes, equal for equal states."""
     state.data.taken = state.taken.dump()
+    state.data.closed = state.closed.dump()
     return _encoder.encode(state.data)
 
 

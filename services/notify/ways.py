@@ -16,7 +16,7 @@ SLA_ESCALATION = "sla.escalation"
 
 
 class Way(NamedTuple):
-    """url "": a sender of ours, or (web chat) the client fetches it. `copies`: further subscribers."""
+    """url "": a sender of ours, or (web chat) the client fetches it. `copies`: webhooks that want to know."""
 
     url: str = ""
     copies: tuple[str, ...] = ()
@@ -49,15 +49,15 @@ def subscribers(desk: Desk, event_name: str) -> tuple[str, ...]:
 def way_out(desk: Desk | None, channel: str, account: str, event_name: str) -> Way | None:
     """How a message of this account gets to the customer; None if there is no way.
 
-    A sender of ours comes first, then the first webhook that wants the event (the others get copies).
+    A sender of ours comes first, then the first webhook that wants the event; the others get copies.
     Web chat without either is fetched by the client: what is on the log is there for it.
     """
     if desk is None:
         return None
     own = account_of(desk, channel, account)
-    if own is not None and has_sender(own):
-        return Way()
     urls = subscribers(desk, event_name)
+    if own is not None and has_sender(own):
+        return Way(copies=urls)
     if urls:
         return Way(urls[0], urls[1:])
     return Way() if channel == "chat" else None

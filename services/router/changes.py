@@ -15,7 +15,7 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.envelope_pb2 import Skipped
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.engine import DEADLINE
-from services.kernel.limits import MINUTE_MS
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS, MINUTE_MS
 from services.router import planning, staff, timers, waits
 from services.router.resolved import Short
 from services.router.state import RELAX_DONE, ClosedOffer, Conversation, Desk, Served, State, Status
@@ -23,7 +23,12 @@ from services.router.state import RELAX_DONE, ClosedOffer, Conversation, Desk, S
 CLOSED_OFFERS_MS = 2 * MINUTE_MS
 """How long it is known what became of an offer: longer than any request for it may travel."""
 
-_KEEPS_WAITING = frozenset((rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED))
+SKIPPED_AGAIN_MS = MINUTE_MS
+"""A deadline that could not be decided is due again after this."""
+
+_KEEPS_WAITING = frozenset(
+    (rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED, rt.QUEUED_WHY_NOT_TAKEN)
+)
 """Queued again, but still in the same wait as far as the customer is concerned."""
 
 
@@ -43,6 +48,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
         c = conversations[key] = Conversation(intern(event.desk_id), Status.LOOSE, "", "", body.customer_id)
     elif c.status in (Status.OFFERED, Status.OWNED):
         _let_go(state, event, key, c, rt.REFUSED_WHY_WITHDRAWN)
+    was_waiting = c.status == Status.WAITING
     c.status = Status.WAITING
     c.channel, c.account = intern(body.channel), intern(body.account)
     c.queue, c.language = intern(body.queue), intern(body.language)
@@ -57,11 +63,15 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.human_only = body.human_only
     c.last_agent, c.hold_ms = intern(body.last_agent_id), body.last_agent_until_ms
     c.only, c.fixed, c.relax_step = body.only_agent_id, body.fixed, body.relax_step
+    c.only_until_ms = body.only_until_ms
     barred = body.barred_agents
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
     c.last_message = body.last_message_id
-    _wait(state, key, c)
+    if not body.offered_next:
+        _wait(state, key, c)
+    elif was_waiting:
+        _wait_no_more(state, key, c)
 
 
 def _wait(state: State, key: str, c: Conversation) -> None:
@@ -220,7 +230,17 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     elif c.status != Status.LOOSE:
         _let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
     last_agent = body.owner_id or c.last_agent
-    short = Short(c.desk, c.channel, c.account, c.language, c.queue, last_agent, c.human_only, c.bot_failed)
+    short = Short(
+        c.desk,
+        c.channel,
+        c.account,
+        c.language,
+        c.queue,
+        last_agent,
+        c.human_only,
+        c.bot_failed,
+        c.last_message,
+    )
     state.resolved.put(key, c.customer, short, event.occurred_at_ms)
     del state.data.conversations[key]
 
@@ -305,27 +325,44 @@ def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> Non
 
 
 def skipped(state: State, event: RoutingEvent, body: Skipped) -> None:
-    """A deadline could not be decided: it is dropped, for good, so that the others go on."""
+    """A deadline could not be decided: it is put off, so that the others go on, and nothing is lost."""
     if body.topic != DEADLINE:
         return
     kind, _, name = body.input_id.partition(":")
     state.deadlines.drop(body.input_id)
-    conversations, desks = state.data.conversations, state.data.desks
+    again_ms = event.occurred_at_ms + SKIPPED_AGAIN_MS
+    c = state.data.conversations.get(name)
     if kind == "o" and name in state.offers:
-        conversations[state.offers[name]].expires_ms = 0
-    elif kind == "w" and name in conversations:
-        conversations[name].timer_ms = 0
-    elif kind == "s" and name in conversations:
-        conversations[name].silent_ms = 0
-    elif kind == "r" and name in desks:
-        staff.end_replan(state, name, desks[name])
+        _expire_skipped(state, event, state.offers[name])
+    elif kind == "w" and c is not None and c.timer_ms:
+        c.timer_ms = again_ms
+        state.watch(name, c)
+    elif kind == "s" and c is not None and c.silent_ms:
+        c.silent_ms = again_ms
+        state.watch(name, c)
+    elif kind == "r" and name in state.data.desks:
+        staff.put_off_replan(state, name, again_ms)
     elif kind in ("a", "p"):
-        desk_id, agent_id = timers.split_name(state, name)
-        agent = state.desk(desk_id).agents.get(agent_id)
-        if agent is not None and kind == "a":
-            agent.look_ms = 0
-        elif agent is not None:
-            agent.until_ms = 0
+        staff.put_off(state, kind, *timers.split_name(state, name), again_ms)
+
+
+def _expire_skipped(state: State, event: RoutingEvent, key: str) -> None:
+    """An offer is over all the same: its capacity is free, and it waits again. Who could take it, and what
+    its agent could take, is looked for by deadlines that are due now."""
+    c, now_ms = state.data.conversations[key], event.occurred_at_ms
+    agent_id = c.agent
+    _let_go(state, event, key, c, rt.REFUSED_WHY_EXPIRED)
+    c.status = Status.WAITING
+    c.barred = {**(c.barred or {}), agent_id: now_ms + BARRED_AFTER_DECLINE_MS}
+    if c.only == agent_id:
+        c.only, c.fixed = "", False
+    state.join(key, c)
+    c.timer_ms = now_ms
+    state.watch(key, c)
+    agent = state.desk(c.desk).agents.get(agent_id)
+    if agent is not None:
+        agent.look_ms = now_ms
+        state.watch_agent(c.desk, agent_id, agent)
 
 
 CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {

@@ -76,7 +76,10 @@ class Draft:
         ahead = self.state.matcher.waiting_in(self.desk_id, c.queue)
         served = self.desk.served.get(c.queue, ())
         wait = waits.estimate(served, ahead, bool(choice.best), self.now_ms)
-        self.say(queued=self._queued(conversation_id, c, why, wait))
+        body = self._queued(conversation_id, c, why, wait)
+        if choice.best:
+            body["offered_next"] = True
+        self.say(queued=body)
         if newly_human:
             self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)
         if choice.best:
@@ -169,6 +172,7 @@ class Draft:
             ("last_agent_id", c.last_agent),
             ("last_agent_until_ms", c.hold_ms),
             ("only_agent_id", c.only),
+            ("only_until_ms", c.only_until_ms if c.only else 0),
             ("order_value_minor", c.order_value),
             ("relax_step", c.relax_step),
             ("fixed", c.fixed),

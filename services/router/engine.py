@@ -54,7 +54,7 @@ __all__ = (
 TOPIC = "routing"
 INPUTS = ("conversations", "sla")
 EVENT = RoutingEvent
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _DECIDES: Mapping[str, Mapping[str, Callable[[Draft, Any], None]]] = {
     "conversations": {**arrivals.CONVERSATIONS, "request": requests.request},

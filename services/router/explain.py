@@ -1,6 +1,7 @@
 """Why a conversation was offered to whom, or why it waits: in numbers and in a sentence.
 
-`explain_offered` tells a decision as its event recorded it. `explain_waiting` judges every agent of
+`explain_offered` tells a decision as its event recorded it; `with_names` adds who they were whom settings
+ruled out. `explain_waiting` judges every agent of
 the desk by the rules as they stand now, one by one; it is also what the matcher is tested against.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
@@ -58,9 +59,18 @@ class Explanation(Struct, frozen=True):
 
 def rule_for(agent: Agent, agent_id: str, used: int, ask: Ask) -> int:
     """The first rule that excludes an agent from a conversation; 0: they can take it."""
-    rule = ruled_out(agent)
+    rule = ruled_out(agent) or unfit_for(agent, ask)
     if rule:
         return rule
+    if ask.only and agent_id != ask.only:
+        return rt.RULE_NOT_NAMED
+    if agent_id in ask.barred:
+        return rt.RULE_BARRED
+    return rt.RULE_CAPACITY if used + ask.units > agent.capacity else 0
+
+
+def unfit_for(agent: Agent, ask: Ask) -> int:
+    """The first rule about an agent's settings that excludes them; 0: they fit."""
     if ask.human_only and agent.bot:
         return rt.RULE_HUMAN_ONLY
     if agent.channels and ask.channel not in agent.channels:
@@ -70,11 +80,7 @@ def rule_for(agent: Agent, agent_id: str, used: int, ask: Ask) -> int:
     skills = dict(agent.skills)
     if any(skills.get(skill, 0) < level for skill, level in ask.requires):
         return rt.RULE_SKILL
-    if ask.only and agent_id != ask.only:
-        return rt.RULE_NOT_NAMED
-    if agent_id in ask.barred:
-        return rt.RULE_BARRED
-    return rt.RULE_CAPACITY if used + ask.units > agent.capacity else 0
+    return 0
 
 
 def explain_offered(offered: Offered) -> Explanation:
@@ -99,6 +105,26 @@ def explain_offered(offered: Offered) -> Explanation:
         best=best,
         sentence=_chosen_sentence(offered.agent_id, offered.considered, best, offered.policy, ruled),
     )
+
+
+def with_names(past: Explanation, state: State, ask: Ask) -> Explanation:
+    """A past decision with the agents by name whom their settings ruled out, as those are now.
+
+    Only the counts of a decision are kept. Who was away, lost, full or barred was so at that moment, and
+    is not told. Whoever is there now comes first, and never more than were counted: who is not there
+    may have been away then, too, which is the rule that counted them.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for agent_id, agent in state.desk(ask.desk).agents.items():
+        rule = unfit_for(agent, ask)
+        if rule and agent_id != past.chosen:
+            found.setdefault(rule_name(rule), []).append((ruled_out(agent), agent_id))
+    ruled = []
+    for one in past.ruled_out:
+        first = sorted(found.get(one.rule, ()))[: min(one.count, AGENTS_NAMED_MAX)]
+        names = tuple(sorted(agent_id for _, agent_id in first))
+        ruled.append(structs.replace(one, agents=names))
+    return structs.replace(past, ruled_out=tuple(ruled))
 
 
 def explain_waiting(state: State, conversation_id: str) -> Explanation | None:

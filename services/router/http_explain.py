@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Query, Request
 
 from proto.v1.routing_pb2 import Offered
-from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting
+from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
+from services.router.floor import Ask
 from services.runtime import shapes
 from services.runtime.auth import READERS
 from services.runtime.documents import Conversation, Decision, Ownership
@@ -38,7 +39,7 @@ class Explanations:
     ) -> dict[str, Any]:
         """The decision that is named; without a name why it waits, if it does, or the last decision.
 
-        Of a past decision the counts are kept, of one who waits the agents are told by name too.
+        Of a past decision the counts are kept; the agents' names are worked out where settings say them.
         """
         self._edge.check(request, desk, READERS)
         await self._edge.shown(after)
@@ -51,13 +52,21 @@ class Explanations:
         wanted = decision or (owned.decision if owned else "")
         found = self._edge.views.peek(Decision, f"{doc.id}/{wanted}") if wanted else None
         if found is not None:
-            body = explain_offered(Offered.FromString(found.event))
+            body = self._named(explain_offered(Offered.FromString(found.event)), owned, doc.desk)
             wait = shapes.wait(found.wait_p50_ms, found.wait_p90_ms)
             return _shown(found.offer, found.at_ms, body, wait)
         if decision:
             raise Refusal(404, "The conversation has no such decision.")
         version = owned.policy_version if owned is not None else 0
         return self._waiting(doc, owned, Explanation(doc.id, "", "", version, 0, (), (), _NO_DECISION))
+
+    def _named(self, body: Explanation, owned: Ownership | None, desk: str) -> Explanation:
+        """With the names of those whom their settings rule out, by what the conversation asks for."""
+        if owned is None:
+            return body
+        requires = tuple(sorted(owned.requires.items()))
+        ask = Ask(desk, requires, owned.language, owned.channel, owned.units, owned.human_only, "", ())
+        return with_names(body, self._edge.app.loops["routing"].state, ask)
 
     def _waiting(self, doc: Conversation, owned: Ownership | None, body: Explanation) -> dict[str, Any]:
         """Why nobody has it now; the wait as it was estimated when it was queued."""

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, TypeAdapter
 
-from proto.v1.content_pb2 import MessageContent, RawContent
+from proto.v1.content_pb2 import MessageContent
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import (
     REQUEST_KIND_ACCEPT,
@@ -32,6 +32,7 @@ from proto.v1.inbound_pb2 import (
 from services.kernel.errors import Problem
 from services.kernel.limits import CONTENT_BYTES_MAX
 from services.router import schemas
+from services.router.http_offers import late_answer
 from services.runtime.asgi import HotHandler, HotRequest, HotResponse
 from services.runtime.documents import Conversation
 from services.runtime.edge import Decided, Edge, refused
@@ -179,7 +180,10 @@ class Requests:
         return self._edge.conversation(params["desk"], params["conversation"])
 
     async def _ask(self, request: HotRequest, asked: AgentRequest, said: str) -> Decided:
-        decided = await self._edge.request(request.headers, request.path_params["desk"], asked, said)
+        desk_id = request.path_params["desk"]
+        decided = await self._edge.request(request.headers, desk_id, asked, said)
+        if decided.why == "unknown_offer":
+            decided = await late_answer(self._edge.views, desk_id, asked.offer_id, decided)
         if decided.why:
             raise refused(decided)
         return decided
@@ -200,13 +204,13 @@ class Requests:
         sealing = self._edge.app.sealing
         key = await sealing.key_for(doc.desk, doc.identity_hash)
 
-        async def put(plain: RawContent | MessageContent) -> str:
-            return await self._edge.app.blobs.put(sealing.seal(key, plain).SerializeToString())
+        async def put(plain: bytes) -> str:
+            return await self._edge.app.blobs.put(sealing.seal_bytes(key, plain).SerializeToString())
 
         for place, data in enumerate(files):
-            content.attachments[place].blob = await put(RawContent(body=data))
+            content.attachments[place].blob = await put(data)
         if content.ByteSize() > CONTENT_BYTES_MAX:
-            content.full_blob = await put(content)
+            content.full_blob = await put(content.SerializeToString())
             content.text = content.text[:EXCERPT_CHARS]
             content.ClearField("html")
         return sealing.seal(key, content)

@@ -151,9 +151,12 @@ class Matcher:
             line.heap = sorted(line.live.values())
 
     def leave(self, desk_id: str, conversation_id: str) -> None:
-        """A conversation waits no longer."""
-        floor = self.floors[desk_id]
-        shape, line, queue = floor.where.pop(conversation_id)
+        """A conversation waits no longer; nothing happens if it never stood in a line."""
+        floor = self._floor(desk_id)
+        found = floor.where.pop(conversation_id, None)
+        if found is None:
+            return
+        shape, line, queue = found
         line.remove(conversation_id)
         if not line.live:
             del shape.lines[(line.units, line.only, line.barred)]

@@ -98,10 +98,12 @@ def requires_at(queue: Queue, step: int) -> Pairs:
 
 
 def timer_ms(desk: Desk, c: Conversation) -> int:
-    """When the next of its bars, its wait for the last agent, or a relaxation step ends; 0: never."""
+    """When the next of its bars, its wait for one agent, or a relaxation step ends; 0: never."""
     times = list(c.barred.values()) if c.barred else []
     if c.hold_ms:
         times.append(c.hold_ms)
+    if c.only and c.only_until_ms:
+        times.append(c.only_until_ms)
     if c.relax_step < RELAX_DONE:
         queue = queue_named(desk, c.queue)
         if queue is not None and c.relax_step < len(queue.relax):

@@ -11,6 +11,7 @@ on the way is said again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from services.kernel.engine import LOCAL, Input
 from services.kernel.limits import NOTICE_LOST_MS_MAX, PRESENCE_BEAT_MS
 from services.router.state import State
 from services.runtime.clock import Clock
-from services.runtime.event_log import EventLog, LogReader, LogRecord, LogReset, TopicPartition
+from services.runtime.event_log import TRY_LATER, EventLog, LogReader, LogRecord, TopicPartition
 from services.runtime.loop import Loop
 
 _log = logging.getLogger(__name__)
@@ -113,8 +114,9 @@ class Watcher:
             reader = self._log.reader({self._place: await self._log.end(*self._place)})
             try:
                 await self._watch(reader)
-            except LogReset as error:
+            except TRY_LATER as error:
                 _log.warning("presence is read again: %s", error)
+                await asyncio.sleep(JUDGE_EVERY_MS / 1000)
             finally:
                 await reader.close()
 

@@ -26,7 +26,8 @@ from proto.v1.routing_pb2 import (
     Resolved,
     Transferred,
 )
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS, REQUEST_AGE_MS_MAX
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS, REQUEST_AGE_MS_MAX, TRANSFER_WAIT_MS
+from services.kernel.packed import pack
 from services.router import planning, releasing
 from services.router.arrivals import PRIORITY_MAX
 from services.router.draft import Draft
@@ -234,6 +235,7 @@ def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> 
         return target in draft.desk.skills
     if wanted.transfer_to == inbound.TRANSFER_TO_AGENT:
         copy.requires, copy.only, copy.fixed, copy.relax_step = (), target, True, RELAX_DONE
+        copy.only_until_ms = draft.now_ms + TRANSFER_WAIT_MS
         copy.barred = {agent: until for agent, until in (copy.barred or {}).items() if agent != target}
         is_fit = target in draft.desk.agents and not (copy.human_only and draft.is_bot(target))
         return is_fit and target != owner
@@ -253,7 +255,9 @@ def _resolve(draft: Draft, asked: Asked) -> Refusal | None:
     refusal = _not_in_charge(draft, asked, c)
     if refusal is not None:
         return refusal
-    if wanted.last_message_seen and wanted.last_message_seen != c.last_message:
+    # Packed, since the id of a message from before a resolution is known in that form only.
+    seen = wanted.last_message_seen
+    if seen and c.last_message and pack(seen) != pack(c.last_message):
         return Refusal(rt.REFUSED_WHY_NEWER_MESSAGE, _owner(c))
     if c.status == Status.OFFERED:
         draft.say(
@@ -297,6 +301,7 @@ def _reopen(draft: Draft, asked: Asked) -> Refusal | None:
         since_ms=asked.submitted.received_at_ms,
         human_only=short.human_only,
         last_agent=by or short.last_agent,
+        last_message=short.last_message,
     )
     draft.queue(asked.key, fresh, rt.QUEUED_WHY_REOPENED)
     return None

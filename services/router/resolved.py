@@ -1,8 +1,9 @@
 """Resolved conversations in short form, and who served a customer last, for 90 days each.
 
 A resolved conversation leaves memory but for a packed record: what it was (an ordinal of a small
-table), who owned it last (another), whether it is for humans only, and how many answers of bots in a
-row had failed. The tables only grow: with the shapes of a shop's work and the agents it ever had.
+table), who owned it last (another), whether it is for humans only, how many answers of bots in a row had
+failed, and the customer's last message. The tables only grow: with the shapes of a shop's work and the
+agents it ever had.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from services.kernel.horizon import Horizon
+from services.kernel.ids import HASH_BYTES, text_id
 from services.kernel.limits import DAY_MS, RESOLVED_DAYS
 from services.kernel.packed import pack
 
 FAILED_MAX = 127
-_RECORD = struct.Struct(">IIB")
+_RECORD = struct.Struct(f">IIB{HASH_BYTES}s")
 _AGENT = struct.Struct(">I")
+_NO_MESSAGE = bytes(HASH_BYTES)
 
 Form = tuple[str, str, str, str, str]
 """desk, channel, account, language, queue."""
@@ -38,6 +41,8 @@ class Short(NamedTuple):
     last_agent: str
     human_only: bool
     bot_failed: int
+    last_message: str
+    """As `pack` leads back to it: to be compared packed."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -64,8 +69,9 @@ class Resolved:
         form = self._ordinal(self._forms, short[:5])
         agent = self._ordinal(self._agents, (short.desk, short.last_agent))
         flags = short.human_only | min(short.bot_failed, FAILED_MAX) << 1
+        message = pack(short.last_message) if short.last_message else _NO_MESSAGE
         day = now_ms // DAY_MS
-        self._conversations.put(pack(conversation_id), _RECORD.pack(form, agent, flags), day)
+        self._conversations.put(pack(conversation_id), _RECORD.pack(form, agent, flags, message), day)
         if customer_id and short.last_agent:
             self._customers.put(pack(customer_id), _AGENT.pack(agent), day)
 
@@ -74,10 +80,19 @@ class Resolved:
         record = self._conversations.get(pack(conversation_id), now_ms // DAY_MS)
         if record is None:
             return None
-        form, agent, flags = _RECORD.unpack(record)
+        form, agent, flags, message = _RECORD.unpack(record)
         desk, channel, account, language, queue = self._forms[form]
+        last_message = text_id("m", message) if message != _NO_MESSAGE else ""
         short = Short(
-            desk, channel, account, language, queue, self._agents[agent][1], bool(flags & 1), flags >> 1
+            desk,
+            channel,
+            account,
+            language,
+            queue,
+            self._agents[agent][1],
+            bool(flags & 1),
+            flags >> 1,
+            last_message,
         )
         return short if short.desk == desk_id else None
 

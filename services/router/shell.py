@@ -21,7 +21,7 @@ EVERYTHING = 1 << 62
 
 def bind(app: App) -> None:
     """Run the router engine in this process, and tell it which agents are there."""
-    loop = app.add_loop(engine)
+    loop = app.add_loop(engine, lazy=("sla",))
     app.metrics.invariants[engine.TOPIC] = Invariants()
     conversations = app.metrics.conversations
     conversations.labels("open").set_function(lambda: len(loop.state.data.conversations))

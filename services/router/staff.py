@@ -47,6 +47,14 @@ def end_replan(state: State, desk_id: str, desk: Desk) -> None:
     state.deadlines.drop("r:" + desk_id)
 
 
+def put_off_replan(state: State, desk_id: str, again_ms: int) -> None:
+    """A step of planning anew could not be decided: it is due again then."""
+    desk = state.own_desk(desk_id)
+    if desk.replan_ms:
+        desk.replan_ms = again_ms
+        state.deadlines.set("r:" + desk_id, again_ms)
+
+
 def replanned(state: State, event: RoutingEvent, body: rt.DeskReplanned) -> None:
     """A step of planning anew is done."""
     desk = state.own_desk(event.desk_id)
@@ -118,3 +126,16 @@ def agent_looked(state: State, event: RoutingEvent, body: rt.AgentLooked) -> Non
     if agent is not None:
         agent.look_ms = event.occurred_at_ms if body.again else 0
         state.watch_agent(event.desk_id, body.agent_id, agent)
+
+
+def put_off(state: State, kind: str, desk_id: str, agent_id: str, again_ms: int) -> None:
+    """What was due of an agent could not be decided: that they are looked at (kind "a"), or that their
+    presence ends ("p"), is due again then."""
+    agent = state.desk(desk_id).agents.get(agent_id)
+    if agent is None:
+        return
+    if kind == "a" and agent.look_ms:
+        agent.look_ms = again_ms
+    elif kind == "p" and agent.until_ms:
+        agent.until_ms = again_ms
+    state.watch_agent(desk_id, agent_id, agent)

@@ -4,8 +4,8 @@
 made anew from it: the matcher, the wheel of deadlines, and who rings by which offer. Conversations
 are under their global ids; agents and queues belong to their desk.
 
-Deadline ids: `o:OFFER` an offer expires, `w:CONVERSATION` a bar, a wait for the last agent or a
-relaxation step ends, `s:CONVERSATION` a bot has said nothing for too long, `p:DESK/AGENT` presence
+Deadline ids: `o:OFFER` an offer expires, `w:CONVERSATION` a bar, a wait for the last or the named
+agent or a relaxation step ends, `s:CONVERSATION` a bot has said nothing for too long, `p:DESK/AGENT` presence
 ends, `a:DESK/AGENT` an agent is to be looked at, `r:DESK` waiting work is to be planned anew.
 """
 
@@ -93,6 +93,8 @@ class Conversation(Struct, array_like=True, gc=False):
     bot_answered: bool = False
     silent_ms: int = 0
     """When a bot that owns it will have been silent for too long."""
+    only_until_ms: int = 0
+    """Until when it waits for `only` alone; 0: for ever."""
 
 
 class Agent(Struct, array_like=True, gc=False):

@@ -76,9 +76,14 @@ def _offer_expires(draft: Draft, offer_id: str) -> None:
 
 
 def _wait_changes(draft: Draft, key: str) -> None:
-    """A bar or the wait for the last agent ends, or a relaxation step is due; maybe all at once."""
+    """A bar or the wait for one agent ends, or a relaxation step is due; maybe all at once."""
     c = draft.state.data.conversations[key]
     copy = msgspec.structs.replace(c)
+    if c.only and 0 < c.only_until_ms <= draft.now_ms:
+        # The named agent did not take it: the rules hold again.
+        copy.only, copy.fixed = "", False
+        draft.queue(key, copy, rt.QUEUED_WHY_NOT_TAKEN)
+        return
     forget_past(copy, draft.now_ms)
     queue = planning.queue_named(draft.desk, c.queue)
     step = planning.steps_done(queue, c.since_ms, draft.now_ms) if queue is not None else 0

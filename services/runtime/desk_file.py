@@ -80,10 +80,11 @@ def _json(text: str) -> object:
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    built = dict(pairs)
-    if len(built) < len(pairs):
-        keys = [key for key, _ in pairs]
-        _refuse(f'the key "{next(key for key in keys if keys.count(key) > 1)[:100]}" is there twice')
+    built: dict[str, object] = {}
+    for key, value in pairs:
+        if key in built:
+            _refuse(f'the key "{key[:100]}" is there twice')
+        built[key] = value
     return built
 
 

@@ -132,6 +132,10 @@ class Decision(Document):
     wait_p90_ms: int = 0
     queue: str = ""
 
+    def terms(self) -> tuple[str, ...]:
+        """What it is found by: whoever answers an offer names nothing else."""
+        return (f"offer/{self.offer}",)
+
 
 class Target(msgspec.Struct, array_like=True):
     """One promise; `state` is running, paused, met, breached or cancelled. Times: 0 is none."""

@@ -19,13 +19,18 @@ from fastapi import Request
 
 from proto.v1.envelope_pb2 import PresenceBeat
 from proto.v1.inbound_pb2 import AgentRequest, Inbound
-from services.kernel.errors import CentralaError, Problem
+from services.kernel.errors import Problem
 from services.kernel.ids import make_id
-from services.kernel.limits import NAME_CHARS_MAX, PRESENCE_BEAT_MS, REQUEST_WAIT_MS
+from services.kernel.limits import (
+    NAME_CHARS_MAX,
+    PRESENCE_BEAT_MS,
+    RECORD_BYTES_MAX,
+    REQUEST_WAIT_MS,
+)
 from services.runtime import health
 from services.runtime.auth import Principal
 from services.runtime.documents import Answer, Asked, Conversation
-from services.runtime.event_log import LogReset
+from services.runtime.event_log import TRY_LATER
 from services.runtime.hub import Outcome
 from services.runtime.problems import Refusal
 from services.runtime.projections import Projector
@@ -145,9 +150,14 @@ class Edge:
     async def append(self, inbound: Inbound) -> int:
         """Append to the mailbox; returns the offset when it is durable.
 
-        Raises Refusal 503 when too much is under way, Busy, Fenced and LogReset as the log does.
+        Raises Refusal 413 for a record that is too large, 503 when too much is under way; Busy, Fenced
+        and LogReset as the log does.
         """
-        append = self.app.log.append("inbound", PARTITION, [inbound.SerializeToString()])
+        value = inbound.SerializeToString()
+        if len(value) > RECORD_BYTES_MAX:
+            what = inbound.WhichOneof("body")
+            raise Refusal(413, f"The {what} makes {len(value)} bytes; {RECORD_BYTES_MAX} are the most.")
+        append = self.app.log.append("inbound", PARTITION, [value])
         offset = await self.counted(append)
         return offset
 
@@ -249,7 +259,7 @@ class Edge:
                 )
                 try:
                     await self.app.log.append("presence", PARTITION, [beat.SerializeToString()])
-                except (CentralaError, LogReset) as error:
+                except TRY_LATER as error:
                     _log.warning("a presence beat was lost: %s", error)
             self.hub.session_began.clear()
             try:

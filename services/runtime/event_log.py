@@ -7,9 +7,11 @@ What fences writers is in the records themselves (`services.kernel.claims`). Eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from services.kernel.errors import Busy, Fenced
 
 OWNED_TOPICS = ("conversations", "routing", "sla", "notices")
 """Topics with one writer a partition; each record is a Batch. Kept for ever."""
@@ -54,6 +56,11 @@ class LogReset(Exception):
     """
 
 
+TRY_LATER: tuple[type[Exception], ...] = (Busy, Fenced, LogReset, OSError)
+"""What a log, a store or a disk may raise that goes better later (`TimeoutError` is an OSError): a task
+that runs for ever catches these, says so and goes on. Anything else ends it, and with it the process."""
+
+
 class LogReader(Protocol):
     """Reads some partitions, each in order, from given offsets on."""
 
@@ -77,13 +84,17 @@ class EventLog(Protocol):
     async def append(self, topic: str, partition: int, values: Sequence[bytes]) -> int:
         """Append records one behind the other, all or none; return the offset of the first.
 
-        Returns only when they are durable. Raises Fenced or LogReset when they are not, or when it
-        is unknown whether they are: they may still land later. Records of appends that are begun
-        one after the other from one task land in that order.
+        Returns only when they are durable. Raises Fenced, LogReset or another of TRY_LATER when they
+        are not, or when it is unknown whether they are: they may still land later. Records of appends
+        that are begun one after the other from one task land in that order.
         """
 
-    def reader(self, starts: Mapping[TopicPartition, int]) -> LogReader:
-        """A reader of these partitions, from these offsets (0: the beginning) on."""
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
+        """A reader of these partitions, from these offsets (0: the beginning) on.
+
+        lazy: topics whose records may wait about a millisecond for company before a waiting fetch
+        ends for them; an adapter may ignore it.
+        """
 
     async def end(self, topic: str, partition: int) -> int:
         """The offset that the next record will have."""

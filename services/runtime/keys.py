@@ -1,6 +1,7 @@
 """The store of data keys, each wrapped by the master key: who deletes one erases what it sealed.
 
-A key's id begins with the identity it belongs to, so both ways of finding it are one.
+A key's id begins with the identity it belongs to, so both ways of finding it are one, and goes on with
+when it was made: the newest is what is sealed under, and an erasure spares what came after its request.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ from services.kernel.ids import HASH_BYTES
 from services.runtime.sqlite_file import SqliteFile
 from services.runtime.sqlite_open import rows
 
+KEY_ID_TIME_BYTES = 6
+"""Behind the identity: when the key was made, Unix milliseconds."""
 KEY_ID_RANDOM_BYTES = 8
-"""Behind the identity: two edges may each make a key for the same one, both stay valid."""
+"""Behind that: two edges may each make a key for the same identity, both stay valid."""
 SELECT = "SELECT key_id, desk_id, wrapped FROM keys"
 KEYS_READ_AT_ONCE = 10_000
-KEY_ID_BYTES = HASH_BYTES + KEY_ID_RANDOM_BYTES
+_TAIL_BYTES = KEY_ID_TIME_BYTES + KEY_ID_RANDOM_BYTES
+KEY_ID_BYTES = HASH_BYTES + _TAIL_BYTES
+WHENEVER_MS = (1 << 8 * KEY_ID_TIME_BYTES) - 1
+"""Later than any key is made."""
 
 
 class StoredKey(NamedTuple):
-    """A wrapped data key. `key_id` is the identity's hash and KEY_ID_RANDOM_BYTES of chance."""
+    """A wrapped data key. `key_id` is the identity's hash, when it was made, and chance."""
 
     key_id: bytes
     desk_id: str
@@ -36,6 +42,16 @@ class StoredKey(NamedTuple):
         """Hash of the identity that the key belongs to."""
         return self.key_id[:HASH_BYTES]
 
+    @property
+    def made_ms(self) -> int:
+        """When it was made, Unix milliseconds."""
+        return made_ms(self.key_id)
+
+
+def made_ms(key_id: bytes) -> int:
+    """When the key of that id was made, Unix milliseconds."""
+    return int.from_bytes(key_id[HASH_BYTES : HASH_BYTES + KEY_ID_TIME_BYTES], "big")
+
 
 class KeyStore(Protocol):
     """Where wrapped keys lie. Every adapter passes `tests/contracts/test_keys.py`."""
@@ -45,7 +61,7 @@ class KeyStore(Protocol):
         id of a wrong length; a key that is there already stays as it is."""
 
     async def by_identity(self, desk_id: str, identity: bytes) -> StoredKey | None:
-        """A key of that identity; if there are several, always the same one while it is kept."""
+        """The newest key of that identity."""
 
     async def by_id(self, key_id: bytes) -> StoredKey | None:
         """The key of that id; None only if it is surely gone."""
@@ -57,10 +73,12 @@ class KeyStore(Protocol):
         """Every identity of the desk that has a key, once or more often; one that gets its first key
         meanwhile may be missing. Reads the whole store: for erasures of who is found nowhere else."""
 
-    async def delete_identities(self, desk_id: str, identities: Sequence[bytes]) -> int:
-        """Delete the keys that these identities have at the call for good: nobody gets them from then
-        on, and on return their bytes are nowhere in the store. Returns how many there were. A key that
-        is put meanwhile stays. After an error or a crash, call it again."""
+    async def delete_identities(
+        self, desk_id: str, identities: Sequence[bytes], until_ms: int = WHENEVER_MS
+    ) -> int:
+        """Delete the keys that these identities have at the call, of those made until `until_ms`, for
+        good: nobody gets them from then on, and on return their bytes are nowhere in the store. Returns
+        how many there were. A key that is put meanwhile stays. After an error or a crash, call it again."""
 
 
 class MemoryKeys:
@@ -77,7 +95,7 @@ class MemoryKeys:
     async def by_identity(self, desk_id: str, identity: bytes) -> StoredKey | None:
         """See the port."""
         found = self._keys.get(identity, {}).values()
-        return min((key for key in found if key.desk_id == desk_id), default=None)
+        return max((key for key in found if key.desk_id == desk_id), default=None)
 
     async def by_id(self, key_id: bytes) -> StoredKey | None:
         """See the port."""
@@ -93,12 +111,14 @@ class MemoryKeys:
             if key.desk_id == desk_id:
                 yield key.identity
 
-    async def delete_identities(self, desk_id: str, identities: Sequence[bytes]) -> int:
+    async def delete_identities(
+        self, desk_id: str, identities: Sequence[bytes], until_ms: int = WHENEVER_MS
+    ) -> int:
         """See the port."""
         deleted = 0
         for identity in identities:
             found = self._keys.get(identity, {})
-            for key in [key for key in found.values() if key.desk_id == desk_id]:
+            for key in [k for k in found.values() if k.desk_id == desk_id and k.made_ms <= until_ms]:
                 del found[key.key_id]
                 deleted += 1
             if not found:
@@ -133,7 +153,8 @@ class SqliteKeys:
         pending = self._pending_identities.get(identity)
         if pending is not None and pending.desk_id == desk_id and pending.key_id not in self._dying:
             return pending
-        return next((k for k in self._kept(desk_id, identity) if k.key_id not in self._dying), None)
+        kept = (key for key in self._kept(desk_id, identity) if key.key_id not in self._dying)
+        return max(kept, default=None)
 
     async def by_id(self, key_id: bytes) -> StoredKey | None:
         """See the port."""
@@ -162,12 +183,14 @@ class SqliteKeys:
                 after = key_id
             more = len(found) == KEYS_READ_AT_ONCE
 
-    async def delete_identities(self, desk_id: str, identities: Sequence[bytes]) -> int:
+    async def delete_identities(
+        self, desk_id: str, identities: Sequence[bytes], until_ms: int = WHENEVER_MS
+    ) -> int:
         """See the port. Takes the keys that are there at the call, which nobody gets from then on; one
         that is put later stays. Ends with the WAL cut to nothing."""
         kept = [key for identity in identities for key in self._kept(desk_id, identity)]
         pending = [k for k in self._pending.values() if k.desk_id == desk_id and k.identity in identities]
-        gone = {key.key_id for key in (*kept, *pending)}
+        gone = {key.key_id for key in (*kept, *pending) if key.made_ms <= until_ms}
         self._dying |= gone
         try:
             deleted = await self._file.run(lambda connection: _delete(connection, gone))
@@ -185,7 +208,7 @@ class SqliteKeys:
 
     def _kept(self, desk_id: str, identity: bytes) -> list[StoredKey]:
         """The durable keys of an identity."""
-        low, high = identity + b"\x00" * KEY_ID_RANDOM_BYTES, identity + b"\xff" * KEY_ID_RANDOM_BYTES
+        low, high = identity + b"\x00" * _TAIL_BYTES, identity + b"\xff" * _TAIL_BYTES
         query = f"{SELECT} WHERE key_id BETWEEN ? AND ? AND desk_id = ? ORDER BY key_id"
         return self._look_up(query, (low, high, desk_id))
 

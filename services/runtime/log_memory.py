@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -127,9 +127,9 @@ class MemoryLog:
         if waiting:
             self._late[place] = waiting
 
-    def reader(self, starts: Mapping[TopicPartition, int]) -> LogReader:
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
         """See the port."""
-        return TailReader(self, starts)
+        return TailReader(self, starts, lazy)
 
     async def end(self, topic: str, partition: int) -> int:
         """See the port."""

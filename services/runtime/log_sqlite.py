@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,8 @@ from services.kernel.errors import Corrupt, Invalid
 from services.runtime.clock import Clock
 from services.runtime.event_log import LogReader, LogRecord, TopicPartition
 from services.runtime.log_tail import FETCH_BYTES_MAX, Tail, TailReader
-from services.runtime.sqlite_file import BulkTable, SqliteFile
+from services.runtime.sqlite_bulk import BulkTable
+from services.runtime.sqlite_file import SqliteFile
 from services.runtime.sqlite_open import connect, rows
 
 TOPIC = re.compile(r"[a-z][a-z0-9]*")
@@ -79,9 +80,9 @@ class SqliteLog:
         tail.trim(tail.durable_end)
         return first
 
-    def reader(self, starts: Mapping[TopicPartition, int]) -> LogReader:
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
         """See the port."""
-        return TailReader(self, starts)
+        return TailReader(self, starts, lazy)
 
     async def end(self, topic: str, partition: int) -> int:
         """See the port."""

@@ -7,7 +7,7 @@ puts older records behind them. A record is visible to readers as soon as it has
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from services.kernel.errors import Invalid
@@ -18,6 +18,8 @@ TAIL_RECORDS = 4_096
 """Records of a partition that stay in memory at least, if they are small."""
 TAIL_BYTES = 4 << 20
 """Bytes of a partition that stay in memory at least."""
+LAZY_S = 0.001
+"""How long a lazy record may wait for company before its reader is woken."""
 FETCH_BYTES_MAX = 8 << 20
 """A fetch ends after this much, so that large records do not fill the memory."""
 
@@ -29,7 +31,7 @@ class Tail:
     base: offset of `records[0]`; older ones are not in memory.
     """
 
-    __slots__ = ("at_ms", "base", "bytes", "first", "partition", "records", "topic", "waiters")
+    __slots__ = ("at_ms", "base", "bytes", "first", "lazy", "partition", "records", "topic", "waiters")
 
     def __init__(self, topic: str, partition: int, first: int = 0, end: int = 0, at_ms: int = 0) -> None:
         self.topic = topic
@@ -40,6 +42,7 @@ class Tail:
         self.bytes = 0
         self.records: list[LogRecord] = []
         self.waiters: set[asyncio.Future[None]] = set()
+        self.lazy: set[Callable[[], None]] = set()
 
     @property
     def end(self) -> int:
@@ -55,7 +58,7 @@ class Tail:
             self.records.append(LogRecord(self.topic, self.partition, offset, self.at_ms, value))
             self.bytes += len(value)
             offset += 1
-        if self.waiters:
+        if self.waiters or self.lazy:
             self.wake()
         return first
 
@@ -65,6 +68,8 @@ class Tail:
             if not waiter.done():
                 waiter.set_result(None)
         self.waiters.clear()
+        for call in self.lazy:
+            call()
 
     def trim(self, durable_end: int) -> None:
         """Forget the older half of a tail that has become long, as far as it is durable."""
@@ -107,9 +112,10 @@ class TailedLog(Protocol):
 class _Cursor:
     """A reader's place in one partition."""
 
-    __slots__ = ("place", "position", "tail")
+    __slots__ = ("lazy", "place", "position", "tail")
 
-    def __init__(self, place: TopicPartition, tail: Tail, position: int) -> None:
+    def __init__(self, place: TopicPartition, tail: Tail, position: int, lazy: bool) -> None:
+        self.lazy = lazy
         self.place = place
         self.tail = tail
         self.position = position
@@ -118,9 +124,14 @@ class _Cursor:
 class TailReader:
     """A LogReader over tails. One fetch at a time."""
 
-    def __init__(self, log: TailedLog, starts: Mapping[TopicPartition, int]) -> None:
+    def __init__(
+        self, log: TailedLog, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()
+    ) -> None:
         self._log = log
-        self._cursors = [_Cursor(place, log.tail(place), start) for place, start in starts.items()]
+        self._cursors = [
+            _Cursor(place, log.tail(place), start, place.topic in lazy) for place, start in starts.items()
+        ]
+        self._soon: asyncio.TimerHandle | None = None
         self._generation = log.generation
         self._waiter: asyncio.Future[None] | None = None
         self._woken = False
@@ -130,13 +141,14 @@ class TailReader:
         """See the port."""
         self._check()
         ends = [cursor.tail.end for cursor in self._cursors]
-        records = await self._take() if self._behind() else []
+        urgent = max_wait_ms <= 0 or self._behind(lazy=False)
+        records = await self._take() if urgent and self._behind() else []
         if not records and max_wait_ms > 0 and not self._woken and not self._closed:
             await self._wait(max_wait_ms)
             self._check()
             records = await self._take() if self._behind() else []
         self._woken = False
-        drained = all([c.position >= end for c, end in zip(self._cursors, ends, strict=True)])
+        drained = all(c.position >= end for c, end in zip(self._cursors, ends, strict=True))
         return Fetched(records, drained)
 
     def wake(self) -> None:
@@ -150,9 +162,14 @@ class TailReader:
         self._closed = True
         self.wake()
 
-    def _behind(self) -> bool:
-        """Whether there is anything to take."""
-        return not self._closed and any([c.position < c.tail.end for c in self._cursors])
+    def _behind(self, lazy: bool = True) -> bool:
+        """Whether there is anything to take; without `lazy`: anything that must not wait."""
+        return not self._closed and any(c.position < c.tail.end for c in self._cursors if lazy or not c.lazy)
+
+    def _woken_soon(self) -> None:
+        """Something lazy came: wake up in a moment, with whatever else comes until then."""
+        if self._soon is None and self._waiter is not None:
+            self._soon = asyncio.get_running_loop().call_later(LAZY_S, _end, self._waiter)
 
     async def _take(self) -> list[LogRecord]:
         """What there is: a fair share of each partition first, then as much as fits."""
@@ -199,15 +216,24 @@ class TailReader:
         loop = asyncio.get_running_loop()
         waiter = self._waiter = loop.create_future()
         for cursor in self._cursors:
-            cursor.tail.waiters.add(waiter)
+            if cursor.lazy:
+                cursor.tail.lazy.add(self._woken_soon)
+            else:
+                cursor.tail.waiters.add(waiter)
+        if self._behind():
+            self._woken_soon()
         timer = loop.call_later(max_wait_ms / 1000, _end, waiter)
         try:
             await waiter
         finally:
             timer.cancel()
             self._waiter = None
+            if self._soon is not None:
+                self._soon.cancel()
+                self._soon = None
             for cursor in self._cursors:
                 cursor.tail.waiters.discard(waiter)
+                cursor.tail.lazy.discard(self._woken_soon)
 
 
 def _within(records: list[LogRecord], size: int) -> list[LogRecord]:

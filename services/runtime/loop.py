@@ -3,12 +3,12 @@
 For one engine and one partition: claim, restore, then again and again take what the inputs have and
 the deadlines that are due, `decide`, `evolve`, append all events and the new input positions as one
 batch, and wait for its acknowledgement. Views, metrics and effects hear of a batch only after it was
-acknowledged at the offset right after the one before. Anything else throws the state away and starts
-at the claim. While an append is under way the next inputs gather, so batches grow with the load and
-at rest nothing waits.
+acknowledged at the offset right after the one before. Anything else (a gap, an append that fails by
+whatever error, a cancelled one) throws the state away and starts at the claim. While an append is under
+way the next inputs gather, so batches grow with the load and at rest nothing waits.
 
-An input whose `decide` raises, or whose events fit no batch, is skipped by an event that says so; a
-failing `evolve` stops the service.
+An input whose `decide` raises, or whose events fit no batch, is skipped by an event that says so. A
+failing `evolve`, a failing listener, an input position that is gone stop the service.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from proto.v1.envelope_pb2 import Batch, InputPosition, Skipped
 from services.kernel.engine import DEADLINE, Engine, Input
-from services.kernel.errors import Corrupt, Fenced
+from services.kernel.errors import Corrupt, Fenced, Invalid
 from services.kernel.limits import BATCH_BYTES_MAX, DEADLINES_IN_BATCH_MAX
 from services.runtime import restore
 from services.runtime.clock import Clock
-from services.runtime.event_log import EventLog, LogReader, LogReset
+from services.runtime.event_log import TRY_LATER, EventLog, LogReader
 from services.runtime.inputs import Inputs, Unreadable
 from services.runtime.snapshots import SnapshotStore
 
@@ -105,6 +105,7 @@ class Loop:
 
     in_flight_max: batches that may wait for their acknowledgement at once. More than one needs a log
     where what is appended later is never durable without what was appended before (one SQLite file).
+    lazy: inputs that nobody waits for; under load they are taken together, which halves the rounds.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Loop:
         snapshots: SnapshotStore,
         partition: int = 0,
         in_flight_max: int = 1,
+        lazy: Collection[str] = (),
     ) -> None:
         self.engine = engine
         self.partition = partition
@@ -135,6 +137,7 @@ class Loop:
         self._inputs: Inputs | None = None
         self._covered: dict[str, int] = {}
         self._in_flight_max = in_flight_max
+        self._lazy = lazy
         self._in_flight: deque[_Appended] = deque()
         self._room = asyncio.Event()
         self._failure: BaseException | None = None
@@ -175,13 +178,14 @@ class Loop:
         return self._covered.get(topic, 0)
 
     async def run(self) -> None:
-        """Own the partition until cancelled. Raises Corrupt when the own log cannot be folded."""
+        """Own the partition until cancelled. Raises Corrupt when the own log cannot be folded, Invalid when
+        an input's position is gone, and whatever nobody expected."""
         failures = 0
         while True:
             batches = self.tally.batches
             try:
                 await self._own()
-            except (Fenced, LogReset) as error:
+            except TRY_LATER as error:
                 self.tally.fenced += 1
                 failures = 0 if self.tally.batches > batches else failures + 1
                 _log.warning("%s/%d lost: %s", self.engine.TOPIC, self.partition, error)
@@ -206,7 +210,7 @@ class Loop:
             await callback()
         self._inputs, self._covered = inputs, {t: place.offset for t, place in inputs.places.items()}
         self.ready.set()
-        self._reader = self._log.reader(inputs.starts())
+        self._reader = self._log.reader(inputs.starts(), self._lazy)
         try:
             while True:
                 await self._round(self._reader, inputs)
@@ -351,39 +355,44 @@ class Loop:
         while in_flight and in_flight[0].task.done() and self._failure is None:
             entry = in_flight.popleft()
             try:
-                self._tell(entry, entry.task.result())
-            except (Exception, asyncio.CancelledError) as error:
-                cancelled = isinstance(error, asyncio.CancelledError)
-                self._failure = Fenced(f"{self.engine.TOPIC}: append cancelled") if cancelled else error
+                self._tell(entry, self._contiguous(entry.task))
+            except Exception as error:
+                self._failure = error
                 if self._reader is not None:
                     self._reader.wake()
         self._room.set()
 
-    def _tell(self, entry: _Appended, offset: int) -> None:
+    def _contiguous(self, append: asyncio.Future[int]) -> int:
         """The batch is durable and counts for every reader if it lies right behind the last one.
 
-        Raises Fenced if somebody wrote in between.
+        Raises Fenced if somebody wrote in between, and for whatever error of the append but Corrupt and
+        Invalid: what has landed is not known then.
         """
+        try:
+            offset = append.result()
+        except (Corrupt, Invalid):
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            raise Fenced(f"{self.engine.TOPIC}: not acknowledged: {error!r}") from error
         if offset != self._next_offset:
             raise Fenced(f"{self.engine.TOPIC}: acknowledged at {offset}, not {self._next_offset}")
-        committed = Committed(
-            self.engine.TOPIC,
-            self.partition,
-            offset,
-            self._epoch,
-            entry.seq,
-            entry.now_ms,
-            entry.events,
-            entry.positions,
-        )
+        return offset
+
+    def _tell(self, entry: _Appended, offset: int) -> None:
+        """Tell the listeners; what one of them raises is a bug, whatever it is."""
+        place = self.engine.TOPIC, self.partition, offset, self._epoch
+        committed = Committed(*place, entry.seq, entry.now_ms, entry.events, entry.positions)
         self._covered = {position.topic: position.offset for position in entry.positions}
         self._next_offset += 1
         self._acknowledged_seq = entry.seq + 1
         self.observe_append(self._clock.monotonic_s() - entry.began_s)
         self.tally.batches += 1
         self.tally.events += len(entry.events)
-        for listener in self._listeners:
-            listener(committed)
+        try:
+            for listener in self._listeners:
+                listener(committed)
+        except Exception as error:
+            raise RuntimeError(f"{self.engine.TOPIC}: a listener failed") from error
 
 
 def _unobserved(seconds: float) -> None:

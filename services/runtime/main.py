@@ -12,7 +12,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
 import uvicorn
@@ -88,9 +88,11 @@ class App:
         self._started = False
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
-    def add_loop(self, engine: Engine) -> Loop:
-        """Drive an engine in this process."""
-        loop = Loop(engine, self.log, self.clock, self.snapshots, in_flight_max=self.in_flight_max)
+    def add_loop(self, engine: Engine, lazy: Collection[str] = ()) -> Loop:
+        """Drive an engine in this process; `lazy` as in Loop."""
+        loop = Loop(
+            engine, self.log, self.clock, self.snapshots, in_flight_max=self.in_flight_max, lazy=lazy
+        )
         self.loops[engine.TOPIC] = loop
         self.add_task(f"loop {engine.TOPIC}", loop.run)
         return loop

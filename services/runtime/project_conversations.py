@@ -230,12 +230,13 @@ def _api_key_removed(views: Views, event: ConversationsEvent, body: ApiKeyRemove
 
 
 def _erasure_requested(views: Views, event: ConversationsEvent, body: ErasureRequested) -> None:
-    _customer(views, event.desk_id, body.customer_id).erasing = True
+    doc = _customer(views, event.desk_id, body.customer_id)
+    doc.erasing, doc.identities = True, ()  # what is linked from now on is of somebody who begins anew
 
 
 def _erasure_completed(views: Views, event: ConversationsEvent, body: ErasureCompleted) -> None:
     doc = _customer(views, event.desk_id, body.customer_id)
-    doc.erasing, doc.erased_ms, doc.identities = False, event.occurred_at_ms, ()
+    doc.erasing, doc.erased_ms = False, event.occurred_at_ms
     views.put(Leaving(doc.id, doc.id, event.occurred_at_ms + RESOLVED_DAYS * DAY_MS))
 
 

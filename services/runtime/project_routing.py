@@ -19,6 +19,7 @@ from proto.v1.routing_pb2 import (
     Offered,
     PresenceChanged,
     PriorityChanged,
+    Reconsidered,
     RefusedWhy,
     Released,
     Reopened,
@@ -60,13 +61,22 @@ def _keep(doc: Ownership, event: RoutingEvent, what: str, detail: str) -> None:
         del doc.history[0]
 
 
+def _silenced(views: Views, doc: Ownership) -> None:
+    """Nothing rings any more. An offer that ended without an event of its own (its end could not be
+    decided) leaves its agent here."""
+    if doc.offer is not None:
+        _load(views, doc.desk, doc.offer.agent).offers.pop(doc.offer.id, None)
+        doc.offer = None
+
+
 def _queued(views: Views, event: RoutingEvent, body: ConversationQueued) -> None:
     doc = _ownership(views, event, body.conversation_id)
     if doc is None:
         doc = Ownership(body.conversation_id, event.desk_id, body.since_ms, "waiting", events=1)
         doc.changed_ms = event.occurred_at_ms
         views.put(doc)
-    doc.state, doc.owner, doc.offer = "waiting", "", None
+    _silenced(views, doc)
+    doc.state, doc.owner = "waiting", ""
     doc.queue, doc.priority, doc.channel = body.queue, body.priority, body.channel
     doc.customer, doc.language = body.customer_id, body.language
     doc.requires = dict(body.requires)
@@ -81,12 +91,21 @@ def _relaxed(views: Views, event: RoutingEvent, body: RequirementsRelaxed) -> No
         doc.requires = dict(body.requires)
 
 
+def _reconsidered(views: Views, event: RoutingEvent, body: Reconsidered) -> None:
+    """It waits, whatever was seen of it."""
+    doc = _ownership(views, event, body.conversation_id)
+    if doc is not None:
+        _silenced(views, doc)
+        doc.state = "waiting"
+
+
 def _offered(views: Views, event: RoutingEvent, body: Offered) -> None:
     conversation_id, offer_id, agent_id = body.conversation_id, body.offer_id, body.agent_id
     _load(views, event.desk_id, agent_id).offers[offer_id] = body.units
     doc = _ownership(views, event, conversation_id)
     if doc is None:
         return
+    _silenced(views, doc)
     doc.state, doc.decision = "offered", offer_id
     _keep(doc, event, "offered", agent_id)
     doc.offer = RingingOffer(offer_id, agent_id, body.expires_at_ms, body.units)
@@ -147,9 +166,8 @@ def _resolved(views: Views, event: RoutingEvent, body: Resolved) -> None:
         _load(views, event.desk_id, body.owner_id).owned.pop(body.conversation_id, None)
     if doc is None:
         return
-    if doc.offer is not None:
-        _load(views, event.desk_id, doc.offer.agent).offers.pop(doc.offer.id, None)
-    doc.state, doc.owner, doc.offer, doc.due_ms = "resolved", "", None, 0
+    _silenced(views, doc)
+    doc.state, doc.owner, doc.due_ms = "resolved", "", 0
     _keep(doc, event, "resolved", body.by_agent_id)
 
 
@@ -220,6 +238,7 @@ def _refused(views: Views, event: RoutingEvent, body: RequestRefused) -> None:
 HANDLERS: Mapping[str, Callable[[Views, Any, Any], None]] = {
     "queued": _queued,
     "relaxed": _relaxed,
+    "reconsidered": _reconsidered,
     "offered": _offered,
     "accepted": _accepted,
     "declined": _offer_over,

@@ -32,6 +32,7 @@ from services.runtime.sealing import Sealing
 from services.runtime.views import Views
 
 M = TypeVar("M", bound=Message)
+C = TypeVar("C", MessageContent, OrderContent)
 
 SENDS_SHOWN_MAX = 500
 BOARD_ROWS_MAX = 500
@@ -65,11 +66,14 @@ class Reads:
     async def content(self, raw: bytes) -> MessageContent | None:
         """One message's content; where it is long, from its blob."""
         [content] = await self.opened([raw], MessageContent)
+        return await self._whole(content, MessageContent)
+
+    async def _whole(self, content: C | None, cls: type[C]) -> C | None:
         if content is None or not content.full_blob:
             return content
         blob = await self._blobs.get(content.full_blob)
         if blob is not None:
-            [full] = await self.opened([blob], MessageContent)
+            [full] = await self.opened([blob], cls)
             return full or content
         return content
 
@@ -140,6 +144,7 @@ class Reads:
     async def order(self, doc: OrderView, hidden: bool = False) -> dict[str, Any]:
         """An order with its shipments."""
         [content] = await self.opened([b"" if hidden else doc.content], OrderContent)
+        content = await self._whole(content, OrderContent)
         raw = [b"" if hidden else seen.content for seen in doc.shipments]
         return shapes.order(doc, content, await self.opened(raw, ShipmentContent))
 

@@ -9,9 +9,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.kernel.errors import Fenced, Invalid
+from services.kernel.errors import Invalid
 from services.runtime.clock import Clock
-from services.runtime.event_log import EventLog, LogReset, TopicPartition
+from services.runtime.event_log import TRY_LATER, EventLog, TopicPartition
 
 EVERY_S = 600.0
 FETCH_MS = 1_000
@@ -23,7 +23,7 @@ class Retention:
     """Keeps one mailbox partition short.
 
     keep_ms: how long a record stays at least. covered: the offset below which nobody needs a record
-    any more, as far as anybody has said.
+    any more, as far as anybody has said. every_s: how long from one look to the next.
     """
 
     def __init__(
@@ -33,21 +33,23 @@ class Retention:
         place: TopicPartition,
         keep_ms: int,
         covered: Callable[[], int],
+        every_s: float = EVERY_S,
     ) -> None:
         self._log = log
         self._clock = clock
         self._place = place
         self._keep_ms = keep_ms
         self._covered = covered
+        self._every_s = every_s
         self._first = 0
 
     async def run(self) -> None:
         """Delete every few minutes, until cancelled."""
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s)
             try:
                 await self.prune()
-            except (Fenced, LogReset) as error:
+            except TRY_LATER as error:
                 _log.warning("%s is pruned later: %s", self._place.topic, error)
 
     async def prune(self) -> int:

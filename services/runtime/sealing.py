@@ -8,6 +8,9 @@ logs, snapshots and backups alike.
 
 Opened keys are cached for at most KEY_CACHE_MS and never past an erasure in this process. If the key
 store fails, so does sealing and opening: nothing falls back on an old key or on clear text.
+
+An erasure waits before it deletes. From its request on the identities are retired: what is sealed for
+them gets a key made later, which the erasure spares.
 """
 
 from __future__ import annotations
@@ -35,7 +38,13 @@ from services.kernel.identity import VERSION, kind, normalise
 from services.kernel.ids import keyed_hash
 from services.kernel.limits import KEY_CACHE_MS
 from services.runtime.clock import Clock
-from services.runtime.keys import KEY_ID_RANDOM_BYTES, KeyStore, StoredKey
+from services.runtime.keys import (
+    KEY_ID_RANDOM_BYTES,
+    KEY_ID_TIME_BYTES,
+    WHENEVER_MS,
+    KeyStore,
+    StoredKey,
+)
 
 M = TypeVar("M", bound=Message)
 
@@ -74,6 +83,7 @@ class Sealing:
         self._by_id: OrderedDict[bytes, DataKey] = OrderedDict()
         self._by_identity: OrderedDict[tuple[str, bytes], DataKey] = OrderedDict()
         self._making: dict[tuple[str, bytes], asyncio.Future[None]] = {}
+        self._retired: dict[tuple[str, bytes], int] = {}
         self._erasures = 0
 
     async def check(self) -> None:
@@ -170,24 +180,38 @@ class Sealing:
         except (InvalidTag, ValueError) as error:
             raise Corrupt("sealed content does not fit its key") from error
 
-    async def erase(self, desk_id: str, identity_hashes: Sequence[bytes]) -> int:
-        """Delete the keys of these identities for good; returns how many there were. After an error or
-        a crash, call it again."""
+    def retire(self, desk_id: str, identity_hashes: Sequence[bytes], until_ms: int) -> None:
+        """Seal nothing more under keys of these identities that were made until then; they still open.
+        Holds in this process, until they are erased."""
+        self._forget(desk_id, identity_hashes)
+        for identity in identity_hashes:
+            name = (desk_id, identity)
+            self._retired[name] = max(until_ms, self._retired.get(name, 0))
+
+    async def erase(self, desk_id: str, identity_hashes: Sequence[bytes], until_ms: int = WHENEVER_MS) -> int:
+        """Delete the keys of these identities that were made until then for good; returns how many there
+        were. After an error or a crash, call it again."""
         self._forget(desk_id, identity_hashes)
         try:
-            return await self._keys.delete_identities(desk_id, identity_hashes)
+            deleted = await self._keys.delete_identities(desk_id, identity_hashes, until_ms)
         finally:
             self._forget(desk_id, identity_hashes)
+        for identity in identity_hashes:
+            if self._retired.get((desk_id, identity), WHENEVER_MS) <= until_ms:
+                self._retired.pop((desk_id, identity), None)
+        return deleted
 
     async def _find_or_make(self, desk_id: str, identity: bytes) -> DataKey:
         erasures = self._erasures
         stored = await self._keys.by_identity(desk_id, identity)
-        if stored is not None:
+        retired_ms = self._retired.get((desk_id, identity), -1)
+        if stored is not None and stored.made_ms > retired_ms:
             key = self._data_key(stored, self._unwrap(stored))
         else:
             chance = os.urandom(KEY_BYTES + KEY_ID_RANDOM_BYTES)
             secret = chance[:KEY_BYTES]
-            stored = self._wrap(desk_id, identity + chance[KEY_BYTES:], secret)
+            made = max(self._clock.now_ms(), retired_ms + 1).to_bytes(KEY_ID_TIME_BYTES, "big")
+            stored = self._wrap(desk_id, identity + made + chance[KEY_BYTES:], secret)
             await self._keys.put(stored)
             key = self._data_key(stored, secret)
         self._remember(key, erasures)

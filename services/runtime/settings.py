@@ -165,6 +165,14 @@ class Settings:
         "desks of others, so that their leads cannot reach what is behind your firewall.",
     )
 
+    secrets_dir: str = _variable(
+        "SECRETS_DIR",
+        "/run/secrets",
+        "directories",
+        "Where the files of secrets lie that a desk's configuration names by `file:PATH`: absolute paths, "
+        "several with `:` between them. Files elsewhere are not read, nor ever those in the data directory.",
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
         """Read what is set; `overrides` (from the command line) win, None in them counts as not given.

@@ -13,7 +13,8 @@ interval (5 ms) while the event loop is busy. 128 rows took 350 ms by `executema
 When a commit fails (full disk, I/O error), all that is enqueued falls with it, since it may follow from
 what is lost: the writer stands still until the loop has told everybody (`generation` rises, LogReset
 to each caller), then goes on. Only what is `carried` (data keys) stays and comes first in the next
-group, whatever that will be.
+group; if nobody writes, in one of its own a moment later, and again until the disk takes it. Should that
+fail nobody else is told: nothing of theirs was in it.
 
 Only this connection writes and checkpoints; connections that read see what is committed.
 """
@@ -21,7 +22,6 @@ Only this connection writes and checkpoints; connections that read see what is c
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import queue
 import threading
@@ -36,6 +36,7 @@ import apsw
 from services.kernel.errors import Busy
 from services.runtime.clock import Clock
 from services.runtime.event_log import LogReset
+from services.runtime.sqlite_bulk import CACHED_ROWS_MAX, ROWS_IN_STATEMENT_MAX, BulkTable, insert
 from services.runtime.sqlite_open import check_library, connect, lock, open_writer, rows
 
 T = TypeVar("T")
@@ -47,35 +48,8 @@ WAL_BYTES_SOFT = 2 << 20
 WAL_BYTES_HARD = 8 << 20
 """A WAL longer than this is checkpointed at once: some 10 ms, which bounds the stall."""
 PAGE_BYTES = 4096
-ROWS_IN_STATEMENT_MAX = 4_000
-"""Four variables a row, of 32,766 that SQLite takes in one statement."""
-CACHED_ROWS_MAX = 64
-"""Statements for more rows are prepared anew: they are rare and large."""
-
-
-class BulkTable:
-    """A table of three columns whose rows go in by the short way.
-
-    durable_end: of a log's table, whose first column is the offset: how far it is durable. None for
-    others, in which a row that is there already stays as it is.
-    carried: whatever is enqueued after its rows becomes durable only together with or after them, even
-    over failed commits.
-    """
-
-    __slots__ = ("carried", "columns", "durable_end", "index", "name")
-
-    def __init__(self, name: str, columns: str, index: int, durable_end: int | None, carried: bool) -> None:
-        self.name = name
-        self.columns = columns
-        self.index = index
-        self.durable_end = durable_end
-        self.carried = carried
-
-    def branch(self) -> str:
-        """The trigger's statement for a row of this table."""
-        verb = "INSERT OR IGNORE" if self.durable_end is None else "INSERT"
-        values = "SELECT NEW.a, NEW.b, NEW.c"
-        return f'{verb} INTO "{self.name}"({self.columns}) {values} WHERE NEW.t = {self.index};'
+CARRIED_AGAIN_S = 1.0
+"""How long after a failed commit what is carried is tried again, if nobody else writes earlier."""
 
 
 class _Work:
@@ -107,6 +81,7 @@ class SqliteFile:
     path: the database; `PATH-wal`, `PATH-shm` and `PATH.lock` lie beside it.
     fsync_delay_ms: added to each fsync of a commit or checkpoint, to measure how a slower disk would do.
     at_step: called in the writer thread at each step of a commit; crash tests end the process there.
+    carried_again_s: how long after a failed commit what is carried is tried again.
     observe_commit: told there of each commit's seconds.
 
     Raises Invalid if another process has the file, if it is not Centrala's or made by a newer release,
@@ -119,6 +94,7 @@ class SqliteFile:
         clock: Clock,
         fsync_delay_ms: float = 0.0,
         at_step: Callable[[str], None] | None = None,
+        carried_again_s: float = CARRIED_AGAIN_S,
     ) -> None:
         self.path = Path(path)
         self.generation = 0
@@ -127,6 +103,8 @@ class SqliteFile:
         self._clock = clock
         self._fsync_delay_s = fsync_delay_ms / 1000
         self._at_step = at_step
+        self._carried_again_s = carried_again_s
+        self._again: asyncio.TimerHandle | None = None
         check_library()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = lock(self.path)
@@ -204,6 +182,7 @@ class SqliteFile:
         loop = self._loop = asyncio.get_running_loop()
         self._hand_over()
         self._closed = True
+        self._queue.put([])  # what is carried has a last chance
         self._queue.put(None)
         await loop.run_in_executor(None, self._thread.join)
         self._read_thread.shutdown()
@@ -247,7 +226,12 @@ class SqliteFile:
                 work.future.set_result(result)
 
     def _failed(self, group: list[_Work], error: Exception) -> None:
-        """In the loop, while the writer stands still: everything that is enqueued falls."""
+        """In the loop, while the writer stands still: everything that is enqueued falls, unless what
+        failed was carried things alone."""
+        if all(work.carried for work in group):
+            self._carried = group
+            self._try_again()
+            return
         lost = list(group)
         closing = False
         while not self._queue.empty():
@@ -267,7 +251,17 @@ class SqliteFile:
                 work.future.set_exception(reset)
         if closing:
             self._queue.put(None)
+        self._try_again()
+
+    def _try_again(self) -> None:
+        """Let the writer go on; what it carries wakes it a moment later, whether anybody writes or not."""
+        if self._carried and self._again is None and self._loop is not None:
+            self._again = self._loop.call_later(self._carried_again_s, self._wake)
         self._resumed.set()
+
+    def _wake(self) -> None:
+        self._again = None
+        self._queue.put([])
 
     # What the writer thread does
 
@@ -324,7 +318,7 @@ class SqliteFile:
         for start in range(0, count, ROWS_IN_STATEMENT_MAX):
             part = bindings[4 * start : 4 * (start + ROWS_IN_STATEMENT_MAX)]
             n = len(part) // 4
-            self._writer.execute(_insert(n), part, can_cache=n <= CACHED_ROWS_MAX)
+            self._writer.execute(insert(n), part, can_cache=n <= CACHED_ROWS_MAX)
         for i, job in jobs.items():
             results[i] = job(self._writer)
         if not whole:
@@ -393,8 +387,3 @@ class SqliteFile:
         except RuntimeError:
             return False
         return True
-
-
-@functools.lru_cache(maxsize=512)
-def _insert(rows: int) -> str:
-    return "INSERT INTO temp.bulk VALUES " + ",".join(("(?,?,?,?)",) * rows)

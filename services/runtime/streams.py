@@ -129,7 +129,7 @@ class Streams:
             "order_id": send.order or None,
             "channel": send.channel,
             "state": send.state,
-            "why": send.why,
+            "why": send.why or None,
             "at": rfc3339(event.occurred_at_ms),
         }
         self._board(event.desk_id, Told("notice", event_id, data))

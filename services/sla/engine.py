@@ -16,6 +16,8 @@ A bot's answer is an answer: what matters is that the customer heard from us. An
 it is sent. From its admission on the response and update targets are suspended: they neither warn
 nor breach until notify says sent (met, dated by the answer's mailbox time; if that was late, breached
 as well), failed or uncertain (they run on towards the original deadline, which may have passed).
+The newest answer that was sent is kept while the conversation is open: if the provider says later that
+it did not arrive (a bounce, a failed delivery), what it met is promised anew with the original deadline.
 An answer admitted after the deadline is a breach at once. A message that came after the answer, by
 mailbox time, starts a next_response even though the engine learns of it first.
 
@@ -54,7 +56,7 @@ from services.sla.state import BREACH, RESUME, WARN, Conversation, Data, DeskDat
 TOPIC = "sla"
 INPUTS = ("conversations", "routing", "notices")
 EVENT = SlaEvent
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 _DECODER = msgspec.msgpack.Decoder(Data)

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from sys import intern
 from typing import Any
 
-from proto.v1.sla_pb2 import REPLY_OUTCOME_SENT, REPLY_OUTCOME_UNCERTAIN, SlaEvent
+from proto.v1.sla_pb2 import (
+    REPLY_OUTCOME_SENT,
+    REPLY_OUTCOME_UNCERTAIN,
+    TARGET_KIND_RESOLUTION,
+    SlaEvent,
+)
 from services.kernel.engine import DEADLINE
 from services.sla.policies import RESPONSES
 from services.sla.state import (
@@ -21,6 +26,7 @@ from services.sla.state import (
     RESUME,
     WARN,
     WARNED,
+    Answer,
     Conversation,
     DeskData,
     Reply,
@@ -36,6 +42,9 @@ from services.sla.state import (
 def evolve(state: State, event: SlaEvent) -> None:
     """Fold one event."""
     name = event.WhichOneof("body")
+    if name == "skipped":
+        _skipped(state, event.skipped)
+        return
     desk = state.data.desks.get(event.desk_id)
     if desk is None:
         if name != "desk":
@@ -56,6 +65,8 @@ def evolve(state: State, event: SlaEvent) -> None:
         state.replies[body.reply_id] = conversation.id
     elif name == "reply_settled":
         _settled(state, conversation, body)
+    elif name == "conversation_closed":
+        _retract(state, conversation)
     if conversation.closed and not conversation.pending():
         _forget(state, event.desk_id, desk, conversation)
     else:
@@ -67,6 +78,7 @@ def _forget(state: State, desk_id: str, desk: DeskData, conversation: Conversati
         _end(desk, conversation, target)
     for reply in conversation.replies:
         state.replies.pop(reply.id, None)
+    _retract(state, conversation)
     del desk.conversations[conversation.id]
     state.deadlines.drop(deadline_key(desk_id, conversation.id))
 
@@ -113,11 +125,16 @@ def _replanned(state: State, desk_id: str, desk: DeskData, body: Any) -> None:
         state.deadlines.drop(deadline_key(desk_id, ""))
 
 
-def _skipped(state: State, desk_id: str, desk: DeskData, body: Any) -> None:
-    """A deadline that could not be decided counts as done, so that the engine goes on."""
+def _skipped(state: State, body: Any) -> None:
+    """A deadline that could not be decided counts as done, so that the engine goes on. The desk stands in
+    the deadline's id alone: the loop, which writes this event, knows nothing of desks."""
     if body.topic != DEADLINE:
         return
-    conversation_id = body.input_id.rpartition("/")[2]
+    desk_id, _, conversation_id = body.input_id.rpartition("/")
+    desk = state.data.desks.get(desk_id)
+    if desk is None:
+        state.deadlines.drop(body.input_id)
+        return
     if not conversation_id:
         desk.replan_after = None
         state.refresh(desk_id, desk)
@@ -125,6 +142,7 @@ def _skipped(state: State, desk_id: str, desk: DeskData, body: Any) -> None:
     conversation = desk.conversations.get(conversation_id)
     found = next_action(desk, conversation) if conversation else None
     if conversation is None or found is None:
+        state.deadlines.drop(body.input_id)
         return
     _, action, target = found
     if action == RESUME:
@@ -143,7 +161,7 @@ def _asked(desk: DeskData, conversation: Conversation, body: Any) -> None:
 
 
 def _started(desk: DeskData, conversation: Conversation, body: Any) -> None:
-    key = intern(f"{body.policy}@{body.policy_version}") if body.policy else ""
+    key = intern(f"{body.policy}@{body.policy_version}") if body.policy else "@" * bool(body.escalate)
     if key:
         terms = desk.terms.get(key)
         if terms is None:
@@ -200,6 +218,14 @@ def _ended(desk: DeskData, conversation: Conversation, body: Any) -> None:
         _end(desk, conversation, target)
 
 
+def _met(desk: DeskData, conversation: Conversation, body: Any) -> None:
+    target = conversation.target(body.target_id)
+    if target:
+        _end(desk, conversation, target)
+        if target.kind != TARGET_KIND_RESOLUTION:
+            conversation.met = (*conversation.met, target)
+
+
 def _reply_suspended(desk: DeskData, conversation: Conversation, body: Any) -> None:
     if conversation.reply(body.reply_id) is None:
         reply = Reply(body.reply_id, body.replied_at_ms, body.promise_within_ms)
@@ -208,6 +234,8 @@ def _reply_suspended(desk: DeskData, conversation: Conversation, body: Any) -> N
 
 def _settled(state: State, conversation: Conversation, body: Any) -> None:
     """An uncertain reply is kept until another is sent: it may turn out to have arrived."""
+    if conversation.answer and conversation.answer.id == body.reply_id:
+        _retract(state, conversation)
     reply = conversation.reply(body.reply_id)
     if reply is None:
         return
@@ -216,12 +244,24 @@ def _settled(state: State, conversation: Conversation, body: Any) -> None:
         return
     kept = conversation.replies
     if body.outcome == REPLY_OUTCOME_SENT:
+        _retract(state, conversation)
+        if not conversation.closed:
+            conversation.answer = Answer(reply.id, conversation.met)
+            state.answers[reply.id] = conversation.id
+        conversation.met = ()
         kept = tuple(other for other in kept if other.pending)
     kept = tuple(other for other in kept if other is not reply)
     for other in conversation.replies:
         if other not in kept:
             state.replies.pop(other.id, None)
     conversation.replies = kept
+
+
+def _retract(state: State, conversation: Conversation) -> None:
+    """The newest answer that was sent is another one now, or none."""
+    if conversation.answer:
+        state.answers.pop(conversation.answer.id, None)
+        conversation.answer = None
 
 
 def _nothing(desk: DeskData, conversation: Conversation, body: Any) -> None:
@@ -232,7 +272,6 @@ _DESK: dict[str | None, Callable[[State, str, DeskData, Any], None]] = {
     "desk": _desk_seen,
     "conversation": _seen,
     "replanned": _replanned,
-    "skipped": _skipped,
 }
 
 _CONVERSATION: dict[str, Callable[[DeskData, Conversation, Any], None]] = {
@@ -245,7 +284,7 @@ _CONVERSATION: dict[str, Callable[[DeskData, Conversation, Any], None]] = {
     "breached": _marked(BREACHED),
     "breach_withdrawn": _withdrawn,
     "escalated": _escalated,
-    "met": _ended,
+    "met": _met,
     "cancelled": _ended,
     "reply_suspended": _reply_suspended,
     "reply_settled": _nothing,

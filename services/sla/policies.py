@@ -5,8 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, cast
 
-from proto.v1.desk_pb2 import Desk, SlaPolicy, Span
+from proto.v1.desk_pb2 import (
+    ESCALATION_AT_BREACH,
+    ESCALATION_DO_NOTIFY,
+    Desk,
+    EscalationStep,
+    SlaPolicy,
+    Span,
+)
 from proto.v1.sla_pb2 import (
     TARGET_KIND_FIRST_RESPONSE,
     TARGET_KIND_NEXT_RESPONSE,
@@ -16,11 +24,14 @@ from proto.v1.sla_pb2 import (
     TargetStarted,
 )
 from services.kernel.conditions import DEFAULT_CHANNEL, Compiled, compile_when, fits
+from services.kernel.desk_sla import LEAD
 from services.kernel.ids import derive_id
 from services.sla.calendar import Calendar
 
 WARN_AT_PERMILLE = 750
 """Where an update promise warns when no policy holds for its conversation."""
+UNKEPT = EscalationStep(at=ESCALATION_AT_BREACH, do=ESCALATION_DO_NOTIFY, to=LEAD)
+"""What an update promise that is broken leads to there: somebody is told, whatever the desk says."""
 
 KIND_NAMES = {
     TARGET_KIND_FIRST_RESPONSE: "first_response",
@@ -53,6 +64,17 @@ class Policy:
         """What is promised of this kind on this channel; None: nothing."""
         spans = self.spans[kind]
         return spans.get(channel) or spans.get(DEFAULT_CHANNEL)
+
+
+class Met(Protocol):
+    """A promise as the state has it."""
+
+    id: str
+    kind: int
+    started_at_ms: int
+    due_at_ms: int
+    warn_at_ms: int
+    open_ms: int
 
 
 class Live:
@@ -120,9 +142,34 @@ class Live:
             message_id=reply_id,
             open_ms=within_ms,
         )
-        if policy:
-            started.MergeFrom(policy.frozen)
+        _frozen(started, policy)
         return started
+
+    def plan_again(
+        self, policy: Policy | None, conversation_id: str, was: Met, reply_id: str
+    ) -> TargetStarted:
+        """What counted as met by an answer that did not arrive: from the same beginning to the same end."""
+        kind = cast(TargetKind, was.kind)
+        started = TargetStarted(
+            conversation_id=conversation_id,
+            kind=kind,
+            target_id=derive_id("t", conversation_id, KIND_NAMES[kind], was.id, reply_id),
+            started_at_ms=was.started_at_ms,
+            due_at_ms=was.due_at_ms,
+            warn_at_ms=was.warn_at_ms,
+            message_id=reply_id,
+            open_ms=was.open_ms,
+        )
+        _frozen(started, policy)
+        return started
+
+
+def _frozen(started: TargetStarted, policy: Policy | None) -> None:
+    """Copy what every target carries of its policy; where there is none, somebody is told all the same."""
+    if policy:
+        started.MergeFrom(policy.frozen)
+    else:
+        started.escalate.append(UNKEPT)
 
 
 def sla_part(desk: Desk) -> Desk:

@@ -96,7 +96,8 @@ def reply_admitted(state: State, draft: Draft, body: Any, record: Input) -> None
     resolution = conversation.resolution()
     desk = state.data.desks[draft.desk_id]
     suspended = [target.id for target in answered]
-    if not suspended and (body.promise_within_ms or (resolution and may_pause(desk, resolution))):
+    matters = body.promise_within_ms or conversation.answer or (resolution and may_pause(desk, resolution))
+    if not suspended and matters:
         suspended = [""]
     for target_id in suspended:
         draft.add(
@@ -145,11 +146,15 @@ def _policy(live: Live, conversation: Conversation) -> Policy | None:
 def reply_result(state: State, draft: Draft, body: Any, record: Input) -> None:
     """Notify says what became of an answer; of anything else it sends nothing is known here."""
     reply_id = draft.origin_id
+    outcome = OUTCOMES[record.event.WhichOneof("body")]
+    if reply_id in state.answers:
+        if outcome == REPLY_OUTCOME_FAILED:
+            _never_arrived(state, draft, reply_id)
+        return
     conversation = state.find(draft.desk_id, state.replies.get(reply_id, ""))
     reply = conversation.reply(reply_id) if conversation else None
     if conversation is None or reply is None:
         return
-    outcome = OUTCOMES[record.event.WhichOneof("body")]
     if outcome == REPLY_OUTCOME_SENT:
         _sent(state, draft, conversation, reply)
     elif reply.pending:
@@ -197,3 +202,26 @@ def _not_sent(draft: Draft, conversation: Conversation, reply: Reply, outcome: R
             if target.kind in RESPONSES and target not in freed and not conversation.suspended(target):
                 draft.cancel(conversation, target, CANCELLED_WHY_REPLACED)
     _settle(draft, conversation, reply, outcome)
+
+
+def _never_arrived(state: State, draft: Draft, reply_id: str) -> None:
+    """What was sent did not arrive: the customer still waits, towards the deadline that they waited for."""
+    conversation = state.find(draft.desk_id, state.answers[reply_id])
+    if conversation is None or conversation.closed or conversation.answer is None:
+        return
+    live = state.live[draft.desk_id]
+    policy = _policy(live, conversation)
+    again = conversation.answer.met
+    if again:
+        go_on(draft, live, conversation, draft.now_ms)
+    for target in again:
+        draft.start(live.plan_again(policy, conversation.id, target, reply_id))
+    if any(target.kind in RESPONSES and not conversation.suspended(target) for target in again):
+        for target in conversation.targets:
+            if target.kind in RESPONSES and not conversation.suspended(target):
+                draft.cancel(conversation, target, CANCELLED_WHY_REPLACED)
+    draft.add(
+        reply_settled=ReplySettled(
+            conversation_id=conversation.id, reply_id=reply_id, outcome=REPLY_OUTCOME_FAILED
+        )
+    )

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def bind(app: App) -> None:
     """Run the sla engine in this process."""
-    loop = app.add_loop(engine)
+    loop = app.add_loop(engine, lazy=engine.INPUTS)
     app.metrics.invariants[engine.TOPIC] = Invariants()
     app.metrics.promises_watched.set_function(lambda: len(loop.state.deadlines))

@@ -73,9 +73,17 @@ class Reply(msgspec.Struct, array_like=True, gc=False):
     pending: bool = True
 
 
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """The newest answer that was sent, by its reply's id, and the promises that it kept."""
+
+    id: str
+    met: tuple[Target, ...] = ()
+
+
 class Conversation(msgspec.Struct, array_like=True):
     """An open conversation. `closed`: resolved, kept only until its pending replies are settled.
 
+    `answer`: it may still turn out not to have arrived. `met`: what an answer that is being settled kept.
     `labels`: names and values in turn. Tuples and shared texts, because there are very many of these.
     """
 
@@ -89,6 +97,8 @@ class Conversation(msgspec.Struct, array_like=True):
     closed: bool = False
     targets: tuple[Target, ...] = ()
     replies: tuple[Reply, ...] = ()
+    answer: Answer | None = None
+    met: tuple[Target, ...] = ()
 
     def facts(self) -> dict[str, str]:
         """What conditions may ask for, but the channel."""
@@ -139,13 +149,14 @@ class Data(msgspec.Struct):
 class State:
     """Data and the indexes that follow from it."""
 
-    __slots__ = ("data", "deadlines", "live", "replies", "stale")
+    __slots__ = ("answers", "data", "deadlines", "live", "replies", "stale")
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.deadlines = Deadlines()
         self.live: dict[str, Live] = {}
         self.replies: dict[str, str] = {}
+        self.answers: dict[str, str] = {}
         self.stale: dict[str, list[str]] = {}
         for desk_id, desk in data.desks.items():
             self.refresh(desk_id, desk)
@@ -153,6 +164,8 @@ class State:
                 self.index(desk_id, desk, conversation)
                 for reply in conversation.replies:
                     self.replies[reply.id] = conversation.id
+                if conversation.answer:
+                    self.answers[conversation.answer.id] = conversation.id
 
     def find(self, desk_id: str, conversation_id: str) -> Conversation | None:
         """A conversation of a desk."""

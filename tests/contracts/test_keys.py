@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.kernel.errors import Invalid
+from services.runtime.clock import ManualClock
 from services.runtime.event_log import LogReset
 from services.runtime.keys import KeyStore, MemoryKeys, SqliteKeys, StoredKey
 from services.runtime.log_sqlite import SqliteLog
@@ -20,8 +21,8 @@ from tests.contracts.harness import SqliteHarness
 
 
 def make(identity: bytes, n: int = 0, desk: str = "d") -> StoredKey:
-    """A key of the identity, the n-th of it."""
-    return StoredKey(identity * 16 + bytes(7) + bytes([n]), desk, os.urandom(60))
+    """A key of the identity, made in millisecond n."""
+    return StoredKey(identity * 16 + n.to_bytes(6, "big") + bytes(8), desk, os.urandom(60))
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -56,14 +57,15 @@ async def test_a_key_belongs_to_its_desk(keys: KeyStore) -> None:
 
 
 async def test_two_keys_of_one_identity_both_stay(keys: KeyStore) -> None:
-    """Two edges may each make a key for an identity; both open what they sealed."""
+    """An identity may have several keys: each opens what it sealed, and the newest is what is asked for."""
     one, two = make(b"a", 1), make(b"a", 2)
-    await keys.put(two)
     await keys.put(one)
+    await keys.put(two)
     assert await keys.by_id(one.key_id) == one
     assert await keys.by_id(two.key_id) == two
-    found = await keys.by_identity("d", one.identity)
-    assert found in (one, two)
+    assert await keys.by_identity("d", one.identity) == two
+    await keys.delete_identities("d", [b"x" * 16])  # whatever was put before is durable after this
+    assert await keys.by_identity("d", one.identity) == two
 
 
 async def test_the_first_key_of_an_id_stays(keys: KeyStore) -> None:
@@ -87,6 +89,16 @@ async def test_deleting_takes_all_keys_of_the_identities(keys: KeyStore) -> None
     assert await keys.by_identity("d", b"a" * 16) is None
     assert await keys.by_id(kept.key_id) == kept
     assert await keys.delete_identities("d", [b"a" * 16]) == 0
+
+
+async def test_deleting_spares_keys_made_later(keys: KeyStore) -> None:
+    """Of an identity's keys only those made until the given time are deleted."""
+    one, two, three = (make(b"a", n) for n in (1, 2, 3))
+    for key in (one, two, three):
+        await keys.put(key)
+    assert await keys.delete_identities("d", [b"a" * 16], 2) == 2
+    assert [await keys.by_id(key.key_id) for key in (one, two, three)] == [None, None, three]
+    assert await keys.by_identity("d", b"a" * 16) == three
 
 
 async def test_a_key_put_during_a_deletion_stays(keys: KeyStore) -> None:
@@ -168,6 +180,42 @@ async def test_a_key_is_durable_before_what_is_appended_later(tmp_path: Path) ->
     await harness.reopen()
     assert await SqliteKeys(harness.file).by_id(key.key_id) == key
     await harness.stop()
+
+
+async def test_a_key_whose_commit_failed_lands_without_another_write(tmp_path: Path) -> None:
+    """With room on the disk again a key becomes durable by itself, also if the first trials fail too; as
+    nothing of anybody else's was lost, nobody has to restore."""
+    failures = ["disk full"] * 3
+
+    def at_step(name: str) -> None:
+        if name == "written" and failures:
+            raise OSError(failures.pop())
+
+    file = SqliteFile(tmp_path / "log.db", ManualClock(), at_step=at_step, carried_again_s=0.001)
+    table = file.carried_table("keys", "key_id, desk_id, wrapped")
+    key = make(b"a")
+    await asyncio.wait_for(file.append(table, [key]), 5)
+    assert not failures
+    assert file.generation == 0
+    assert await SqliteKeys(file).by_id(key.key_id) == key
+    await file.close()
+
+
+async def test_a_key_whose_commit_failed_lands_at_the_close(tmp_path: Path) -> None:
+    """A file that is closed before the next trial tries it once more."""
+    failures = ["disk full"]
+
+    def at_step(name: str) -> None:
+        if name == "written" and failures:
+            raise OSError(failures.pop())
+
+    file = SqliteFile(tmp_path / "log.db", ManualClock(), at_step=at_step, carried_again_s=3_600)
+    table = file.carried_table("keys", "key_id, desk_id, wrapped")
+    landed = file.append(table, [make(b"a")])
+    while failures:
+        await asyncio.sleep(0)
+    await file.close()
+    await asyncio.wait_for(landed, 5)
 
 
 async def test_a_failed_deletion_can_be_called_again(tmp_path: Path) -> None:

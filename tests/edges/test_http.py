@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.router.changes import CLOSED_OFFERS_MS
+from services.runtime.clock import SystemClock
 from tests.edges.installation import DESK, HEADERS, Installation, installation
 
 MESSAGES = "/v1/desks/rowery/messages"
@@ -48,6 +50,42 @@ async def test_fifty_accepts_of_one_offer_have_one_winner() -> None:
         assert Counter(a.status_code for a in answers) == {200: 1, 409: 49}
         assert {a.json()["owner"] for a in answers} == {"ola"}
         assert {a.json().get("why") for a in answers} == {None, "already_accepted"}
+
+
+class Later(SystemClock):
+    """The system's clock, put forward."""
+
+    forward_ms = 0
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return super().now_ms() + self.forward_ms
+
+
+async def test_an_offer_of_long_ago_says_what_happened() -> None:
+    """An offer that the engine has forgotten is still answered 409 with why; 404 if there never was one."""
+    clock = Later()
+    async with installation(clock=clock) as made:
+        await made.desk("ola")
+        offers = "/v1/desks/rowery/offers"
+        first = (await first_offer(made))["offer"]["offer_id"]
+        done = await made.call("POST", f"{offers}/{first}/decline", {"agent": "ola"})
+        assert done.status_code == 200, done.text
+        clock.forward_ms = CLOSED_OFFERS_MS + 1_000
+        closed = made.app.loops["routing"].state.data.closed
+        ids = await made.message("m2", **{"from": {"address": "ewa@example.pl"}})
+
+        async def second() -> list[dict[str, Any]]:
+            listed = await made.call("GET", f"/v1/desks/rowery/conversations?after={ids['record_id']}")
+            return [one for one in listed.json()["items"] if one["offer"]]
+
+        [other] = await made.until(second, bool)
+        path = f"{offers}/{other['offer']['offer_id']}"
+        assert (await made.call("POST", f"{path}/decline", {"agent": "ola"})).status_code == 200
+        assert first not in closed
+        late = await made.call("POST", f"{offers}/{first}/accept", {"agent": "ola"})
+        assert (late.status_code, late.json()["why"], late.json()["owner"]) == (409, "declined", None)
+        assert (await made.call("POST", f"{offers}/o9/accept", {"agent": "ola"})).status_code == 404
 
 
 async def test_one_key_stands_for_one_body() -> None:

@@ -7,8 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from proto.v1.notices_pb2 import NoticesEvent, SendRequested
+from services.runtime.documents import SendView
 from services.runtime.hub import QUEUE_MAX, Hub, Told
+from services.runtime.loop import Committed
 from services.runtime.sse import frames
+from services.runtime.streams import Streams
+from services.runtime.views import MemoryStore, Views
 from tests.edges.installation import HEADERS, Installation, installation
 
 
@@ -117,6 +122,20 @@ async def test_the_board_tells_everything() -> None:
         while not {"queued", "offered", "target", "agent"} <= seen:
             seen.add((await stream.event("queued", "offered", "target", "agent"))[0])
         await stream.close()
+
+
+async def test_a_notice_without_a_reason_has_none() -> None:
+    """A notice on the board's stream has null where it has no reason, as its read does."""
+    hub, views = Hub(), Views(MemoryStore())
+    views.put(SendView("s1", "shop", "", True, 1, "held"))
+    body = SendRequested(send_id="s1")
+    event = NoticesEvent(desk_id="shop", requested=body)
+    committed = Committed("notices", 0, 0, 1, 1, 1, [event])
+    async with hub.subscribe("board/shop") as subscription:
+        Streams(views, hub).publish(committed, [("requested", event, body)])
+        told = await subscription.take(0)
+    assert told is not None
+    assert [one.data["why"] for one in told] == [None]
 
 
 async def test_streams_end_when_the_process_stops() -> None:

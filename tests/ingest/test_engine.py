@@ -26,7 +26,9 @@ from proto.v1.inbound_pb2 import (
     Shipment,
     Unparsed,
 )
+from services.ingest import engine
 from tests.ingest.mailbox import (
+    ACCOUNTS,
     DAY_MS,
     Mailbox,
     conversation,
@@ -304,3 +306,31 @@ def test_what_the_router_says_of_the_unknown_changes_nothing() -> None:
     story.hears(says("m1", "ann"))
     story.when("routing", resolved("c" + "a" * 32)).then_bodies()
     story.when("routing", resolved(conversation("m1"), "e")).then_bodies()
+
+
+def test_conversations_are_forgotten_in_their_own_desk_after_a_restore() -> None:
+    """Whatever the order in which desks were made, each conversation is forgotten as its desk's."""
+    story = Mailbox()
+    story.when("inbound", desk_put("z")).when("inbound", desk_put("a"))
+    for desk in ("z", "a"):
+        story.hears(says("m" + desk, "ann " + desk, desk=desk))
+        story.when("routing", resolved(conversation("m" + desk), desk)).then_bodies("closed")
+    story.then_replays()
+    story.state = engine.load(engine.dump(story.state))
+    story.days_later(92).then_bodies("forgotten", "forgotten")
+    assert [event.desk_id for event in story.new] == ["z", "a"]
+
+
+def test_a_record_is_put_aside_once() -> None:
+    """The same record again is no second entry in quarantine; with the reason gone it is a message."""
+    story = Mailbox()
+    asked = says("m1", "ann", account="gone")
+    story.when("inbound", asked).then_bodies("quarantined")
+    story.when("inbound", asked).then_bodies("unchanged")
+    assert (story.body("unchanged").what, story.new[0].origin_id) == ("quarantined", asked.record_id)
+    for other in (record("x", unparsed=Unparsed(detail="x")), record("y")):
+        story.when("inbound", other).then_bodies("quarantined")
+        story.when("inbound", other).then_bodies("unchanged")
+    story.then_replays()
+    story.when("inbound", desk_put(body="2", accounts=(*ACCOUNTS, ("email", "gone"))))
+    assert story.hears(asked).opens

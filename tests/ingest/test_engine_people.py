@@ -237,6 +237,34 @@ def test_after_an_erasure_nothing_leads_back() -> None:
     story.then_replays()
 
 
+def test_who_writes_while_the_erasure_waits_begins_anew() -> None:
+    """From the request on a message opens a new conversation, which later ones find, and which the erasure
+    does not take; it deletes the keys made until the request."""
+    story = Mailbox()
+    story.hears(says("m1", "ann", channel="chat", thread="t"))
+    story.when("inbound", erase(customer("ann")))
+    wanted, asked_ms = story.body("erasure_requested"), story.now_ms
+    story.until(story.now_ms + 60_000)
+    again = story.hears(says("m2", "ann", channel="chat", thread="t"))
+    assert (again.opens, again.conversation_id) == (True, conversation("m2"))
+    assert "identity" in story.bodies()
+    story.hears(says("m3", "bob", channel="chat"))
+    story.when("inbound", orders("o1", "bob", "ann"))
+    assert "merged" in story.bodies()
+    story.then_replays()
+    story.until(wanted.due_at_ms).then_bodies("erasure_due")
+    due = story.body("erasure_due")
+    assert (due.customer_id, due.keys_until_ms) == (customer("ann"), asked_ms)
+    assert list(due.identity_hashes) == [h("ann")]
+    story.when("inbound", erased(wanted.erasure_id)).then_bodies("erasure_completed")
+    late = story.hears(says("m4", "ann", channel="chat", thread="t"))
+    assert late.conversation_id == conversation("m2")
+    story.resolve(conversation("m1"))
+    story.resolve(conversation("m2"))
+    assert story.hears(says("m5", "ann", channel="chat", thread="t")).conversation_id == conversation("m2")
+    story.then_replays()
+
+
 def test_nobody_unknown_is_erased() -> None:
     """An erasure of a customer nobody knows, or of another desk's, changes nothing."""
     story = Mailbox()

@@ -24,7 +24,7 @@ from services.ingest.intake import EXCERPT_CHARS
 from services.ingest.parts import message_names, named_attributes
 from services.kernel.errors import Busy, Invalid
 from services.kernel.external_ids import external_hash
-from services.kernel.limits import CONTENT_BYTES_MAX
+from services.kernel.limits import CONTENT_BYTES_MAX, RECORD_BYTES_MAX
 from services.kernel.reply_token import reply_address
 from tests.ingest.edge import DESK, MAIL, Edge, desk
 
@@ -156,6 +156,31 @@ async def test_the_senders_word_wins_over_a_classifier(
     await edge.intake.submit_message(DESK, replace(MESSAGE, attributes=attributes))
     message = await only_message(edge)
     assert (message.language, message.intent, message.mood, message.wants_human) == expected
+
+
+async def test_free_words_are_no_labels() -> None:
+    """A label stands in the plain if it is on the closed list or the desk names it; else it is sealed."""
+    edge = Edge()
+    edge.desks.desk.queues.add().when.any.add(field="intent", values=["warranty"])
+    edge.desks.desk.sla.add().when.any.add(field="mood", values=["furious"])
+    said = {"language": "Jan Kowalski", "intent": "jan@example.org", "mood": "+48600100200"}
+    await edge.intake.submit_message(DESK, replace(MESSAGE, attributes=said))
+    named = {"language": "pt-BR", "intent": "warranty", "mood": "furious"}
+    await edge.intake.submit_message(DESK, replace(MESSAGE, external_id="2", attributes=named))
+    first, second = [record.message for record in await edge.records()]
+    assert (first.language, first.intent, first.mood) == ("pl", "", "")
+    assert dict((await content_of(edge, first)).attributes) == said
+    assert (second.language, second.intent, second.mood) == ("pt-BR", "warranty", "furious")
+    assert not (await content_of(edge, second)).attributes
+
+
+async def test_a_record_that_fits_no_batch_is_refused() -> None:
+    """What ingest would have to skip is refused at the edge, named, and nothing is appended."""
+    edge = Edge()
+    unparsed = inbound_pb2.Unparsed(detail="x" * RECORD_BYTES_MAX)
+    with pytest.raises(Invalid, match=f"unparsed makes .* {RECORD_BYTES_MAX}"):
+        await edge.intake.submit(inbound_pb2.Inbound(desk_id=DESK, unparsed=unparsed))
+    assert await edge.records() == []
 
 
 async def test_only_people_ask_for_humans() -> None:

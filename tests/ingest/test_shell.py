@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from proto.v1.content_pb2 import Attachment, MessageContent
-from proto.v1.conversations_pb2 import ConversationsEvent, ErasureDue
-from proto.v1.envelope_pb2 import InputPosition
+from proto.v1.content_pb2 import Attachment, MessageContent, OrderContent
+from proto.v1.conversations_pb2 import ConversationsEvent, ErasureDue, ErasureRequested
+from proto.v1.envelope_pb2 import InputPosition, Sealed
 from proto.v1.inbound_pb2 import Inbound
+from services.ingest import engine
 from services.ingest.shell import (
     CONVERSATIONS_AT_ONCE,
     QUARANTINE_SWEPT_DAYS,
@@ -26,9 +27,9 @@ from services.kernel.errors import Busy
 from services.kernel.limits import DAY_MS, QUARANTINE_DAYS
 from services.runtime.blobs import MemoryBlobs
 from services.runtime.clock import ManualClock
-from services.runtime.documents import Conversation, DeskView, Message
+from services.runtime.documents import Conversation, Message, OrderView
 from services.runtime.event_log import TopicPartition
-from services.runtime.keys import MemoryKeys, StoredKey
+from services.runtime.keys import WHENEVER_MS, MemoryKeys, StoredKey
 from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Committed
 from services.runtime.sealing import DataKey, Sealing
@@ -50,13 +51,15 @@ class MoodyKeys(MemoryKeys):
         self.refusals = 0
         self.deletions = 0
 
-    async def delete_identities(self, desk_id: str, identities: Sequence[bytes]) -> int:
+    async def delete_identities(
+        self, desk_id: str, identities: Sequence[bytes], until_ms: int = WHENEVER_MS
+    ) -> int:
         """See the port."""
         if self.refusals:
             self.refusals -= 1
             raise Busy("somebody reads the file")
         self.deletions += 1
-        return await super().delete_identities(desk_id, identities)
+        return await super().delete_identities(desk_id, identities, until_ms)
 
 
 class Shell:
@@ -145,6 +148,44 @@ async def test_an_erasure_deletes_words_and_keys_and_says_so() -> None:
     assert (report.erasure_report.keys, report.erasure_report.blobs) == (1, 6)
 
 
+async def test_what_is_written_after_the_request_is_spared() -> None:
+    """From the request on the person's words go under a new key, which stays with its blobs, also when the
+    process starts anew in between; what was there at the request goes, in the same millisecond even."""
+    shell = Shell()
+    gone = await shell.wrote("u1", PERSON, "c1")
+    until_ms = shell.clock.now_ms()
+    wanted = ErasureRequested(erasure_id="e1", customer_id="u1", identity_hashes=[PERSON])
+    event = ConversationsEvent(desk_id=DESK, occurred_at_ms=until_ms, erasure_requested=wanted)
+    shell.eraser.committed(Committed("conversations", 0, 0, 1, 0, until_ms, [event]))
+    stay = await shell.wrote("u1", PERSON, "c2")
+    state = engine.initial()
+    engine.evolve(state, event)
+    shell.sealing = shell.app.sealing = Sealing(b"k" * 32, shell.keys, shell.clock)
+    shell.eraser.resume(state)
+    stay += await shell.wrote("u1", PERSON, "c3")
+    due = shell.due("u1", PERSON)
+    due.keys_until_ms = until_ms
+    await shell.eraser.erase(DESK, due)
+    old, *new = [
+        Sealed.FromString(m.content) for c in ("c1/", "c2/", "c3/") for m in shell.views.under(Message, c)
+    ]
+    assert await shell.sealing.open(old, MessageContent) is None
+    assert None not in await shell.sealing.open_many(new, MessageContent)
+    assert [await shell.blobs.get(blob) for blob in gone] == [None] * 3
+    assert None not in [await shell.blobs.get(blob) for blob in stay]
+
+
+async def test_the_blob_of_an_order_goes_with_its_customer() -> None:
+    """What an order holds beside the log is deleted too."""
+    shell = Shell()
+    key = await shell.sealing.key_for(DESK, PERSON)
+    blob = await shell._blob(key, "items")
+    content = shell.sealing.seal(key, OrderContent(full_blob=blob)).SerializeToString()
+    shell.views.put(OrderView(DESK, "o1", 1, customer="u1", content=content))
+    await shell.eraser.erase(DESK, shell.due("u1", PERSON))
+    assert await shell.blobs.get(blob) is None
+
+
 async def test_an_erasure_that_is_done_twice_is_the_same() -> None:
     """Asked again, it finds nothing left, and reports under the same id, so that it counts once."""
     shell = Shell()
@@ -190,12 +231,11 @@ async def stored(shell: Shell, days_ago: int) -> StoredKey | None:
 async def test_quarantine_ends_after_its_days() -> None:
     """Each day's key goes once it is older than stated, also after some days in which nothing ran."""
     shell = Shell()
-    shell.views.put(DeskView(DESK, 1, "{}", (), b""))
     now_ms = shell.clock.now_ms()
     over = range(QUARANTINE_DAYS + 1, QUARANTINE_DAYS + 1 + QUARANTINE_SWEPT_DAYS)
     for day in (0, 1, QUARANTINE_DAYS, *over):
         await shell.sealing.day_key(DESK, now_ms - day * DAY_MS)
-    running = asyncio.create_task(expire_quarantine(shell.app))
+    running = asyncio.create_task(expire_quarantine(shell.app, lambda: [DESK]))
     while not shell.keys.deletions:
         await asyncio.sleep(0)
     running.cancel()
@@ -207,12 +247,10 @@ async def test_quarantine_ends_after_its_days() -> None:
 async def test_a_key_store_that_fails_does_not_end_the_sweep(caplog: pytest.LogCaptureFixture) -> None:
     """One desk whose keys cannot be deleted today is said; the other desks' keys go."""
     shell = Shell()
-    for desk in ("a", DESK):
-        shell.views.put(DeskView(desk, 1, "{}", (), b""))
     await shell.sealing.day_key(DESK, shell.clock.now_ms() - (QUARANTINE_DAYS + 1) * DAY_MS)
     shell.keys.refusals = 1
     with caplog.at_level(logging.ERROR):
-        running = asyncio.create_task(expire_quarantine(shell.app))
+        running = asyncio.create_task(expire_quarantine(shell.app, lambda: ["a", DESK]))
         while not shell.keys.deletions:
             await asyncio.sleep(0)
         running.cancel()

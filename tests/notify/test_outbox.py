@@ -15,7 +15,6 @@ from proto.v1.notices_pb2 import SEND_KIND_REPLY, SEND_KIND_WEBHOOK, SUPPRESSED_
 from services.kernel.ids import derive_id
 from services.kernel.limits import (
     DAY_MS,
-    HOUR_MS,
     SEND_BACKOFF_MS,
     SEND_DEAD_AFTER_MS,
     SEND_LEASE_MS,
@@ -280,6 +279,30 @@ def test_further_subscribers_get_copies() -> None:
     story.then_replays()
 
 
+def test_a_webhook_hears_of_a_reply_that_a_sender_of_ours_delivers() -> None:
+    """On an account with a sender every subscriber gets a copy, signed and under its own id."""
+    story = s.story(s.desk("message.out")).when("conversations", s.message("A", way=s.WHATSAPP))
+    story.when("routing", s.reply("A", REQUEST))
+    story.then_bodies("requested", "attempted", "requested", "attempted").then_replays()
+    ours, copy = (e.requested for e in story.new if e.HasField("requested"))
+    assert (ours.kind, ours.url) == (SEND_KIND_REPLY, "")
+    assert (copy.kind, copy.url, copy.event_name) == (SEND_KIND_WEBHOOK, s.HOOK, "message.out")
+    assert copy.idempotent
+
+
+def test_what_may_have_arrived_is_uncertain_whatever_ends_it() -> None:
+    """A call without a result that an erasure ends is uncertain: it may have been taken."""
+    story, _ = asked(s.ALLEGRO, "message.out")
+    story.when("conversations", s.erasure())
+    story.until(START_MS + SEND_LEASE_MS).then_bodies("uncertain").then_replays()
+    story, _ = asked(s.ALLEGRO, "message.out")
+    story.until(START_MS + SEND_LEASE_MS).then_bodies("deferred")
+    story.when("conversations", s.erasure()).then_bodies("customer_forgotten", "uncertain").then_replays()
+    story, send_id = asked(s.ALLEGRO, "message.out")
+    story.until(START_MS + SEND_LEASE_MS + 7_000).then_bodies("deferred", "attempted")
+    story.when("conversations", s.report(send_id, SEND_OUTCOME_FAILED, 2)).then_bodies("uncertain")
+
+
 def test_erasure_drops_what_waits_and_lets_what_runs_end() -> None:
     """An erasure fails waiting replies; the attempt under way ends, and is not tried again."""
     story, first = asked()
@@ -341,8 +364,7 @@ def test_an_order_that_arrives_while_its_notice_is_tried_again() -> None:
     story = s.story().when("conversations", s.order()).when("conversations", s.shipment(s.PROMISED + DAY_MS))
     story.until(story.now_ms).then_bodies("attempted")
     send_id = story.body("attempted").send_id
-    story.when("conversations", s.order(status=ORDER_STATUS_DELIVERED)).then_bodies("order")
-    story.when("conversations", s.report(send_id, SEND_OUTCOME_RETRY))
-    story.until(story.now_ms + HOUR_MS).then_bodies("suppressed")
+    story.when("conversations", s.order(status=ORDER_STATUS_DELIVERED)).then_bodies("order", "withdrawn")
+    story.when("conversations", s.report(send_id, SEND_OUTCOME_RETRY)).then_bodies("suppressed")
     assert story.body("suppressed").why == SUPPRESSED_WHY_CLOSED
     story.then_replays()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from proto.v1.inbound_pb2 import AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE, AUTO_KIND_NONE
 from proto.v1.routing_pb2 import RequestAdmitted
-from services.kernel.limits import DAY_MS
+from services.kernel.limits import DAY_MS, RESOLVED_DAYS
+from services.notify.closed import ClosedRoutes, Route
 from tests.notify import samples as s
 from tests.story import START_MS
 
@@ -45,11 +48,51 @@ def test_an_agent_may_reopen_and_answer() -> None:
 
 
 def test_routes_of_resolved_conversations_are_forgotten() -> None:
-    """Two weeks after the resolution the route leaves the state."""
+    """The route leaves the state when the router no longer knows the conversation either."""
     story = s.story().when("conversations", s.message("A")).when("routing", s.resolved("A"))
-    story.at(START_MS + 15 * DAY_MS).when("conversations", s.message("B", "u2"))
-    assert set(story.state.data.routes) == {s.conv("B")}
+    story.at(START_MS + RESOLVED_DAYS * DAY_MS).when("conversations", s.message("B", "u2"))
+    assert story.state.route(s.conv("A")) is not None
+    story.at(START_MS + (RESOLVED_DAYS + 1) * DAY_MS).when("conversations", s.message("C", "u3"))
+    assert story.state.route(s.conv("A")) is None
+    assert set(story.state.data.routes) == {s.conv("B"), s.conv("C")}
     story.then_replays()
+
+
+def test_an_agent_may_reopen_after_three_weeks() -> None:
+    """As long as a conversation may be reopened its customer can be answered."""
+    story = s.story().when("conversations", s.message("A")).when("routing", s.resolved("A"))
+    story.at(START_MS + 20 * DAY_MS).when("routing", s.reopened("A")).then_bodies("route").then_replays()
+    story.when("routing", s.reply("A", "r1")).then_bodies("requested", "attempted")
+    assert story.body("requested").route.data == b"route of A"
+    story.when("routing", s.resolved("A")).then_bodies("route_closed").then_replays()
+
+
+def test_an_erasure_reaches_routes_of_resolved_conversations() -> None:
+    """After an erasure a resolved conversation has no address any more, its merged customers' neither."""
+    story = s.story()
+    for name, customer in (("A", "u1"), ("B", "u9"), ("C", "u2")):
+        story.when("conversations", s.message(name, customer)).when("routing", s.resolved(name))
+    story.when("conversations", s.said(merged={"customer_id": "u1", "merged_id": "u9"}))
+    story.when("conversations", s.erasure()).then_replays()
+    routes = [story.state.closed.get(s.conv(name)) for name in "ABC"]
+    assert [bool(route and route.sealed) for route in routes] == [False, False, True]
+
+
+def test_closed_routes_are_bounded_in_memory() -> None:
+    """Above the bound the longest closed go first; a closed route of a mail costs less than a kilobyte."""
+    route = Route("rowery", "u" * 33, "email", s.EMAIL[1], "pl", b"x" * 400, ("4711",), START_MS, START_MS)
+    closed = ClosedRoutes(bytes_max=100_000)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(1_000):
+        closed.put(s.conv(str(number)), route)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert closed.get(s.conv("0")) is None
+    assert closed.get(s.conv("999")) == route
+    assert taken - before < 120_000
+    assert 100 < len(closed) < 150
+    assert ClosedRoutes.load(closed.dump()).dump() == closed.dump()
 
 
 def test_only_replies_are_sent() -> None:

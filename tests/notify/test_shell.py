@@ -166,17 +166,15 @@ async def test_a_sender_that_breaks_leaves_it_uncertain(caplog: pytest.LogCaptur
 async def test_long_content_and_attachments_come_from_blobs() -> None:
     """What was too large for the log is fetched, opened and sent whole."""
     bench = Bench(Recorder())
-    pdf = await bench.sealed(IdentityContent(name="the bytes of a pdf"))
-    blob = await bench.blobs.put(pdf.SerializeToString())
+    key = await bench.sealing.key_for(s.DESK, bench.sealing.identity_hash(s.DESK, "email", "jan@example.com"))
+    blob = await bench.blobs.put(bench.sealing.seal_bytes(key, b"%PDF \x00\xff").SerializeToString())
     whole = MessageContent(text="długo " * 20_000, attachments=[Attachment(name="a.pdf", blob=blob)])
     full = await bench.blobs.put((await bench.sealed(whole)).SerializeToString())
     await bench.ask(MessageContent(text="długo", full_blob=full), way=s.EMAIL)
     assert (await bench.report()).outcome == SEND_OUTCOME_SENT
     (asked,) = bench.sender.asked
     assert asked.content.text == whole.text
-    assert [data for _, data in asked.attachments] == [
-        IdentityContent(name="the bytes of a pdf").SerializeToString()
-    ]
+    assert [data for _, data in asked.attachments] == [b"%PDF \x00\xff"]
 
 
 async def test_a_notice_is_worded_by_the_template() -> None:

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
+from proto.v1.conversations_pb2 import AgentConfigured, DeskConfigured
 from proto.v1.envelope_pb2 import Skipped
 from services.router import engine
-from services.router.changes import CHANGES
+from services.router.changes import CHANGES, SKIPPED_AGAIN_MS
 from services.router.state import Conversation, Data, Desk, State, Status
-from tests.router.scenes import DESK, Scene
+from tests.router.scenes import DESK, Scene, desk, event
 from tests.story import START_MS
 
 GONE = "gone"
+ONLINE = pb.PRESENCE_STATE_ONLINE
 STATES = (GONE, "loose", "waiting", "offered", "owned")
 
 MOVES: dict[str, dict[str, str]] = {
@@ -107,16 +110,48 @@ def test_events_about_nobody_change_nothing(name: str) -> None:
     assert engine.decide(state, None, START_MS) is not None
 
 
-@pytest.mark.parametrize(
-    "what", ["o:", "w:", "s:", "p:d/anna", "a:d/anna", "r:d", "o:gone", "w:gone", "p:d/no"]
-)
-def test_a_skipped_deadline_goes_away(what: str) -> None:
-    """A deadline that cannot be decided is dropped for good, live and restored."""
-    scene = Scene().agent("anna", online=False).presence("anna", 1, ttl_ms=5_000).arrives("c1")  # type: ignore[arg-type]  # online
-    scene.arrives("c2").declines("c2").asks("transfer", "", "c2", transfer_to="TRANSFER_TO_AGENT")
-    c = scene.conversation("c1")
-    key = {"o:": "o:" + c.offer, "w:": "w:c2", "s:": "s:c1"}.get(what, what)
+def skip(scene: Scene, key: str) -> None:
+    """The deadline of that id could not be decided."""
     skipped = Skipped(topic="deadline", input_id=key)
     scene.given(rt.RoutingEvent(desk_id=DESK, occurred_at_ms=scene.now_ms, skipped=skipped))
-    assert key not in scene.state.deadlines
+
+
+@pytest.mark.parametrize("what", ["s:c1", "r:d", "o:gone", "w:gone", "p:d/no", "a:d/anna"])
+def test_a_skipped_deadline_of_nothing_goes_away(what: str) -> None:
+    """A deadline that nothing stands behind any more is not due again."""
+    scene = Scene().agent("anna", online=False).arrives("c1")
+    skip(scene, what)
+    assert what not in scene.state.deadlines
     scene.then_replays()
+
+
+@pytest.mark.parametrize("what", ["w:c2", "p:d/anna", "a:d/eve", "s:c3", "r:d"])
+def test_a_skipped_deadline_is_due_again(what: str) -> None:
+    """A deadline that could not be decided is put off: others go on, and what it is for is not lost."""
+    scene = Scene(desk(bots=pb.Bots(asked=True, silent_for_ms=1_000)))
+    scene.agent("bot", bot=True, capacity=30).arrives("c3").accepts("c3")
+    scene.agent("anna", online=False).presence("anna", ONLINE, ttl_ms=5_000).arrives("c2").declines("c2")
+    scene.when("conversations", event(agent=AgentConfigured(agent=pb.Agent(agent_id="eve"))))
+    scene.when("conversations", event(desk=DeskConfigured(desk=desk(), version=2)))
+    assert what in scene.state.deadlines
+    now_ms = scene.now_ms
+    skip(scene, what)
+    assert scene.state.deadlines.get(what) == now_ms + SKIPPED_AGAIN_MS
+    scene.then_replays()
+
+
+def test_a_skipped_offer_is_over() -> None:
+    """An offer whose end cannot be decided ends all the same: its capacity is free, somebody else is asked at
+    once, and its agent is offered other work."""
+    scene = Scene().agent("anna", capacity=30).arrives("c1").arrives("c2")
+    offer = scene.conversation("c1").offer
+    skip(scene, "o:" + offer)
+    assert scene.where("c1") == ("waiting", "")
+    assert scene.state.matcher.used(DESK, "anna") == 0
+    scene.then_replays()
+    scene.settle()
+    assert scene.where("c2") == ("offered", "anna")
+    scene.asks("accept", "anna", offer_id=offer)
+    assert scene.refusal() == ("expired", "")
+    scene.agent("bob")
+    assert scene.where("c1") == ("offered", "bob")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from proto.v1 import desk_pb2 as pb
+from proto.v1 import routing_pb2 as rt
 from proto.v1.content_pb2 import MessageContent
 from proto.v1.envelope_pb2 import Sealed
-from services.kernel.limits import DAY_MS, REQUEST_AGE_MS_MAX, RESOLVED_DAYS
+from services.kernel.limits import DAY_MS, REQUEST_AGE_MS_MAX, RESOLVED_DAYS, TRANSFER_WAIT_MS
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
 
 ONLINE, BUSY, OFFLINE = pb.PRESENCE_STATE_ONLINE, pb.PRESENCE_STATE_BUSY, pb.PRESENCE_STATE_OFFLINE
@@ -91,6 +92,17 @@ def test_reopening() -> None:
     scene.then_replays()
 
 
+def test_a_reopened_conversation_knows_its_last_message() -> None:
+    """After an agent's reopen a resolve still names the last message, and a newer one is still noticed."""
+    scene = owned().writes("c1", "m2").asks("resolve", "anna", "c1").asks("reopen", "bob", "c1").accepts("c1")
+    assert scene.asks("resolve", "bob", "c1", last_message_seen="mc1").refusal() == ("newer_message", "bob")
+    scene.then_replays()
+    scene.asks("resolve", "bob", "c1", last_message_seen="m2").then_bodies("resolved", "admitted")
+    scene.asks("reopen", "bob", "c1").accepts("c1").writes("c1", "m3")
+    assert scene.asks("resolve", "bob", "c1", last_message_seen="m2").refusal() == ("newer_message", "bob")
+    scene.asks("resolve", "bob", "c1", last_message_seen="m3").then_bodies("resolved", "admitted")
+
+
 def test_the_short_form_ends_after_its_horizon() -> None:
     """A conversation resolved more than ninety days ago is unknown."""
     scene = owned().asks("resolve", "anna", "c1")
@@ -127,6 +139,22 @@ def test_transfer_to_an_agent_waits_for_them() -> None:
     assert scene.where("c1") == ("offered", "bob")
     scene.declines("c1")
     assert scene.where("c1") == ("offered", "cyd")
+
+
+@pytest.mark.parametrize("presence", [BUSY, OFFLINE])
+def test_a_transfer_to_an_absent_agent_does_not_wait_for_ever(presence: pb.PresenceState) -> None:
+    """Whoever was to get it and does not take it in time loses it to the rules, be they there or not."""
+    scene = owned().agent("cyd").presence("bob", presence)
+    scene.asks("transfer", "ola", "c1", transfer_to="TRANSFER_TO_AGENT", transfer_target="bob")
+    queued = scene.then_bodies("transferred", "released", "admitted", "queued").body("queued")
+    assert queued.only_until_ms == scene.now_ms + TRANSFER_WAIT_MS
+    scene.then_replays()
+    scene.until(queued.only_until_ms - 1).then_bodies()
+    scene.until(queued.only_until_ms).then_bodies("queued", "offered")
+    assert scene.body("queued").why == rt.QUEUED_WHY_NOT_TAKEN
+    assert scene.body("queued").since_ms == queued.since_ms
+    assert scene.where("c1") == ("offered", "cyd")
+    scene.then_replays()
 
 
 def test_who_goes_offline_keeps_nobody_waiting() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.router import explain, waits
-from services.router.state import Served
+from services.router.state import Served, ask_of
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
 
 
@@ -85,6 +85,20 @@ def test_an_offer_explains_itself() -> None:
     assert told.best[0].parts == {"last_agent": 0, "load_permille": 0, "skill_surplus": 1, "idle_s": 1}
     assert "bob" in told.sentence.pl
     assert "bob" in told.sentence.en
+
+
+def test_a_past_offer_names_whom_settings_ruled_out() -> None:
+    """By today's settings, those who are there first, never more than were counted; presence is not told."""
+    scene = Scene(desk(queue("z", {"zwroty": 1}))).agent("anna", {"zwroty": 3}).agent("away", online=False)
+    scene.agent("cyd").agent("dan", languages=("en",)).arrives("c1", language="pl")
+    past = explain.explain_offered(scene.body("offered"))
+    told = explain.with_names(past, scene.state, ask_of(scene.conversation("c1")))
+    assert {one.rule: one.agents for one in told.ruled_out} == {
+        "not_online": (),
+        "language": ("dan",),
+        "skill": ("cyd",),
+    }
+    assert told.best == past.best
 
 
 def test_a_wait_explains_itself() -> None:

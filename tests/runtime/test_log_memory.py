@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.kernel.errors import Fenced
@@ -82,3 +84,20 @@ async def test_only_the_named_topics_suffer() -> None:
     told, found = await run(1, Faults(late=1.0, topics=("sla",)))
     assert told == list(range(200))
     assert len(found) == 200
+
+
+async def test_lazy_records_wait_for_company_and_urgent_ones_do_not() -> None:
+    """A waiting fetch ends for an urgent record at once and brings the lazy ones along; lazy ones alone
+    end it a moment later."""
+    log = MemoryLog(ManualClock())
+    starts = {TopicPartition("routing", 0): 0, TopicPartition("inbound", 0): 0}
+    reader = log.reader(starts, lazy=("routing",))
+    await log.append("routing", 0, [b"lazy"])
+    fetching = asyncio.create_task(reader.fetch(10_000))
+    await asyncio.sleep(0)
+    assert not fetching.done()
+    await log.append("inbound", 0, [b"urgent"])
+    assert sorted(record.value for record in (await fetching).records) == [b"lazy", b"urgent"]
+    await log.append("routing", 0, [b"alone"])
+    assert [record.value for record in (await reader.fetch(10_000)).records] == [b"alone"]
+    assert (await reader.fetch(0)).drained

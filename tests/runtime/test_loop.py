@@ -292,14 +292,15 @@ async def test_a_deposed_owner_tells_nobody_and_claims_again() -> None:
         await turns(lambda: len(committed) == 1)
         await log.append(*OWN, [Batch(epoch=50).SerializeToString()])
         await say(log, "n:2")
-        await asyncio.wait_for(_until(lambda: len(committed) == 2), 5)
+        await asyncio.wait_for(until(lambda: len(committed) == 2), 5)
         assert loop.tally.fenced == 1
         assert loop.state.data.total == 3
     assert [list(b.events) != [] for b in await batches(log)] == [True, True]
     assert committed[1].epoch == 51
 
 
-async def _until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what takes the loop's own waits, such as that before another claim."""
     while not condition():
         await asyncio.sleep(0.001)
 

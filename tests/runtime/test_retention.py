@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.kernel.errors import Busy, Fenced
 from services.runtime.clock import ManualClock
-from services.runtime.event_log import TopicPartition
+from services.runtime.event_log import LogReset, TopicPartition
 from services.runtime.log_memory import MemoryLog
 from services.runtime.retention import Retention
 
@@ -48,6 +51,47 @@ async def test_what_is_older_than_stated_goes() -> None:
     assert await made.retention.prune() == made.first() == 2
     made.clock.advance(KEEP_MS)
     assert await made.retention.prune() == made.first() == 4
+
+
+class Failing(MemoryLog):
+    """A log that cannot delete until it has failed with each of `errors`."""
+
+    def __init__(self, clock: ManualClock, *errors: Exception) -> None:
+        super().__init__(clock)
+        self.errors = list(errors)
+        self.deleted = asyncio.Event()
+
+    async def delete_before(self, topic: str, partition: int, offset: int) -> None:
+        """As EventLog says, at last."""
+        if self.errors:
+            raise self.errors.pop(0)
+        await super().delete_before(topic, partition, offset)
+        self.deleted.set()
+
+
+async def test_what_goes_better_later_is_tried_again() -> None:
+    """A store that is busy, reset, fenced or out of order for a while does not end the pruning."""
+    clock = ManualClock()
+    log = Failing(clock, Busy("later"), LogReset("lost"), Fenced("whose?"), OSError("disk"), TimeoutError())
+    await log.append(*PLACE, [b"beat"])
+    clock.advance(2 * KEEP_MS)
+    retention = Retention(log, clock, PLACE, KEEP_MS, lambda: 1, every_s=0)
+    task = asyncio.create_task(retention.run())
+    await asyncio.wait_for(log.deleted.wait(), 5)
+    task.cancel()
+    assert not log.errors
+    assert log.tail(PLACE).first == 1
+
+
+async def test_a_bug_ends_the_pruning() -> None:
+    """What does not go better later is not swallowed: the process stops and says so."""
+    clock = ManualClock()
+    log = Failing(clock, ValueError("a bug"))
+    await log.append(*PLACE, [b"beat"])
+    clock.advance(2 * KEEP_MS)
+    retention = Retention(log, clock, PLACE, KEEP_MS, lambda: 1, every_s=0)
+    with pytest.raises(ValueError, match="a bug"):
+        await asyncio.wait_for(retention.run(), 5)
 
 
 async def test_what_is_not_covered_stays() -> None:

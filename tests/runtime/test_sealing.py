@@ -15,7 +15,7 @@ from proto.v1.envelope_pb2 import Sealed
 from services.kernel.errors import Busy, Corrupt, Invalid
 from services.kernel.limits import DAY_MS, KEY_CACHE_MS
 from services.runtime.clock import ManualClock
-from services.runtime.keys import MemoryKeys, StoredKey
+from services.runtime.keys import WHENEVER_MS, MemoryKeys, StoredKey
 from services.runtime.sealing import CACHED_KEYS_MAX, Sealing, load_master_key
 
 MASTER = bytes(range(32))
@@ -48,10 +48,12 @@ class FailingKeys(MemoryKeys):
         await asyncio.sleep(0)
         return found
 
-    async def delete_identities(self, desk_id: str, identities: Sequence[bytes]) -> int:
+    async def delete_identities(
+        self, desk_id: str, identities: Sequence[bytes], until_ms: int = WHENEVER_MS
+    ) -> int:
         """As ever, or Busy."""
         self._read()
-        return await super().delete_identities(desk_id, identities)
+        return await super().delete_identities(desk_id, identities, until_ms)
 
     def _read(self) -> None:
         self.reads += 1
@@ -147,6 +149,22 @@ async def test_an_erased_identity_gets_a_new_key(world: World) -> None:
     new = await world.seal()
     assert new.key_id != old.key_id
     assert await world.sealing.open_many([old, new], MessageContent) == [None, WORDS]
+
+
+async def test_a_retired_identity_is_sealed_under_a_new_key(world: World) -> None:
+    """From the request of an erasure on nothing is sealed under the old key, which opens until it is
+    deleted; the new one is not."""
+    before = await world.seal()
+    now_ms = world.clock.now_ms()
+    world.sealing.retire("shop", [world.identity], now_ms)
+    after = await world.seal()
+    assert after.key_id != before.key_id
+    assert (await world.seal()).key_id == after.key_id
+    assert await world.sealing.open(before, MessageContent) == WORDS
+    assert await world.sealing.erase("shop", [world.identity], now_ms) == 1
+    assert await world.sealing.open(before, MessageContent) is None
+    assert await world.another().open(after, MessageContent) == WORDS
+    assert (await world.seal()).key_id == after.key_id
 
 
 async def test_a_read_across_an_erasure_is_not_cached(world: World) -> None:

@@ -29,6 +29,7 @@ from tests.sla.given import (
     DAY,
     HOUR,
     MINUTE,
+    PAUSES,
     POLICY,
     STEPS,
     T0,
@@ -281,6 +282,65 @@ def test_an_update_promise_needs_no_policy() -> None:
     """A desk without policies still keeps what an agent promised."""
     story = Sla({"name": "none"}).opened().routed(admitted(T0, within_ms=HOUR)).told(sent()).until(T0 + DAY)
     assert story.times() == [("warned", 45), ("breached", 60)]
+    story.then_replays()
+
+
+def test_an_update_promise_without_a_policy_escalates_to_the_leads() -> None:
+    """Where no policy fits, a broken word to the customer is still told to somebody: the leads, once."""
+    vip = {"name": "vip", "when": {"attributes.tier": ["vip"]}, "first_response": "1m"}
+    story = Sla(vip).opened().routed(admitted(T0, within_ms=HOUR)).told(sent()).until(T0 + DAY)
+    assert story.times() == [("warned", 45), ("breached", 60), ("escalated", 60)]
+    step = story.body("escalated")
+    assert (step.kind, step.do, list(step.to)) == (TARGET_KIND_UPDATE, ESCALATION_DO_NOTIFY, ["ola", "jan"])
+    story.said(message(story.now_ms, "m2")).routed(admitted(story.now_ms, "q2")).told(sent("q2"))
+    assert not story.state.data.desks["d"].conversations["c1"].targets
+    story.then_replays()
+
+
+def test_an_answer_that_turns_out_not_to_have_arrived_gives_the_deadline_back() -> None:
+    """When the provider says `failed` after `sent`, the promise runs on towards its original deadline."""
+    policy = POLICY | {"escalate": STEPS[:1]}
+    story = Sla(policy).opened().at(T0 + MINUTE).routed(admitted(T0 + MINUTE)).told(sent())
+    story.at(T0 + 3 * MINUTE).told(failed()).then_bodies("started", "reply_settled").then_replays()
+    again = story.body("started")
+    assert (again.kind, again.started_at_ms, again.due_at_ms) == (
+        TARGET_KIND_FIRST_RESPONSE,
+        T0,
+        T0 + 10 * MINUTE,
+    )
+    assert (again.policy, len(again.escalate)) == ("normal", 1)
+    story.told(failed()).then_bodies()
+    story.until(T0 + 20 * MINUTE)
+    assert story.times() == [("warned", 5), ("escalated", 5), ("breached", 10)]
+    story.routed(admitted(story.now_ms, "q2")).told(sent("q2")).then_bodies("met", "reply_settled")
+    story.then_replays()
+
+
+def test_an_answer_that_failed_after_its_deadline_is_a_breach_then() -> None:
+    """The original deadline may have passed when the bounce comes: it breaches at once."""
+    story = Sla().opened().routed(admitted(T0)).told(sent()).until(T0 + 59 * MINUTE)
+    story.told(failed()).until(story.now_ms)
+    assert ("breached", 59) in story.times()
+    story.then_replays()
+
+
+def test_a_late_failure_of_an_older_answer_changes_nothing() -> None:
+    """Once a newer answer was sent, or the conversation resolved, the customer no longer waits for it."""
+    story = Sla().opened().routed(admitted(T0)).told(sent()).routed(admitted(T0 + 1, "q2")).told(sent("q2"))
+    story.told(failed("q1")).then_bodies().then_replays()
+    story.routed(resolve(T0 + 2)).told(failed("q2")).then_bodies().then_replays()
+    assert not story.state.answers
+
+
+def test_a_late_failure_ends_the_pause_and_replaces_a_later_promise() -> None:
+    """The customer has no word to answer: the resolution goes on, and the older promise stands alone."""
+    story = Sla(POLICY | PAUSES).opened().routed(admitted(T0)).told(sent())
+    story.then_bodies("met", "paused", "reply_settled")
+    story.at(T0 + MINUTE).told(failed()).then_bodies("resumed", "started", "reply_settled").then_replays()
+    assert story.body("resumed").due_at_ms == T0 + 2 * HOUR + MINUTE
+    story = Sla().opened().routed(admitted(T0)).told(sent()).said(message(T0 + MINUTE, "m2"))
+    story.then_bodies("started").told(failed()).then_bodies("started", "cancelled", "reply_settled")
+    assert story.body("cancelled").why == CANCELLED_WHY_REPLACED
     story.then_replays()
 
 

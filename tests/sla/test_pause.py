@@ -113,7 +113,8 @@ def test_an_auto_reply_does_not_end_a_pause() -> None:
 def test_a_second_answer_in_a_pause_changes_nothing() -> None:
     """The pause counts from the first answer."""
     story = Sla(PAUSING).opened().routed(admitted(T0)).told(sent())
-    story.routed(admitted(T0 + HOUR, "q2")).then_bodies()
+    story.routed(admitted(T0 + HOUR, "q2")).then_bodies("reply_suspended")
+    story.told(sent("q2")).then_bodies("reply_settled")
     story.told(sent("q2")).then_bodies().then_replays()
 
 

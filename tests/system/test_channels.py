@@ -140,6 +140,24 @@ async def test_a_mail_in_an_answer_out_and_back_again(tmp_path: Path) -> None:
     checked(tmp_path / "data")
 
 
+async def test_files_of_an_answer_arrive_as_they_were(tmp_path: Path) -> None:
+    """What an agent attaches is what the customer's mail program finds, byte for byte."""
+    files = {"faktura.pdf": b"%PDF-1.7\r\n\x00\xff\n.\r\n" * 300, "pusty.txt": b""}
+    attached = [
+        {"name": name, "media_type": "application/pdf", "data": base64.b64encode(data).decode()}
+        for name, data in files.items()
+    ]
+    async with start_embedded(tmp_path / "data") as world, providers() as made:
+        ola = await open_desk(world, made, tmp_path / "secrets")
+        await post_mail(world, mail("Poproszę o fakturę.", "<one@poczta.example>"))
+        doc = await taken(world, "ola", ola)
+        await world.reply("ola", doc["id"], "W załączniku.", attachments=attached)
+        answer: Mail = await made.mail.next()
+        got = {part.get_filename(): part.get_content() for part in answer.message.iter_attachments()}
+        assert got == files
+    checked(tmp_path / "data")
+
+
 async def test_telegram_in_and_out(tmp_path: Path) -> None:
     """An update with the right token is a message, once; the answer goes to its chat by the Bot API."""
     async with start_embedded(tmp_path / "data") as world, providers() as made:

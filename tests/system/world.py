@@ -135,6 +135,7 @@ async def start_embedded(
     """Start the real composition in this process, and stop it at the end."""
     smtp_port = free_port()
     given: dict[str, Any] = {"admin_key": ADMIN, "private_targets": True, "smtp_port": smtp_port, "port": 0}
+    given["secrets_dir"] = str(data.parent)
     clock = clock or ShiftedClock()
     async with assembled(Settings(data=str(data), **{**given, **settings}), clock) as made:
         bind_all(made.app, BINDS)

@@ -241,6 +241,21 @@ class TestOneOutcome:
         logs.batch("routing", queued("c1"), read=[logs.read("conversations")])
         assert ["has no decision" in line for line in logs.violations()] == [True]
 
+    def test_skipped_request(self, logs: MadeLogs) -> None:
+        """A request whose decision the router skipped has its outcome; another one skipped has not."""
+        logs.received("r1", "r2")
+        self.outcome(logs, 0, "r1", "request")
+        self.outcome(logs, 1, "r2", "request")
+        logs.batch(
+            "routing",
+            ("skipped", Skipped(topic="conversations", input_id="conversations/0/0/0")),
+            origin_id="r1",
+            read=[logs.read("conversations")],
+        )
+        assert [line.partition(": request ")[2] for line in logs.violations()] == [
+            "r2 was read by the router and has no decision"
+        ]
+
     def test_decided_twice(self, logs: MadeLogs) -> None:
         """A request that is both admitted and refused is found."""
         logs.received("r1")

@@ -1,8 +1,8 @@
 """Invariants 5 and 8: nothing is sent twice or forgotten; notices come once, by day, to who wants them.
 
 requested            -> attempted | suppressed | failed
-attempted            -> sent | deferred | failed | uncertain
-deferred             -> attempted | suppressed | failed
+attempted            -> sent | deferred | failed | uncertain | suppressed, if withdrawn meanwhile
+deferred             -> attempted | suppressed | failed | uncertain
 uncertain            -> attempted, where the receiver drops repeats; sent or failed by a late word
 sent                 -> failed, when the provider says later that it never arrived
 """
@@ -148,9 +148,8 @@ class OutboxCheck:
             self._report.add(5, self._where, f"{body.send_id} is requested twice")
             return
         personal = body.kind != nt.SEND_KIND_WEBHOOK
-        lane = (
-            (body.conversation_id or body.customer_id) if personal else f"{body.conversation_id}>{body.url}"
-        )
+        whose = body.conversation_id or body.customer_id
+        lane = whose if personal else f"{whose or body.send_id}>{body.url}"
         account = f"{desk_id}>{body.url or body.channel + '/' + body.account}"
         send = _Send(lane, account, max(body.held_until_ms, self._now_ms), body.idempotent)
         send.pulled = body.channel == "chat" and not body.url
@@ -243,7 +242,7 @@ class OutboxCheck:
 
     def _suppressed(self, _: str, body: Any) -> None:
         if body.send_id:
-            self._free_matter(self._move(body.send_id, (REQUESTED, DEFERRED), SUPPRESSED))
+            self._free_matter(self._move(body.send_id, (REQUESTED, ATTEMPTED, DEFERRED), SUPPRESSED))
 
     def _free_matter(self, send: _Send | None) -> None:
         """What was withdrawn before it was told may be told by another notice."""

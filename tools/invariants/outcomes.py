@@ -2,7 +2,8 @@
 
 An outcome names the record by `cause_id` (its place) and `origin_id` (its record_id). Records behind
 ingest's position are still to be read, and an agent's request that the router has not reached is
-still to be decided: neither is a violation. Records that are deleted cannot be asked any more.
+still to be decided: neither is a violation. A request that the router skipped has had its outcome.
+Records that are deleted cannot be asked any more.
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class OutcomeCheck:
                 3, where, f"decides {origin_id or 'nothing'}, which is decided already or was never asked"
             )
 
+    def skipped(self, origin_id: str) -> None:
+        """The router could not decide what followed from this record, which may be a request."""
+        self._requests.pop(origin_id, None)
+
     def read_to(self, offset: int) -> None:
         """Ingest has read the mailbox up to before `offset`."""
         self._read_to = max(self._read_to, offset)
@@ -166,8 +171,11 @@ class _Routing:
     def take(self, moment: Moment) -> None:
         """Look at the next batch."""
         for index, event in enumerate(moment.events):
-            if event.WhichOneof("body") in DECISIONS:
+            body = event.WhichOneof("body")
+            if body in DECISIONS:
                 self._outcomes.decision(moment.where(index), event.origin_id)
+            elif body == "skipped" and event.skipped.topic == "conversations":
+                self._outcomes.skipped(event.origin_id)
         for position in moment.batch.positions:
             if position.topic == "conversations":
                 self._outcomes.decided_to(position.next_seq)

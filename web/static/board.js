@@ -3,9 +3,10 @@ import { WORDS } from "./words.js";
 import { follow, Refused } from "./stream.js";
 
 const FEED_MAX = 60;
-const NOTICES_MAX = 30;
+const NOTICES_MAX = 50;
+const SENT = ["sent", "delivered", "read"];
 const $ = (id) => document.getElementById(id);
-const state = { conversations: new Map(), agents: new Map(), targets: new Map(), notices: new Map(), feed: [], sent: 0, broken: 0 };
+const state = { conversations: new Map(), agents: new Map(), targets: new Map(), notices: new Map(), feed: [] };
 let language = localStorage.getItem("language") || document.documentElement.lang || "pl";
 let dirty = true;
 
@@ -69,16 +70,14 @@ function takeTarget(data) {
   const known = { ...state.targets.get(data.target_id), ...data };
   if (["met", "cancelled"].includes(data.state)) state.targets.delete(data.target_id);
   else state.targets.set(data.target_id, known);
-  if (data.state === "breached") state.broken++;
-  if (["warned", "breached", "met"].includes(data.state)) note(`e_${data.state}`, t(known.kind ?? ""), data);
+  if (["warned", "breached", "met"].includes(data.state)) note(`e_${data.state}`, () => t(known.kind ?? ""), data);
 }
 
 function takeNotice(data) {
   state.notices.delete(data.id);
   state.notices.set(data.id, data);
-  if (data.state === "sent") state.sent++;
   while (state.notices.size > NOTICES_MAX) state.notices.delete(state.notices.keys().next().value);
-  if (data.state === "sent" || data.state === "failed") note("e_notice", `${t(data.kind ?? "reply")} · ${data.channel} · ${t(data.state)}`, data);
+  if (data.state === "sent" || data.state === "failed") note("e_notice", () => `${t(data.kind ?? "reply")} · ${data.channel} · ${t(data.state)}`, data);
 }
 
 const shortly = (id) => (id ?? "").slice(0, 7);
@@ -117,16 +116,17 @@ function drawTiles(now, rows, waiting, agents, targets) {
   const on = agents.filter((row) => row.presence === "online");
   const capacity = on.reduce((sum, row) => sum + (row.of ?? 100), 0);
   const used = on.reduce((sum, row) => sum + (row.used ?? 0), 0);
-  const risky = targets.filter((row) => row.state === "warned" || ms(row.due_at) < now);
-  $("n-waiting").textContent = waiting.length;
+  const late = targets.filter((row) => row.state === "breached" || ms(row.due_at) < now);
+  const risky = targets.filter((row) => row.state === "warned" && !late.includes(row));
+  $("n-waiting").textContent = rows.filter((row) => row.state === "waiting").length;
   $("n-oldest").textContent = waiting.length ? `${t("oldest")} ${clock(now - ms(waiting[0].waiting_since))}` : "";
   $("n-ringing").textContent = rows.filter((row) => row.state === "offered").length;
   $("n-owned").textContent = rows.filter((row) => row.state === "owned").length;
   $("n-agents").textContent = on.length;
   $("n-load").textContent = capacity ? `${t("load")} ${Math.round((100 * used) / capacity)} %` : "";
   $("n-risk").textContent = risky.length;
-  $("n-broken").textContent = state.broken ? `${t("broken")}: ${state.broken}` : "";
-  $("n-notices").textContent = state.sent;
+  $("n-broken").textContent = late.length ? `${t("broken")}: ${late.length}` : "";
+  $("n-notices").textContent = [...state.notices.values()].filter((row) => SENT.includes(row.state)).length;
 }
 
 function waitingRow(row, now) {
@@ -177,7 +177,7 @@ function noticeRow(row) {
 
 function feedRow(row) {
   const time = element("time", "", new Date(row.at).toLocaleTimeString(language));
-  return element("li", "", time, element("span", "", `${t(row.what)} ${row.rest ?? ""}`));
+  return element("li", "", time, element("span", "", `${t(row.what)} ${(typeof row.rest === "function" ? row.rest() : row.rest) ?? ""}`));
 }
 
 // The page
@@ -192,6 +192,7 @@ function speak() {
 function linked(on) {
   $("link").className = `link ${on ? "on" : "off"}`;
   $("link").textContent = on ? t("live") : t("lost");
+  $("board").classList.toggle("stale", !on);
 }
 
 async function show(desk, key) {

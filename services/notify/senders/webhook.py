@@ -15,7 +15,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from proto.v1.notices_pb2 import SEND_KIND_NOTICE
 from services.notify.senders import (
     Secrets,
     SendRequest,
@@ -25,6 +24,7 @@ from services.notify.senders import (
     sent,
 )
 from services.notify.senders.http import Answer, Http
+from services.notify.ways import NOTICE
 from services.runtime.secrets import WEBHOOK_PREFIX, webhook_secret
 
 _USELESS = frozenset({400, 410, 413, 415, 422})
@@ -108,7 +108,7 @@ def _message(request: SendRequest) -> dict[str, Any]:
             for each in content.attachments
         ],
     }
-    if requested.kind == SEND_KIND_NOTICE:
+    if requested.event_name == NOTICE:
         data["notice"] = {
             "kind": "delay",
             "order_id": requested.order_id,
