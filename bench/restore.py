@@ -22,7 +22,7 @@ from bench.client import Connection
 from bench.embedded import DESK, set_up
 from bench.server import Server
 from bench.shop import Shop
-from services.kernel.limits import DAY_MS, HOUR_MS
+from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
 from services.runtime.clock import ManualClock, SystemClock
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.snapshots import Snapshot, SqliteSnapshots
@@ -39,7 +39,10 @@ BOUNDS = {
 """What is asked of a machine with two cores."""
 STREAMS = 40
 STEP_MS = 60_000
+SMALL_STEP_MS = 5_000
+"""Of the open conversations: deadlines at many different moments weigh more."""
 OPENED_AT_ONCE = 1_000
+OPENED_WITHIN_MS = 10 * MINUTE_MS
 CALM_MS = HOUR_MS
 """What is under way comes to its end before the snapshots are made: open is not busy."""
 HOLDERS = 400
@@ -64,9 +67,9 @@ class Written:
     def _keep(self, topic: str, value: bytes) -> None:
         self._kept[topic].append(value)
 
-    async def grow(self, conversations: int, within_ms: int) -> None:
+    async def grow(self, conversations: int, within_ms: int, step_ms: int = STEP_MS) -> None:
         """So many more conversations, evenly within so much virtual time; all of it durable on return."""
-        self.shop.run(self._clock.now_ms() + within_ms, conversations, STEP_MS)
+        self.shop.run(self._clock.now_ms() + within_ms, conversations, step_ms)
         kept, self._kept = self._kept, defaultdict(list)
         for topic, values in kept.items():
             self.bytes += sum(map(len, values))
@@ -123,7 +126,8 @@ async def from_snapshot(directory: Path, conversations: int, seed: int) -> dict[
     began_s = time.perf_counter()
     written = Written(directory / "open", seed, HOLDERS, hold=True)
     while written.shop.open < conversations:
-        await written.grow(min(OPENED_AT_ONCE, conversations - written.shop.open), 10 * STEP_MS)
+        group = min(OPENED_AT_ONCE, conversations - written.shop.open)
+        await written.grow(group, OPENED_WITHIN_MS, SMALL_STEP_MS)
     await written.grow(0, CALM_MS)
     sizes = await written.snapshots()
     await written.close()

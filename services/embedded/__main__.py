@@ -24,7 +24,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
 from services.runtime.settings import Settings, unknown
 
-SWITCH_INTERVAL_S = 0.001
+SWITCH_INTERVAL_S = 0.005
 """How long the event loop may keep Python's lock from the thread that commits; its default of 5 ms would
 cost a commit as much as the disk does."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from services.edge import doors
 from services.embedded.snapshots import Snapshotter
 from services.ingest import shell as ingest
+from services.kernel.errors import Invalid
 from services.notify import shell as notify
 from services.router import shell as router
 from services.runtime import telemetry
@@ -36,9 +37,6 @@ from web import pages
 BINDS = (ingest.bind, router.bind, sla.bind, notify.bind, telemetry.bind, doors.bind, pages.bind)
 DATABASE = "centrala.db"
 VIEWS = "views.db"
-IN_FLIGHT_MAX = 8
-"""Batches of one loop that may wait for a commit. In one file a later one is never durable without an
-earlier one, so a loop need not stand still for the fsync; the claims model covers several in flight."""
 
 
 class Embedded(NamedTuple):
@@ -59,7 +57,12 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
     another one. An App that was started closes its stores itself when it stops.
     """
     data = Path(settings.data)
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Invalid(
+            f"the data directory {settings.data} cannot be made: {error.strerror}. Another: CENTRALA_DATA"
+        ) from error
     file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
     sock: socket.socket | None = None
     try:
@@ -80,7 +83,6 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             SqliteSnapshots(file),
             views,
             Auth(views, admin_hash),
-            in_flight_max=IN_FLIGHT_MAX,
         )
         app.on_close(file.close)
         app.on_close(views.close)

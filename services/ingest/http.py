@@ -30,7 +30,7 @@ from services.ingest.webhooks import Webhooks
 from services.kernel.errors import Problem
 from services.kernel.ids import make_id
 from services.kernel.limits import CONTENT_BYTES_MAX, WEBHOOK_BYTES_MAX
-from services.runtime.asgi import HotRequest, HotResponse
+from services.runtime.asgi import HotRequest, HotResponse, trace_of
 from services.runtime.edge import Edge
 from services.runtime.openapi import body_of, hot_route
 from services.runtime.problems import Refusal
@@ -83,7 +83,7 @@ class _Door:
         if self._edge.directory.account(desk_id, body.channel, body.account) is None:
             problem = Problem("/account", "must be an account of this desk on this channel")
             raise Refusal(422, "The desk has no such account.", [problem])
-        trace = request.headers.get(b"traceparent", b"").decode("ascii", "replace")[:55]
+        trace = trace_of(request.headers)
         names = await self._edge.counted(self._intake.submit_message(desk_id, _parsed(body), trace))
         return HotResponse(202, _json({"message_id": names.message_id, "record_id": names.record_id}))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from typing import Any
@@ -10,12 +11,13 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from proto.v1.desk_pb2 import AgentKind
+from proto.v1.desk_pb2 import AgentKind, Desk
 from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, DeskPut, Inbound, PresencePut
 from services.ingest.schemas import KEY, PRESENCE, KeyIn, PresenceIn
-from services.kernel.desk import parse_agent, parse_desk
+from services.kernel.desk import DeskDocument, parse_agent, parse_desk
 from services.kernel.errors import Problem
 from services.kernel.limits import CONFIGURATION_BYTES_MAX
+from services.kernel.reply_token import plain_address
 from services.runtime import auth, shapes
 from services.runtime.desk_file import load_document
 from services.runtime.documents import AgentLoad, ApiKeyView
@@ -26,6 +28,8 @@ from services.runtime.project_conversations import word
 from services.runtime.secrets import webhook_secret
 
 ADMIN = ("admin",)
+IN_THREAD_BYTES = 32_768
+"""Longer configurations are read in a thread, so that the loops go on: YAML takes microseconds a value."""
 
 
 class Configuration:
@@ -53,9 +57,13 @@ class Configuration:
             raise Refusal(422, "The desk's id is not valid.", [Problem("/desk", DESK_ID_RULE)])
         raw = await request.body()
         _check_size(len(raw))
-        document = load_document(raw, request.headers.get("content-type", ""))
-        parsed = parse_desk(document)
+        content_type = request.headers.get("content-type", "")
+        if len(raw) > IN_THREAD_BYTES:
+            parsed = await asyncio.to_thread(_read, raw, content_type)
+        else:
+            parsed = _read(raw, content_type)
         _check_size(len(parsed.source_json.encode()))
+        self._check_mail(desk, parsed.desk)
         put = DeskPut(
             desk=parsed.desk,
             source_json=parsed.source_json,
@@ -64,6 +72,21 @@ class Configuration:
         )
         await self._edge.outcome(Inbound(desk_id=desk, desk=put))
         return self._desk(desk, principal)
+
+    def _check_mail(self, desk_id: str, desk: Desk) -> None:
+        """Mail finds its desk by the address alone, so an address has one desk, the first that names it:
+        in whatever letters, and with whatever stands behind a plus sign, where our reply tokens are."""
+        taken = {
+            plain_address(address): owner for address, owner in self._edge.directory.email_accounts().items()
+        }
+        rule = "another desk has this mailbox"
+        problems = [
+            Problem(f"/channels/{place}/account", rule)
+            for place, one in enumerate(desk.accounts)
+            if one.channel == "email" and taken.get(plain_address(one.account.lower()), desk_id) != desk_id
+        ]
+        if problems:
+            raise Refusal(422, "A mailbox belongs to another desk.", problems)
 
     async def get_desk(self, desk: str, request: Request, after: str = "") -> dict[str, Any]:
         """The stored configuration; for an admin with the secret that signs webhooks which name none."""
@@ -99,7 +122,7 @@ class Configuration:
             raise no_desk(desk)
         if not AGENT_ID.fullmatch(agent):
             raise Refusal(422, "The agent's id is not valid.", [Problem("/agent", AGENT_ID_RULE)])
-        document = load_document(await request.body(), "application/json")
+        document = load_document(await request.body(), "application/json", "the agent")
         parsed = parse_agent(agent, document, known)
         await self._edge.outcome(Inbound(desk_id=desk, agent=parsed))
         return self._agent(desk, agent)
@@ -146,6 +169,10 @@ class Configuration:
         put = PresencePut(agent_id=agent, state=state, ttl_ms=(body.ttl_s or 0) * 1000)
         await self._edge.outcome(Inbound(desk_id=desk, presence=put))
         return {"agent": agent, "state": body.state, "ttl_s": body.ttl_s}
+
+
+def _read(raw: bytes, content_type: str) -> DeskDocument:
+    return parse_desk(load_document(raw, content_type))
 
 
 def _check_size(size: int) -> None:

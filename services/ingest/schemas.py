@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    Base64Bytes,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from services.kernel.limits import NAME_CHARS_MAX
+from services.runtime.fields import Attribute, Base64, Digits, says_something
 from services.runtime.problems import NO_NUL, ONE_LINE
 
 TEXT_CHARS_MAX = 500_000
@@ -64,7 +64,7 @@ class AttachmentIn(Body):
 
     name: Name
     media_type: OptionalName = "application/octet-stream"
-    data: Base64Bytes
+    data: Base64
 
 
 class MessageIn(Body):
@@ -81,11 +81,11 @@ class MessageIn(Body):
     attachments: Annotated[list[AttachmentIn], Field(max_length=ATTACHMENTS_MAX, default_factory=list)]
     sent_at: Time | None = None
     order_id: OptionalName = ""
-    attributes: Annotated[dict[Name, Name | bool | int | float], Field(max_length=50, default_factory=dict)]
+    attributes: Annotated[dict[Name, Attribute], Field(max_length=50, default_factory=dict)]
 
     @model_validator(mode="after")
     def _says_something(self) -> MessageIn:
-        if not (self.text.strip() or self.html.strip() or self.subject.strip() or self.attachments):
+        if not (any(map(says_something, (self.text, self.html, self.subject))) or self.attachments):
             raise ValueError("a message has a text, html, a subject or attachments")
         return self
 
@@ -112,7 +112,7 @@ class OrderIn(Body):
     customer: OrderCustomer
     placed_at: Time | None = None
     promised_at: Time | None = None
-    value: Annotated[Decimal, Field(strict=False, ge=0, le=10**12, decimal_places=2)] = Decimal(0)
+    value: Annotated[Decimal, Digits, Field(strict=False, ge=0, le=10**12, decimal_places=2)] = Decimal(0)
     currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = ""
     items: Annotated[list[dict[str, Any]], Field(max_length=ITEMS_MAX, default_factory=list)]
     status: Literal["open", "shipped", "delivered", "cancelled", "returned"] = "open"

@@ -4,9 +4,9 @@
     552 larger than MAIL_BYTES_MAX
 
 One message for each account among the recipients, however many of its addresses are named. A mail that
-nobody can parse is accepted too: it is quarantined with its raw bytes, since refusing it would only
-make its sender's server try again for days. The server has no encryption and no signatures of its own:
-it stands behind a mail exchanger that has them.
+says nothing, or that nobody can parse, is accepted too: it is quarantined with its raw bytes, since
+refusing it would only make its sender's server try again for days. The server has no encryption and no
+signatures of its own: it stands behind a mail exchanger that has them.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ class MailDoor:
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Begin to accept mail; port 0 takes any that is free. Raises OSError if the port is taken."""
-        # aiosmtpd writes every command at INFO, and with it addresses.
-        logging.getLogger("mail.log").setLevel(logging.WARNING)
+        # aiosmtpd writes every command at INFO, what it takes for none at WARNING, and the envelope with an
+        # error: addresses and customers' words. What goes wrong here is logged by the handler.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)
         return await asyncio.get_running_loop().create_server(self._protocol, host, port)
 
     def _protocol(self) -> SMTP:

@@ -23,7 +23,7 @@ from proto.v1 import desk_pb2
 from services.ingest.channels import WebhookAdapter, Where, telegram, whatsapp
 from services.ingest.intake import Intake
 from services.kernel.limits import WEBHOOK_BYTES_MAX
-from services.runtime.asgi import HotRequest, HotResponse
+from services.runtime.asgi import HotRequest, HotResponse, trace_of
 from services.runtime.problems import Refusal
 
 PATH = "/v1/webhooks/{desk}/{channel}/{account}"
@@ -64,7 +64,7 @@ class Webhooks:
             raise Refusal(401, "The signature is missing or not this account's.")
         desk_id = request.path_params["desk"]
         items = adapter.parse(request.body, self._where(desk_id, account))
-        trace = request.headers.get(b"traceparent", b"").decode("ascii", "replace")[:55]
+        trace = trace_of(request.headers)
         await self._intake.submit_all(desk_id, items, trace, source=(account.channel, account.account))
         return HotResponse(200, b"{}")
 

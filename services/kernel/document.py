@@ -24,9 +24,9 @@ TEXT_CHARS_MAX = 2_000
 """Longest text anywhere in a document: the longest URL that is taken everywhere."""
 PROBLEMS_MAX = 100
 """Problems that are noted; more help nobody."""
-SUGGESTIONS_MAX = 5
+SUGGESTIONS_MAX = 7
 """Problems that come with a guess at what was meant: comparing texts takes long."""
-GUESSED_CHARS_MAX = 40
+GUESSED_CHARS_MAX = 30
 """Longer texts are not guessed at: the time grows with the square of the length."""
 DURATION_MS_MAX = 366 * DAY_MS
 

@@ -35,7 +35,7 @@ from services.router import schemas
 from services.router.http_offers import late_answer
 from services.runtime.asgi import HotHandler, HotRequest, HotResponse
 from services.runtime.documents import Conversation
-from services.runtime.edge import Decided, Edge, refused
+from services.runtime.edge import Decided, Edge, refused, standing
 from services.runtime.openapi import hot_route
 from services.runtime.problems import Refusal
 
@@ -184,6 +184,10 @@ class Requests:
         decided = await self._edge.request(request.headers, desk_id, asked, said)
         if decided.why == "unknown_offer":
             decided = await late_answer(self._edge.views, desk_id, asked.offer_id, decided)
+        to_owner = asked.transfer_to == TRANSFER_TO_AGENT and asked.transfer_target == decided.owner
+        if decided.why == "unknown_target" and to_owner:
+            problem = Problem("/to/agent", "must be another agent than the one who has the conversation")
+            raise Refusal(422, "The agent has the conversation.", [problem], extra=standing(decided))
         if decided.why:
             raise refused(decided)
         return decided

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS, NAME_CHARS_MAX
+from services.runtime.fields import Base64, says_something
 from services.runtime.problems import NO_NUL, ONE_LINE
 
 TEXT_CHARS_MAX = 500_000
+REASON_CHARS_MAX = 100
+"""A reason is a code or a phrase of the desk's, and is kept in the plain: no place for what customers say."""
 PROMISE_MS_MAX = 30 * DAY_MS
-_DURATION = re.compile(r"(?:(\d{1,2})d)?(?:(\d{1,3})h)?(?:(\d{1,5})m)?(?:(\d{1,7})s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,2})d)?(?:([0-9]{1,3})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,7})s)?")
 
 
 def duration_ms(text: str) -> int:
@@ -37,6 +40,7 @@ def _duration(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
 OptionalName = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
+Reason = Annotated[str, Field(max_length=REASON_CHARS_MAX, pattern=ONE_LINE)]
 Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, pattern=NO_NUL)]
 Duration = Annotated[str, Field(max_length=20), AfterValidator(_duration)]
 
@@ -56,7 +60,7 @@ class AsksFor(Body):
 class OfferAnswer(AsksFor):
     """An agent's answer to an offer."""
 
-    reason: OptionalName = ""
+    reason: Reason = ""
 
 
 class AttachmentOut(Body):
@@ -64,7 +68,7 @@ class AttachmentOut(Body):
 
     name: Name
     media_type: OptionalName = "application/octet-stream"
-    data: Base64Bytes
+    data: Base64
 
 
 class ReplyIn(AsksFor):
@@ -77,7 +81,7 @@ class ReplyIn(AsksFor):
 
     @model_validator(mode="after")
     def _says_something(self) -> ReplyIn:
-        if not (self.text.strip() or self.html.strip() or self.attachments):
+        if not (says_something(self.text) or says_something(self.html) or self.attachments):
             raise ValueError("a reply has a text, html or attachments")
         return self
 
@@ -100,21 +104,21 @@ class TransferIn(AsksFor):
     """Hand a conversation over."""
 
     to: TransferTarget
-    reason: OptionalName = ""
+    reason: Reason = ""
     note: Text = ""
 
 
 class ResolveIn(AsksFor):
     """The matter is settled. Refused if a newer message than `last_message_seen` is there."""
 
-    reason: OptionalName = ""
+    reason: Reason = ""
     last_message_seen: OptionalName = ""
 
 
 class ReopenIn(AsksFor):
     """The matter is not settled after all."""
 
-    reason: OptionalName = ""
+    reason: Reason = ""
 
 
 class PriorityIn(AsksFor):

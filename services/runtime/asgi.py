@@ -8,6 +8,7 @@ Bodies are read whole before anything else happens, and never beyond the route's
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -24,6 +25,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
+
+
+BODY_WITHIN_S = 30
+"""A body that is not whole after this is not waited for: who sends a byte now and then holds nothing."""
+_TRACE = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class HotRequest(NamedTuple):
@@ -214,11 +220,23 @@ def _text(segment: bytes) -> str:
         raise Refusal(400, "The path is not UTF-8.") from error
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
-    """The whole body. Raises Refusal 413 beyond `most` bytes, Gone when the client went away."""
+async def read_body(
+    headers: dict[bytes, bytes], receive: Receive, most: int, within_s: float = BODY_WITHIN_S
+) -> bytes:
+    """The whole body. Raises Refusal 413 beyond `most` bytes, 408 after `within_s` seconds, Gone when the
+    client went away."""
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > most:
         raise _too_large(most)
+    try:
+        async with asyncio.timeout(within_s):
+            return await _whole_body(receive, most)
+    except TimeoutError as error:
+        detail = f"The body was not there within {within_s:g} s."
+        raise Refusal(408, detail, headers={"Connection": "close"}) from error
+
+
+async def _whole_body(receive: Receive, most: int) -> bytes:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Gone
@@ -240,6 +258,13 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int) ->
     if size > most:
         raise _too_large(most)
     return b"".join(parts)
+
+
+def trace_of(headers: dict[bytes, bytes]) -> str:
+    """The request's `traceparent` (W3C Trace Context, section 3.2); "" for anything else: it is kept in
+    the plain, so free words have no place in it."""
+    value = headers.get(b"traceparent", b"")
+    return value.decode() if _TRACE.fullmatch(value) else ""
 
 
 def _too_large(most: int) -> Refusal:

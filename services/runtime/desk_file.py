@@ -56,11 +56,22 @@ for _tag, _form, _first in (
     )
 
 
-def load_document(raw: bytes, content_type: str) -> object:
-    """The values of a configuration. JSON if the content type says so, else YAML.
+class _Refused(Exception):
+    """What breaks which rule; `load_document` says of what."""
+
+
+def load_document(raw: bytes, content_type: str, what: str = "the configuration") -> object:
+    """The values of a configuration, or of `what` else. JSON if the content type says so, else YAML.
 
     Raises Invalid with the place (line and column) and the rule.
     """
+    try:
+        return _load(raw, content_type)
+    except _Refused as error:
+        raise Invalid(f"{what} {error}", [Problem("", str(error))]) from error.__cause__
+
+
+def _load(raw: bytes, content_type: str) -> object:
     if len(raw) > DESK_BYTES_MAX:
         _refuse(f"has {len(raw)} bytes, at most {DESK_BYTES_MAX} are taken")
     try:
@@ -136,4 +147,4 @@ def _bound(text: str) -> None:
 
 
 def _refuse(rule: str) -> NoReturn:
-    raise Invalid(f"the configuration {rule}", [Problem("", rule)])
+    raise _Refused(rule)

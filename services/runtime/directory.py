@@ -41,14 +41,12 @@ class Directory:
         return [view.id for view in self._views.under(DeskView, "")]
 
     def email_accounts(self) -> dict[str, str]:
-        """Address (small letters) of every e-mail account, and its desk. The first desk by id has it."""
-        found: dict[str, str] = {}
-        for desk_id in self.desks():
-            desk = self.get(desk_id)
-            for entry in desk.accounts if desk is not None else ():
-                if entry.channel == "email":
-                    found.setdefault(entry.account.lower(), desk_id)
-        return found
+        """Address (small letters) of every e-mail account, and its desk: the one that claimed it first."""
+        found: dict[str, tuple[int, str]] = {}
+        for view in self._views.under(DeskView, ""):
+            for address, place in view.mail.items():
+                found[address] = min(found.get(address, (place, view.id)), (place, view.id))
+        return {address: desk_id for address, (_, desk_id) in found.items()}
 
     def agent(self, desk_id: str, agent_id: str) -> Agent | None:
         """One agent of a desk."""

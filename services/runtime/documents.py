@@ -15,7 +15,7 @@ import msgspec
 
 from services.runtime.view_document import Document as Document
 
-VERSION = 2
+VERSION = 3
 
 
 class Conversation(Document):
@@ -296,7 +296,8 @@ class Quarantined(Document):
 
 
 class DeskView(Document):
-    """Topic conversations: a desk's configuration; `desk` is the serialised Desk."""
+    """Topic conversations: a desk's configuration; `desk` is the serialised Desk. `mail`: its e-mail
+    accounts in small letters, each with its place in the order in which desks claimed any."""
 
     KIND: ClassVar[str] = "desk"
     id: str
@@ -304,6 +305,7 @@ class DeskView(Document):
     source_json: str
     not_in_effect: tuple[str, ...]
     desk: bytes
+    mail: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class AgentView(Document):

@@ -51,6 +51,7 @@ DESK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 DESK_ID_RULE = "must be 1 to 63 small letters, digits, - and _, beginning with a letter or digit"
 AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
 AGENT_ID_RULE = "must be 1 to 100 letters, digits and _ . @ + -, beginning with a letter or digit"
+_RECORD_ID = re.compile(r"r[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,200}")
 
 _log = logging.getLogger(__name__)
@@ -187,8 +188,8 @@ class Edge:
         """
         key = headers.get(b"idempotency-key") or secrets.token_hex(16).encode()
         if not _IDEMPOTENCY_KEY.fullmatch(key):
-            rule = f"must be 1 to {NAME_CHARS_MAX} visible ASCII characters"
-            raise Refusal(422, "The Idempotency-Key is not one.", [Problem("Idempotency-Key", rule)])
+            rule = f"the header Idempotency-Key must be 1 to {NAME_CHARS_MAX} visible ASCII characters"
+            raise Refusal(422, "The Idempotency-Key is not one.", [Problem("", rule)])
         desk_key = self.app.sealing.desk_key(desk_id)
         record_id = make_id("r", desk_key, "request", asked.agent_id, key)
         asked.body_hash = hashlib.sha256(f"{asked.kind}\0{said}".encode("utf-8", "replace")).digest()[:16]
@@ -233,6 +234,9 @@ class Edge:
         """
         if not after:
             return
+        if not _RECORD_ID.fullmatch(after):
+            problem = Problem("/after", "must be a record_id that an answer gave")
+            raise Refusal(422, "There is no such record.", [problem])
         end = await self.app.log.end("inbound", PARTITION)
         if not await self.projector.shown(PARTITION, end, REQUEST_WAIT_MS / 1000):
             raise Refusal(503, "The views do not show that record yet.", retry_after_s=1)
@@ -289,27 +293,31 @@ WRONG = {
 }
 
 
-def refused(decided: Decided) -> Refusal:
-    """What a refused request is answered: 409 with who has it and why, else 404, 422, 503."""
-    why = decided.why
-    told: dict[str, Any] = {
+def standing(decided: Decided) -> dict[str, Any]:
+    """What a refused request's answer says beside the problem: where it stands now."""
+    return {
         "conversation_id": decided.conversation or None,
         "owner": decided.owner or None,
-        "why": why,
+        "why": decided.why,
     }
+
+
+def refused(decided: Decided) -> Refusal:
+    """What a refused request is answered: 409 with who has it and why, else 404, 422, 503."""
+    why, extra = decided.why, standing(decided)
     if why in MISSING:
-        return Refusal(404, MISSING[why], extra=told)
+        return Refusal(404, MISSING[why], extra=extra)
     if why in WRONG:
-        return Refusal(422, "The request names what is not there.", [WRONG[why]], extra=told)
+        return Refusal(422, "The request names what is not there.", [WRONG[why]], extra=extra)
     if why == "too_old":
         detail = "It came too late to be decided: ask again with a new key."
-        return Refusal(503, detail, retry_after_s=1, extra=told)
-    return Refusal(409, WHY_TEXT.get(why, "It is refused."), extra=told)
+        return Refusal(503, detail, retry_after_s=1, extra=extra)
+    return Refusal(409, WHY_TEXT.get(why, "It is refused."), extra=extra)
 
 
 def _another_body() -> Refusal:
-    rule = "was used before with another body: a new request needs a new key"
-    problem = Problem("Idempotency-Key", rule)
+    rule = "the header Idempotency-Key was used before with another body: a new request needs a new key"
+    problem = Problem("", rule)
     return Refusal(422, "The Idempotency-Key stands for another request.", [problem])
 
 

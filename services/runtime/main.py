@@ -59,7 +59,6 @@ class App:
         snapshots: SnapshotStore,
         views: Views,
         auth: Auth,
-        in_flight_max: int = 1,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -70,7 +69,6 @@ class App:
         self.snapshots = snapshots
         self.views = views
         self.auth = auth
-        self.in_flight_max = in_flight_max
         self.guest_key = ""
         """A read key that the demo's page is given; "" without a demo."""
         self.hub = Hub()
@@ -90,9 +88,7 @@ class App:
 
     def add_loop(self, engine: Engine, lazy: Collection[str] = ()) -> Loop:
         """Drive an engine in this process; `lazy` as in Loop."""
-        loop = Loop(
-            engine, self.log, self.clock, self.snapshots, in_flight_max=self.in_flight_max, lazy=lazy
-        )
+        loop = Loop(engine, self.log, self.clock, self.snapshots, lazy=lazy)
         self.loops[engine.TOPIC] = loop
         self.add_task(f"loop {engine.TOPIC}", loop.run)
         return loop

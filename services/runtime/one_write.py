@@ -3,6 +3,8 @@
 uvicorn writes an answer's head and its body one after the other, and uvloop sends each at once: two
 system calls, and the client wakes up for a head alone. Here what is written in one turn of the event
 loop leaves in one piece. Measured on an empty answer: half as many requests a second more.
+
+Nor does it wait for ever for a request whose head is only begun.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_WITHIN_S = 30.0
+"""A connection on which no head of a request is whole after this is closed; uvicorn waits for ever."""
 
 
 class OneWrite(asyncio.Transport):
@@ -67,6 +72,37 @@ class OneWrite(asyncio.Transport):
 class OneWriteProtocol(HttpToolsProtocol):
     """uvicorn's protocol over such a transport; for `uvicorn.Config(http=...)`."""
 
+    head_within_s = HEAD_WITHIN_S
+    _waiting: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(OneWrite(transport))
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._wait_for_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A request's head is whole."""
+        self._head_is_here()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._head_is_here()
+        self._waiting = self.loop.call_later(self.head_within_s, self.transport.close)
+
+    def _head_is_here(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: there are no WebSockets here, and who asks for one is answered as without asking."""

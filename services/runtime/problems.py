@@ -113,6 +113,8 @@ def invalid(errors: Sequence[Any]) -> Refusal:
 
 def pointer(location: Sequence[str | int]) -> str:
     """The JSON pointer of a place in a document."""
+    if location and location[-1] == "[key]":  # pydantic's way to say that the key itself is wrong
+        location = location[:-1]
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 

@@ -199,8 +199,24 @@ def _desk(views: Views, event: ConversationsEvent, body: DeskConfigured) -> None
             body.source_json,
             tuple(body.not_in_effect),
             body.desk.SerializeToString(),
+            _mail(views, event.desk_id, body),
         )
     )
+
+
+def _mail(views: Views, desk_id: str, body: DeskConfigured) -> dict[str, int]:
+    """When each e-mail account was claimed: an account that the desk keeps keeps its place, a new one comes
+    behind everything that any desk has."""
+    known = views.under(DeskView, "")
+    had = next((view.mail for view in known if view.id == desk_id), {})
+    place = max((place for view in known for place in view.mail.values()), default=0)
+    found: dict[str, int] = {}
+    for account in body.desk.accounts:
+        address = account.account.lower()
+        if account.channel == "email" and address not in found:
+            place += 1
+            found[address] = had.get(address, place)
+    return found
 
 
 def _agent(views: Views, event: ConversationsEvent, body: AgentConfigured) -> None:

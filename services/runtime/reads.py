@@ -37,6 +37,8 @@ C = TypeVar("C", MessageContent, OrderContent)
 SENDS_SHOWN_MAX = 500
 BOARD_ROWS_MAX = 500
 REPLY_STATES = {"held": "sending"}
+UNSENT = ("held", "failed", "uncertain", "suppressed")
+"""States of a send that are shown with what brought them about."""
 FIRST_STATES = {"in": "received", "out": "sending", "note": "kept"}
 """A message's state before anything else is known of it, by direction."""
 
@@ -129,7 +131,7 @@ class Reads:
         self, doc: Conversation, sends: list[SendView], hidden: bool, attributes: dict[str, str]
     ) -> list[dict[str, Any]]:
         """The messages in order. Attributes that lie with the words are added to `attributes`."""
-        states = {send.origin: REPLY_STATES.get(send.state, send.state) for send in sends if not send.notice}
+        replies = {send.origin: send for send in sends if not send.notice}
         views = self.views.under(MessageView, f"{doc.id}/")
         views.sort(key=lambda view: (view.at_ms, view.number))
         shown = []
@@ -137,8 +139,11 @@ class Reads:
             content = None if hidden or not view.content else await self.content(view.content)
             for name, value in content.attributes.items() if content else ():
                 attributes.setdefault(name, value)
-            state = view.state or states.get(view.id) or FIRST_STATES[view.direction]
-            shown.append(shapes.message(view, content, state))
+            send = replies.get(view.id)
+            sent = REPLY_STATES.get(send.state, send.state) if send is not None else ""
+            why = send.why if send is not None and send.state in UNSENT and send.why != "sending" else ""
+            state = view.state or sent or FIRST_STATES[view.direction]
+            shown.append(shapes.message(view, content, state, why or None))
         return shown
 
     async def order(self, doc: OrderView, hidden: bool = False) -> dict[str, Any]:

@@ -6,7 +6,9 @@
 Who writes a desk's configuration also says where its secrets are sent, so a name must never reach what
 the installation keeps for itself: its settings, its data directory with the master key, what the kernel
 tells of its process. A file's path is taken after symbolic links are followed, and only a regular file of
-at most SECRET_BYTES_MAX is read: anything else is no secret. Read anew whenever it is used, so that a changed secret holds at once. A name may stand for several secrets,
+at most SECRET_BYTES_MAX is read: anything else is no secret.
+
+Read anew whenever it is used, so that a changed secret holds at once. A name may stand for several secrets,
 one a line, so that they can be changed without losing a call: whoever checks takes all of them, whoever
 shows one takes the first.
 """

@@ -113,8 +113,11 @@ def ringing(owned: Ownership | None) -> dict[str, Any] | None:
     return {"offer_id": offer.id, "agent": offer.agent, "expires_at": rfc3339(offer.expires_ms)}
 
 
-def message(doc: Message, content: MessageContent | None, state: str) -> dict[str, Any]:
-    """One utterance; without content (erased, deleted) its words are null."""
+def message(
+    doc: Message, content: MessageContent | None, state: str, why: str | None = None
+) -> dict[str, Any]:
+    """One utterance; without content (erased, deleted) its words are null. `why`: what keeps it from
+    being sent."""
     author: str | None = doc.author or (content.author if content else "") or None
     attachments = [
         {"name": a.name, "media_type": a.media_type, "size_bytes": a.size_bytes, "blob": a.blob or None}
@@ -131,6 +134,7 @@ def message(doc: Message, content: MessageContent | None, state: str) -> dict[st
         "attachments": attachments,
         "at": rfc3339(doc.at_ms),
         "state": state,
+        "why": why,
     }
 
 

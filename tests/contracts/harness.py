@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -110,9 +110,9 @@ class Unreliable:
             raise Fenced("no acknowledgement")
         return offset
 
-    def reader(self, starts: Mapping[TopicPartition, int]) -> LogReader:
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
         """The log's own."""
-        return self.inner.reader(starts)
+        return self.inner.reader(starts, lazy)
 
     async def end(self, topic: str, partition: int) -> int:
         """The log's own."""

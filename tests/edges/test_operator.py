@@ -165,7 +165,7 @@ async def test_one_key_two_bodies_at_once() -> None:
         )
         for done in answers:
             if done.status_code == 422:
-                assert done.json()["errors"][0]["pointer"] == "Idempotency-Key"
+                assert done.json()["errors"][0]["rule"].startswith("the header Idempotency-Key")
 
 
 async def test_a_key_that_the_views_forgot() -> None:
@@ -179,7 +179,7 @@ async def test_a_key_that_the_views_forgot() -> None:
         made.app.views.drop(Asked, first.json()["record_id"])
         made.app.views.drop(Answer, first.json()["record_id"])
         other = await made.call("POST", path, {"agent": "ola", "text": "b"}, Idempotency_Key="k")
-        assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "Idempotency-Key")
+        assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "")
         same = await made.call("POST", path, {"agent": "ola", "text": "a"}, Idempotency_Key="k")
         assert (same.status_code, same.json()["why"]) == (409, "repeated")
         assert made.app.views.peek(Ownership, doc["id"]) is not None

@@ -6,6 +6,7 @@ from proto.v1.conversations_pb2 import (
     ConversationForgotten,
     ConversationsEvent,
     ErasureCompleted,
+    ErasureRequested,
     IdentityLinked,
     MessageReceived,
     OrderSeen,
@@ -109,6 +110,7 @@ async def test_an_erased_customer_is_told_for_ninety_days() -> None:
     """Nothing but the time of the erasure is left of a person, and that leaves too."""
     views = await empty()
     tell(views, 0, linked("u1"))
+    tell(views, 1, ConversationsEvent(erasure_requested=ErasureRequested(customer_id="u1")))
     tell(views, 1, ConversationsEvent(erasure_completed=ErasureCompleted(customer_id="u1")))
     await sweep(views, 90 * DAY_MS)
     doc = views.peek(Customer, "u1")

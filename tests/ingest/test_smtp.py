@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import smtplib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -154,3 +155,24 @@ async def test_a_wrong_clock_loses_no_mail(door: Door, year: str) -> None:
     await door.send(raw=f"From: a@b.example\r\nDate: Mon, 1 Mar {year} 10:00:00 +0100\r\n\r\nx".encode())
     [record] = await door.edge.records()
     assert record.message.sent_at_ms == 0
+
+
+async def test_a_customers_words_never_reach_the_log(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """Who pipes a mail's lines as commands is refused, and nothing of it is written."""
+    caplog.set_level(logging.DEBUG)
+
+    def pipe(client: smtplib.SMTP) -> list[int]:
+        lines = ("tajne slowo w tresci", f"MAIL FROM:<{SENDER}> tajne", "AUTH tajne")
+        return [client.docmd(line)[0] for line in lines]
+
+    assert all(code >= 500 for code in await door.talk(pipe))
+    assert "tajne" not in caplog.text
+    assert SENDER not in caplog.text
+
+
+async def test_a_mail_that_says_nothing_is_quarantined(door: Door) -> None:
+    """No From, no subject, no text, no file: kept aside; any of them makes it a message."""
+    for raw in (b"\r\n", b"Message-ID: <2@k>\r\n\r\n \r\n", b"Subject: ?\r\n\r\n", b"\r\nhej\r\n"):
+        assert await door.send(raw) == {}
+    kinds = [record.WhichOneof("body") for record in await door.edge.records()]
+    assert kinds == ["unparsed", "unparsed", "message", "message"]

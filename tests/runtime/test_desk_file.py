@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kernel.desk import parse_desk
+from services.kernel.document import PROBLEMS_MAX, SUGGESTIONS_MAX
 from services.kernel.errors import Invalid
 from services.runtime.desk_file import DESK_BYTES_MAX, load_document
 
@@ -79,3 +80,18 @@ def test_any_bytes_are_read_or_refused(raw: bytes, content_type: str) -> None:
     except Invalid as error:
         refused = error.problems
     assert refused, "these bytes are no desk"
+
+
+def test_many_wrong_keys_cost_little() -> None:
+    """A key twice among thousands is found by one look at each; of thousands of unknown names a hundred are
+    told, and a few with a guess."""
+    twice = b"{" + b",".join(b'"k%d":0' % (number % 16_000) for number in range(16_001)) + b"}"
+    with pytest.raises(Invalid, match='"k0" is there twice'):
+        load_document(twice, "application/json")
+    skills = [f"skill{number}" for number in range(100)]
+    requires = {f"skilm{number}": 1 for number in range(50)}
+    queues = [{"name": f"q{number}", "requires": requires} for number in range(80)]
+    with pytest.raises(Invalid) as caught:
+        parse_desk({"name": "x", "channels": [], "skills": skills, "queues": queues})
+    assert len(caught.value.problems) == PROBLEMS_MAX
+    assert sum("did you mean" in problem.rule for problem in caught.value.problems) <= SUGGESTIONS_MAX

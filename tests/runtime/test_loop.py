@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from proto.v1.envelope_pb2 import Batch, InputPosition
 from proto.v1.inbound_pb2 import Inbound
@@ -21,7 +19,7 @@ from services.runtime import restore
 from services.runtime.clock import ManualClock
 from services.runtime.event_log import LogRecord, TopicPartition
 from services.runtime.inputs import Inputs, Place
-from services.runtime.log_memory import Fault, Faults, MemoryLog
+from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.snapshots import MemorySnapshots, Snapshot
 from tests.runtime import toy
@@ -265,15 +263,6 @@ async def test_a_claim_on_a_log_with_another_clock_is_given_up() -> None:
         await restore.take_over(toy, log, MemorySnapshots(), ManualClock(2_000), 0)
 
 
-async def test_an_event_that_cannot_be_folded_stops_the_service() -> None:
-    """A failing evolve is a bug that must be seen, not skipped."""
-    log = MemoryLog(ManualClock())
-    loop = Loop(toy, log, ManualClock(), MemorySnapshots())
-    await say(log, "break:x")
-    with pytest.raises(Corrupt, match="cannot evolve"):
-        await loop.run()
-
-
 async def test_an_unknown_event_in_the_own_log_stops_the_service() -> None:
     """A log of a newer release is not half understood."""
     log = MemoryLog(ManualClock())
@@ -303,68 +292,6 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for what takes the loop's own waits, such as that before another claim."""
     while not condition():
         await asyncio.sleep(0.001)
-
-
-FAULTS = st.lists(st.sampled_from([None, Fault.LOST, Fault.LATE, Fault.DOUBLED]), max_size=6)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(0, 10_000), FAULTS)
-def test_under_faults_every_input_counts_once(numbers: list[int], seed: int, faults: list[Fault]) -> None:
-    """Lost, late and doubled appends, and two owners who fight: each input is in the log exactly once."""
-
-    async def story() -> None:
-        clock = ManualClock()
-        log = MemoryLog(clock, seed=seed, yields=True)
-        await _with_two_owners(log, clock, numbers, faults)
-        total, fence = 0, Fence()
-        for batch in await batches(log):
-            for value in batch.events:
-                kind, _, rest = toy.EVENT.FromString(value).unchanged.what.partition(":")
-                total += int(rest) if kind == "n" else 0
-        assert total == sum(numbers), fence
-        fold = await restore.take_over(toy, log, MemorySnapshots(), clock, 0)
-        assert fold.state.data.total == sum(numbers)
-
-    asyncio.run(story())
-
-
-async def _with_two_owners(
-    log: MemoryLog, clock: ManualClock, numbers: list[int], faults: list[Fault]
-) -> None:
-    loops = [Loop(toy, log, clock, MemorySnapshots(), in_flight_max=n) for n in (1, 3)]
-    heard: list[tuple[int, int]] = []
-    for loop in loops:
-        loop.listen(lambda c: heard.append((c.offset, c.seq)))
-    tasks = [asyncio.create_task(loop.run()) for loop in loops]
-    try:
-        for number in numbers:
-            await say(log, f"n:{number}")
-            log.faults.ordered = [f for f in faults if f]
-            log.faults.topics = ("conversations",)
-            await asyncio.sleep(0)
-        log.faults = Faults()
-        log.land_late()
-
-        async def covered() -> bool:
-            fold = restore.fresh(toy)
-            reader = log.reader({TopicPartition(*OWN): 0})
-            await restore.fold_to(toy, reader, fold, await log.end(*OWN))
-            await reader.close()
-            return bool(fold.state.data.total >= sum(numbers))
-
-        await asyncio.wait_for(_until_async(covered), 20)
-        seqs = [seq for _, seq in heard]
-        assert len(seqs) == len(set(seqs)), "a seq was acknowledged twice"
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _until_async(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():
-        await asyncio.sleep(0.002)
 
 
 class HeldLog(MemoryLog):

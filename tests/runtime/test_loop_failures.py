@@ -106,3 +106,12 @@ async def test_a_position_that_is_gone_stops_the_service() -> None:
     await log.delete_before("inbound", 0, 1)
     with pytest.raises(Invalid, match="position 0 is gone"):
         await asyncio.wait_for(Loop(toy, log, ManualClock(), MemorySnapshots()).run(), 5)
+
+
+async def test_an_event_that_cannot_be_folded_stops_the_service() -> None:
+    """A failing evolve is a bug that must be seen, not skipped."""
+    log = MemoryLog(ManualClock())
+    loop = Loop(toy, log, ManualClock(), MemorySnapshots())
+    await say(log, "break:x")
+    with pytest.raises(Corrupt, match="cannot evolve"):
+        await loop.run()

@@ -16,7 +16,7 @@ HOME = f"/v1/desks/{DESK}"
 MAILBOX = "pomoc@rowery.example"
 QUESTION = "Gdzie jest moja paczka?"
 JAN = {"address": "jan@example.pl", "name": "Jan Kowalski"}
-NEWEST = "newest"
+NEWEST = "r" + "a" * 32
 """As `after`: a read waits for all that the mailbox holds, whichever record is named."""
 
 

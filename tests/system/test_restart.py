@@ -78,7 +78,7 @@ async def test_the_same_again_is_the_same(tmp_path: Path) -> None:
             assert await world.accept("ola", offer, idempotency="a") == accepted
             assert await world.must("POST", f"{path}/replies", reply, idempotency="r") == replied
             other = await world.call("POST", f"{path}/replies", {**reply, "text": "Nie."}, idempotency="r")
-            assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "Idempotency-Key")
+            assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "")
             later = await world.call("POST", f"offers/{offer['offer_id']}/accept", {"agent": "ola"})
             assert (later.status_code, later.json()["owner"]) == (409, "ola")
             found = await world.conversation(doc["id"], NEWEST)

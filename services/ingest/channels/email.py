@@ -87,6 +87,9 @@ class _Mail:
         """The message, and the delivery report if it is a bounce that names a mail of ours."""
         _walk(self.message, self.body, report=_content_type(self.message) == "multipart/report")
         message = self._parsed()
+        said = message.subject or message.text or message.html or message.attachments
+        if not said and not mailbox(self.headers.raw("from"))[1]:
+            return [Unparseable(MALFORMED, "no sender, no subject, no text and no attachment", "", self.raw)]
         if message.auto_kind != AutoKind.AUTO_KIND_BOUNCE:
             return [message]
         status, original = self.body.status, self._original_id()
