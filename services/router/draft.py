@@ -183,8 +183,9 @@ class Draft:
             if value:
                 body[name] = value
         if c.barred:
-            body["barred_agents"] = list(c.barred)
-            body["barred_until_ms"] = list(c.barred.values())
+            # In one order, whatever way the state came about.
+            body["barred_agents"] = sorted(c.barred)
+            body["barred_until_ms"] = [c.barred[agent] for agent in sorted(c.barred)]
         return body
 
     def _choice(self, c: Conversation) -> Choice:
