@@ -44,27 +44,28 @@ class Driven:
         self.offset = 1
         self.seq = 0
         self.values: list[bytes] = []
+        self.more = False
+        """More is due than one round takes."""
         self._emit = emit
         self._kept = kept
         self._decided: list[Any] = []
         self._size = 0
 
-    def round(self, now_ms: int) -> bool:
-        """Decide what has come and what is due; whether anything was there."""
+    def round(self, now_ms: int) -> None:
+        """Decide what has come and what is due."""
         waiting, engine, state = self.waiting, self.engine, self.state
-        busy = bool(waiting)
         while waiting:
             record, place = waiting.popleft()
             self._take(engine.decide(state, record, now_ms))
             self.places[record.topic] = place
+        self.more = True
         for _ in range(DEADLINES_IN_BATCH_MAX):
             due_ms = engine.next_deadline_ms(state)
             if due_ms is None or due_ms > now_ms:
+                self.more = False
                 break
             self._take(engine.decide(state, None, now_ms))
-            busy = True
         self._commit()
-        return busy
 
     def written(self) -> list[InputPosition]:
         """The positions for a batch."""
@@ -137,9 +138,11 @@ class Exchange:
 
     def settle(self) -> None:
         """Rounds, in the services' order, until nothing follows any more at this time."""
-        now_ms = self._clock.now_ms()
-        while sum([part.round(now_ms) for part in self.parts]):
-            pass
+        now_ms, busy = self._clock.now_ms(), self.parts
+        while busy:
+            for part in busy:
+                part.round(now_ms)
+            busy = [part for part in self.parts if part.waiting or part.more]
 
     def next_deadline_ms(self) -> int | None:
         """The earliest deadline of any engine."""

@@ -249,11 +249,12 @@ class Executioner:
     async def run(self, kills: int) -> None:
         """So many kills, each followed by a start; the last one leaves the server running."""
         for number in range(kills):
-            if number % KILL_IN_START_EVERY == KILL_IN_START_EVERY - 1:
+            is_long = number % LONG_LIFE_EVERY == LONG_LIFE_EVERY // 3
+            if number % KILL_IN_START_EVERY == KILL_IN_START_EVERY - 1 and not is_long:
                 self._server.kill()
                 await self._kill_start()
             else:
-                await self._live(number)
+                await self._live(is_long)
                 self.ended_alone += not self._server.alive()
                 self._server.kill()
             self.starts_s.append(await self._server.start())
@@ -264,8 +265,7 @@ class Executioner:
         self._server.kill()
         self.in_start += 1
 
-    async def _live(self, number: int) -> None:
-        is_long = number % LONG_LIFE_EVERY == LONG_LIFE_EVERY // 2
+    async def _live(self, is_long: bool) -> None:
         self.long_lives += is_long
         await asyncio.sleep(self._dice.uniform(*LONG_LIFE_S if is_long else (0.05, self._alive_s)))
 

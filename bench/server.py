@@ -69,8 +69,13 @@ class Server:
         raise TimeoutError(f"the server was not ready within {START_WITHIN_S} s")
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the process without waiting for anything."""
+        """Start the process without waiting for anything.
+
+        Python's bytecode is kept beside the data directory: an installed system has it, while some
+        environments (containers, CI) switch it off, and then compiling is most of a start."""
         environment = os.environ | {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.data.parent / "bytecode"),
             "CENTRALA_ADMIN_KEY": ADMIN_KEY,
             "CENTRALA_SMTP_PORT": str(self.smtp_port),
             "CENTRALA_FSYNC_EXTRA_MS": str(self._fsync_delay_ms),

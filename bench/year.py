@@ -22,7 +22,7 @@ YEAR_MS = 365 * DAY_MS
 CONVERSATIONS_AN_AGENT = 40_000
 """A year's for one agent; with six minutes each, about half of what their capacity would allow."""
 AGENTS_MIN = 6
-STEP_MS = 30_000
+STEP_MS = 120_000
 FULL_MONTH = RESOLVED_DAYS // 30 + 2
 """From the end of this month on, all horizons but the open orders' have been full for a while."""
 GROWTH_MAX = 1.15

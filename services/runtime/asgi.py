@@ -56,6 +56,9 @@ HotHandler = Callable[[HotRequest], Awaitable[HotResponse]]
 ALWAYS = ("/livez", "/readyz", "/metrics")
 """Answered before the process is ready, too."""
 
+STOPPING = "The process stops: whether this was done is unknown; send the same again, with the same key."
+"""Told to whoever waits for an answer at a stop."""
+
 Observe = Callable[[str, int, float], None]
 """Told of each answer: the route's template ("" for none), its status, seconds from the arrival."""
 
@@ -79,7 +82,8 @@ class _Node:
 
 
 class Gone(Exception):
-    """The client went away before its body was there."""
+    """Nobody is left to answer: the client went away before its body was there, or the process stops
+    while an answer is under way."""
 
 
 class Dispatcher:
@@ -129,6 +133,9 @@ class Dispatcher:
             )
         except Gone:
             return
+        except asyncio.CancelledError:
+            # The process stops. What was under way may be durable or not, which 503 says and 500 does not.
+            answer = problem_response(Refusal(503, STOPPING, retry_after_s=1))
         except Exception as error:  # the border: whatever went wrong, the client gets problem details
             answer = problem_response(error)
         if self.observe is not None:
@@ -184,6 +191,10 @@ class Dispatcher:
 
         try:
             await self._behind(scope, receive, noting)
+        except asyncio.CancelledError:
+            if begun:
+                raise Gone from None
+            raise
         except Exception:
             if not begun:
                 raise
