@@ -92,7 +92,6 @@ class _Draft:
 class _Appended:
     """A batch that waits for its acknowledgement."""
 
-    task: asyncio.Future[int]
     seq: int
     now_ms: int
     events: list[Any]
@@ -103,8 +102,6 @@ class _Appended:
 class Loop:
     """Drives one engine on one partition. `run` returns only when cancelled or broken.
 
-    in_flight_max: batches that may wait for their acknowledgement at once. More than one needs a log
-    where what is appended later is never durable without what was appended before (one SQLite file).
     lazy: inputs that nobody waits for; under load they are taken together, which halves the rounds.
     """
 
@@ -115,7 +112,6 @@ class Loop:
         clock: Clock,
         snapshots: SnapshotStore,
         partition: int = 0,
-        in_flight_max: int = 1,
         lazy: Collection[str] = (),
     ) -> None:
         self.engine = engine
@@ -136,11 +132,8 @@ class Loop:
         self._reader: LogReader | None = None
         self._inputs: Inputs | None = None
         self._covered: dict[str, int] = {}
-        self._in_flight_max = in_flight_max
         self._lazy = lazy
-        self._in_flight: deque[_Appended] = deque()
-        self._room = asyncio.Event()
-        self._failure: BaseException | None = None
+        self._appending = False
         self._epoch = 0
         self._seq = 0
         self._next_offset = 0
@@ -171,9 +164,9 @@ class Loop:
         0 while the partition is not owned. A batch says how far it was; what led to no event is in none,
         so with nothing under way the place of the inputs themselves counts.
         """
-        if self._inputs is None or self._failure is not None:
+        if self._inputs is None:
             return 0
-        if not self._in_flight:
+        if not self._appending:
             return self._inputs.places[topic].offset
         return self._covered.get(topic, 0)
 
@@ -202,7 +195,7 @@ class Loop:
         self.state = fold.state
         self._epoch = fold.fence.epoch
         self._seq = self._acknowledged_seq = fold.fence.next_seq
-        self._in_flight, self._failure = deque(), None
+        self._appending = False
         self._next_offset, self._now_ms = fold.offset, fold.now_ms
         inputs = Inputs(self.engine.INPUTS, self.partition, fold.places)
         self._submitted.clear()
@@ -223,7 +216,6 @@ class Loop:
         wait_ms = 0 if self._submitted else self._wait_ms()
         began_ms = self._clock.now_ms()
         fetched = await reader.fetch(wait_ms)
-        self._check()
         started_s = self._clock.monotonic_s()
         inputs.add(fetched.records)
         self._now_ms = max(self._now_ms, self._clock.now_ms())
@@ -317,9 +309,10 @@ class Loop:
             raise Corrupt(f"{self.engine.TOPIC} cannot evolve {event.WhichOneof('body')}") from error
 
     async def _commit(self, draft: _Draft, inputs: Inputs) -> None:
-        """Append the batch; returns when the next one may be appended.
+        """Append the batch, await a contiguous acknowledgement, tell the listeners.
 
-        Raises what went wrong with an earlier one as soon as it is known.
+        Raises Fenced if somebody wrote in between, and for whatever error of the append but Corrupt and
+        Invalid: what has landed is not known then.
         """
         positions = inputs.written()
         batch = Batch(
@@ -329,54 +322,25 @@ class Loop:
             positions=positions,
             events=draft.values,
         )
-        append = self._log.append(self.engine.TOPIC, self.partition, [batch.SerializeToString()])
-        task = asyncio.ensure_future(append)
         began_s = self._clock.monotonic_s()
-        entry = _Appended(task, self._seq, self._now_ms, draft.events, positions, began_s)
+        entry = _Appended(self._seq, self._now_ms, draft.events, positions, began_s)
         self._seq += 1
-        in_flight = self._in_flight
-        in_flight.append(entry)
-        task.add_done_callback(lambda done: self._acknowledge(done, in_flight))
-        while len(in_flight) >= self._in_flight_max and self._failure is None:
-            self._room.clear()
-            await self._room.wait()
-        self._check()
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def _acknowledge(self, done: asyncio.Future[int], in_flight: deque[_Appended]) -> None:
-        """Take the acknowledgements that are there, in order; tell the listeners of each."""
-        if not done.cancelled():
-            done.exception()  # looked at, even if the state that it belongs to was thrown away
-        if in_flight is not self._in_flight:
-            return
-        while in_flight and in_flight[0].task.done() and self._failure is None:
-            entry = in_flight.popleft()
-            try:
-                self._tell(entry, self._contiguous(entry.task))
-            except Exception as error:
-                self._failure = error
-                if self._reader is not None:
-                    self._reader.wake()
-        self._room.set()
-
-    def _contiguous(self, append: asyncio.Future[int]) -> int:
-        """The batch is durable and counts for every reader if it lies right behind the last one.
-
-        Raises Fenced if somebody wrote in between, and for whatever error of the append but Corrupt and
-        Invalid: what has landed is not known then.
-        """
+        self._appending = True
+        value = batch.SerializeToString()
         try:
-            offset = append.result()
+            # Begun at once: what was decided on must not be taken back between the decision and this.
+            offset = await self._log.append(self.engine.TOPIC, self.partition, [value])
         except (Corrupt, Invalid):
             raise
         except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # it is this loop that is stopped
             raise Fenced(f"{self.engine.TOPIC}: not acknowledged: {error!r}") from error
         if offset != self._next_offset:
             raise Fenced(f"{self.engine.TOPIC}: acknowledged at {offset}, not {self._next_offset}")
-        return offset
+        self._appending = False
+        self._tell(entry, offset)
 
     def _tell(self, entry: _Appended, offset: int) -> None:
         """Tell the listeners; what one of them raises is a bug, whatever it is."""
