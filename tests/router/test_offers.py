@@ -281,3 +281,11 @@ def test_presence_away_and_busy_take_nothing_new() -> None:
         assert scene.where("c2") == ("waiting", "")
         scene.presence("anna", pb.PRESENCE_STATE_ONLINE)
         assert scene.where("c2") == ("offered", "anna")
+
+
+def test_bars_are_written_in_one_order() -> None:
+    """Who may not be asked is written by name, so that a restored state says the same."""
+    scene = Scene().agent("cyd").arrives("c").declines("c").agent("anna").declines("c")
+    scene.agent("bob").declines("c")
+    assert list(scene.body("queued").barred_agents) == ["anna", "bob", "cyd"]
+    scene.then_replays()
