@@ -14,17 +14,37 @@ from proto.v1 import inbound_pb2 as inbound
 from proto.v1 import routing_pb2 as rt
 from proto.v1.envelope_pb2 import Skipped
 from proto.v1.routing_pb2 import RoutingEvent
+from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import DEADLINE
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS, MINUTE_MS
-from services.router import planning, staff, timers, waits
+from services.router import learning, planning, staff, timers, waits
+from services.router.floor import LEVEL_NONE
 from services.router.resolved import Short
-from services.router.state import RELAX_DONE, ClosedOffer, Conversation, Desk, Served, State, Status
+from services.router.state import (
+    RELAX_DONE,
+    Agent,
+    ClosedOffer,
+    Conversation,
+    Desk,
+    Served,
+    State,
+    Status,
+    ask_of,
+)
 
 CLOSED_OFFERS_MS = 2 * MINUTE_MS
 """How long it is known what became of an offer: longer than any request for it may travel."""
 
 SKIPPED_AGAIN_MS = MINUTE_MS
 """A deadline that could not be decided is due again after this."""
+
+SHARES_OVER = 1_000
+"""Shares of queues follow the last so many offers, the older the less."""
+
+PACES_MAX = 50
+"""Queues for which it is known how quick an agent is."""
+
+_ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
 _KEEPS_WAITING = frozenset(
     (rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED, rt.QUEUED_WHY_NOT_TAKEN)
@@ -55,6 +75,9 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.customer = body.customer_id or c.customer
     requires, labels = body.requires, body.labels
     c.requires = state.share(planning.pairs(requires)) if requires else ()
+    prefers = body.prefers
+    c.prefers = state.share(planning.pairs(prefers)) if prefers else ()
+    c.weight = body.weight_permille or WEIGHT_PERMILLE
     c.labels = state.share(tuple(sorted(labels.items()))) if labels else ()
     c.units, c.priority = body.units, body.priority
     c.since_ms, c.due_ms = body.since_ms, body.due_at_ms
@@ -68,15 +91,27 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
     c.last_message = body.last_message_id
+    if body.why in _ARRIVES:
+        _learn_arrival(state, c, event.occurred_at_ms)
     if not body.offered_next:
-        _wait(state, key, c)
+        _wait(state, key, c, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
 
 
-def _wait(state: State, key: str, c: Conversation) -> None:
+def _learn_arrival(state: State, c: Conversation, now_ms: int) -> None:
+    desk = state.own_desk(c.desk)
+    floor = state.matcher.floor(c.desk)
+    demand = floor.demand_of(floor.shape(ask_of(c)))
+    if learning.arrived(desk.learned, demand, c.weight / WEIGHT_PERMILLE, now_ms):
+        floor.rates_changed()
+
+
+def _wait(state: State, key: str, c: Conversation, now_ms: int) -> None:
     """Index a waiting conversation, or move it to where it belongs now."""
     state.join(key, c)
+    if c.desk in state.data.desks:
+        state.hold_back(c.desk, now_ms)
     c.timer_ms = planning.timer_ms(state.desk(c.desk), c)
     if c.timer_ms:
         state.deadlines.set("w:" + key, c.timer_ms)
@@ -96,13 +131,17 @@ def relaxed(state: State, event: RoutingEvent, body: rt.RequirementsRelaxed) -> 
     if c is None:
         return
     c.requires = state.share(planning.pairs(body.requires))
+    if body.queue:
+        queue = planning.queue_named(state.desk(c.desk), body.queue)
+        c.queue, c.prefers = intern(body.queue), queue.prefers if queue is not None else ()
+        c.priority = c.priority if c.raised else body.priority
     if body.why == rt.RELAXED_WHY_ESCALATED:
         c.only, c.fixed, c.relax_step, c.hold_ms = "", True, RELAX_DONE, 0
     else:
         c.relax_step = body.step
     if c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c)
+        _wait(state, body.conversation_id, c, event.occurred_at_ms)
 
 
 def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> None:
@@ -110,7 +149,7 @@ def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> No
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c)
+        _wait(state, body.conversation_id, c, event.occurred_at_ms)
 
 
 def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
@@ -130,7 +169,18 @@ def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
     agent = desk.agents.get(body.agent_id)
     if agent is not None:
         agent.last_offer, agent.idle_ms = desk.offers, event.occurred_at_ms
-        state.matcher.hold(event.desk_id, body.agent_id, key, body.units)
+        state.matcher.hold(event.desk_id, body.agent_id, key, body.units, c.channel)
+    if desk.policy.shares:
+        _count_share(desk, c.queue)
+
+
+def _count_share(desk: Desk, queue: str) -> None:
+    """What queues were given lately, for their shares."""
+    given = desk.learned.given
+    given[queue] = given.get(queue, 0.0) + 1.0
+    if sum(given.values()) > SHARES_OVER:
+        for name in given:
+            given[name] /= 2
 
 
 def accepted(state: State, event: RoutingEvent, body: rt.OfferAccepted) -> None:
@@ -153,6 +203,8 @@ def assigned(state: State, event: RoutingEvent, body: rt.Assigned) -> None:
         return
     state.deadlines.drop("o:" + c.offer)
     c.status, c.expires_ms, c.barred = Status.OWNED, 0, None
+    c.assigned_ms = event.occurred_at_ms
+    c.beside = state.matcher.held_by(c.desk, c.agent) - 1
     c.last_agent = c.agent
     if c.only:
         c.only, c.fixed, c.relax_step = "", False, 0
@@ -185,11 +237,12 @@ def _spoken(state: State, key: str, c: Conversation) -> None:
 def _let_go(state: State, event: RoutingEvent, key: str, c: Conversation, why: int) -> None:
     """The agent has it in hand no longer; the offer is remembered for a while."""
     now_ms = event.occurred_at_ms
-    state.matcher.free(c.desk, c.agent, key)
     agent = state.desk(c.desk).agents.get(c.agent)
     if agent is not None:
         agent.idle_ms = now_ms
-        state.matcher.put_agent(c.desk, c.agent, agent)
+        if c.status == Status.OWNED:
+            _learn_handling(state, c, agent, now_ms)
+    state.matcher.free(c.desk, c.agent, key, c.channel)
     closed, order = state.data.closed, state.closed_order
     while order and closed[order[0]].at_ms < now_ms - CLOSED_OFFERS_MS:
         del closed[order.popleft()]
@@ -200,6 +253,34 @@ def _let_go(state: State, event: RoutingEvent, key: str, c: Conversation, why: i
     state.deadlines.drop("o:" + c.offer)
     _spoken(state, key, c)
     c.status, c.agent, c.offer, c.expires_ms = Status.LOOSE, "", "", 0
+
+
+def _learn_handling(state: State, c: Conversation, agent: Agent, now_ms: int) -> None:
+    """How long it was in these hands."""
+    desk, took_ms = state.own_desk(c.desk), now_ms - c.assigned_ms
+    if agent.bot or not c.assigned_ms:
+        return
+    floor = state.matcher.floor(c.desk)
+    shape = floor.shape(ask_of(c))
+    skills = dict(agent.skills)
+    level = LEVEL_NONE
+    if c.requires:
+        level = min(5, sum(skills.get(skill, 0) for skill, _ in c.requires) // len(c.requires))
+    learning.handled(desk.learned, shape.demand, c.channel, took_ms, level, max(0, c.beside))
+    floor.factor()
+    if desk.policy.needs_pace:
+        paces = agent.paces = agent.paces or {}
+        count, mean_ms = paces.get(c.queue, (0, 0.0))
+        if count or len(paces) < PACES_MAX:
+            count = min(count + 1, learning.HANDLED_MAX)
+            paces[c.queue] = (count, mean_ms + (took_ms - mean_ms) / count)
+
+
+def _learn_bot(state: State, c: Conversation, alone: bool) -> None:
+    """What became of a bot's work."""
+    desk = state.own_desk(c.desk)
+    if c.status == Status.OWNED and _is_bot(desk, c.agent):
+        learning.contained(desk.learned, c.queue, alone)
 
 
 def _offer_over(why: int) -> Callable[[State, RoutingEvent, Any], None]:
@@ -216,6 +297,7 @@ def released(state: State, event: RoutingEvent, body: rt.Released) -> None:
     """The owner has it no longer."""
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.OWNED:
+        _learn_bot(state, c, alone=False)
         _let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
 
 
@@ -228,6 +310,7 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     if c.status == Status.WAITING:
         _wait_no_more(state, key, c)
     elif c.status != Status.LOOSE:
+        _learn_bot(state, c, alone=True)
         _let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
     last_agent = body.owner_id or c.last_agent
     short = Short(
@@ -292,6 +375,14 @@ def deadline(state: State, event: RoutingEvent, body: rt.DeadlineChanged) -> Non
     if c is None:
         return
     targets = c.targets or {}
+    if not targets and body.target_due_at_ms and c.status != Status.OWNED:
+        learned = state.own_desk(c.desk).learned
+        was_live = learned.is_live(c.channel)
+        learning.promised(
+            learned, c.channel, c.weight, body.target_due_at_ms - c.since_ms, event.occurred_at_ms
+        )
+        if learned.is_live(c.channel) != was_live:
+            state.matcher.put_rates(c.desk)
     targets.pop(body.target_id, None)
     if body.target_due_at_ms:
         targets[body.target_id] = body.target_due_at_ms
@@ -342,6 +433,8 @@ def skipped(state: State, event: RoutingEvent, body: Skipped) -> None:
         state.watch(name, c)
     elif kind == "r" and name in state.data.desks:
         staff.put_off_replan(state, name, again_ms)
+    elif kind == "h" and name in state.data.desks:
+        staff.put_off_beat(state, name, again_ms)
     elif kind in ("a", "p"):
         staff.put_off(state, kind, *timers.split_name(state, name), again_ms)
 
@@ -369,6 +462,7 @@ CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
     "skipped": skipped,
     "desk": staff.desk_seen,
     "replanned": staff.replanned,
+    "desk_looked": staff.desk_looked,
     "agent": staff.agent_seen,
     "presence": staff.presence,
     "agent_lost": staff.agent_lost,

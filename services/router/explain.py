@@ -142,7 +142,7 @@ def explain_waiting(state: State, conversation_id: str) -> Explanation | None:
     return Explanation(
         conversation_id=conversation_id,
         chosen="",
-        policy=desk.preset,
+        policy=desk.policy.name,
         policy_version=desk.version,
         considered=len(desk.agents),
         ruled_out=ruled,
