@@ -7,9 +7,9 @@ import json
 import sys
 
 from services.kernel.errors import Invalid
-from sim import replay
+from sim import compare, replay
 
-PARTS = {"week": replay}
+PARTS = {"week": replay, "compare": compare}
 
 
 def main() -> None:
