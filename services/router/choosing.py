@@ -247,9 +247,13 @@ def _cost_keys(
         profile = seat.profile
         fit = able[profile]
         moved = agents.get(seat.id)
-        slots = floor.room(seat, moved.units, moved.by_channel)[0] if moved is not None else seat.slots
+        room = seat.agent.capacity - seat.used
+        slots = seat.slots
+        if moved is not None:
+            room -= moved.units
+            slots = floor.room(seat, moved.units, moved.by_channel)[0]
         work = levels[fit.level] * hands[in_hand if in_hand < most_hands else most_hands]
-        cost = seconds * work * pricing.price(profile, slots)
+        cost = seconds * work * pricing.price(floor, seat, slots, room, shape.units)
         if cost > want.most:
             continue
         usual = seconds * pricing.usual(floor, profile, seat.mask)

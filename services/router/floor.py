@@ -166,10 +166,9 @@ class Shape:
         missing = sum(max(0, wanted - skills.get(skill, 0)) for skill, wanted in self.prefers)
         return Fit(min(level, 5), missing)
 
-    def reprice(self) -> None:
-        """The slots, or the rate of what comes, have changed."""
-        slots = self.slots
-        self.risk = self.risks[slots] if 0 < slots < len(self.risks) else 0.0
+    def risk_at(self, slots: int) -> float:
+        """What would be lost in a second if one of so many free slots less were there."""
+        return self.risks[slots] if 0 < slots < len(self.risks) else 0.0
 
 
 class Seat:
@@ -200,7 +199,7 @@ class Floor:
     """One desk's agents and waiting conversations."""
 
     __slots__ = ("away", "crowd", "demands", "hand_factors", "kinds", "later", "learned", "level_factors",
-                 "limits", "lost", "policy", "profiles", "seats", "shapes", "staffed", "waiting",
+                 "limits", "lost", "policy", "profiles", "seats", "shapes", "sizes", "staffed", "waiting",
                  "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
@@ -213,6 +212,8 @@ class Floor:
         self.shapes: dict[tuple[object, ...], Shape] = {}
         self.kinds: dict[tuple[str, int], int] = {}
         """Channel and units that somebody asked for, numbered."""
+        self.sizes: list[int] = []
+        """Units by kind."""
         self.crowd: dict[int, Ordered[Key]] = {}
         """All who have room, by the kinds that fit (bits)."""
         self.away = 0
@@ -288,7 +289,7 @@ class Floor:
                 risks.append(loss)
                 loss *= again
             shape.risks = risks
-        shape.reprice()
+        shape.risk = shape.risk_at(shape.slots)
 
     def line(self, shape: Shape, ask: Ask, c: Waiter) -> Line:
         """The line of a signature; somebody will wait in it."""
@@ -318,6 +319,7 @@ class Floor:
             shape.slots += seat.slots[shape.kind]
             shape.fitting += bool(seat.slots[shape.kind])
             shape.limited += bool(seat.limited & bit)
+
     def _drop_idle_shapes(self) -> None:
         for key in [key for key, s in self.shapes.items() if not s.lines and not (s.live and s.rate)]:
             shape = self.shapes.pop(key)
@@ -332,6 +334,7 @@ class Floor:
         kind = self.kinds.get((channel, units))
         if kind is None:
             kind = self.kinds[channel, units] = len(self.kinds)
+            self.sizes.append(units)
             for profile in self.profiles.values():
                 profile.by_kind.append([])
             for seat in self.seats.values():

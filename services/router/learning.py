@@ -30,8 +30,9 @@ DEMANDS_MAX = 4_000
 """Kinds of work that are remembered for each desk; those that came least are forgotten first."""
 HANDLED_MAX = 500
 """A mean follows the last so many."""
-HANDLED_MS_MAX = 4 * HOUR_MS
-"""Whoever keeps work in hand for longer does not work on it all the time."""
+HANDLED_TIMES_MAX = 5
+"""Whoever keeps work in hand for so many times longer than usual did not work on it all the time: a night
+lay in between, or the customer was waited for."""
 HANDLED_MS = 5 * MINUTE_MS
 """What a conversation takes as long as nobody knows."""
 HANDLED_PRIOR = 20
@@ -222,8 +223,8 @@ def handled(
     learned: Learned, demand: Demand | None, name: str, took_ms: int, level: int, in_hand: int
 ) -> None:
     """Work of this kind was in an agent's hands for so long. `in_hand`: what they had beside it."""
-    took = float(min(took_ms, HANDLED_MS_MAX))
     usual = learned.handled_ms(demand, name)
+    took = min(float(took_ms), HANDLED_TIMES_MAX * usual)
     ratio = took / usual
     learned.levels[level].add(ratio / learned.hand_factor(in_hand), 2_000)
     learned.hands[min(in_hand, HANDS_MAX - 1)].add(ratio / learned.level_factor(level), 2_000)

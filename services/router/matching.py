@@ -20,7 +20,6 @@ All of it is an index of the state: `evolve` tells of changes (put_*, join, leav
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
@@ -180,6 +179,7 @@ class Matcher:
         moved = moves.agents.get(agent_id)
         slots = floor.room(seat, moved.units, moved.by_channel)[0] if moved else seat.slots
         in_hand = len(seat.held) + (moved.cases if moved else 0)
+        room = seat.agent.capacity - seat.used - (moved.units if moved else 0)
         now_ms, taken, policy = moves.now_ms, moves.taken, floor.policy
         is_plain = choosing.is_plain(policy)
         holds = policy.hold_back > 0
@@ -201,7 +201,8 @@ class Matcher:
                     continue
                 if holds and (not shape.live or place[0] - place[1] > LIVE_TARGET_MS):
                     most = pricing.limit(floor, shape, line.weight, line.due_ms(place), place[1], now_ms)
-                    if most < inf and pricing.costs(floor, shape, seat, fit.level, in_hand, slots) > most:
+                    cost = pricing.costs(floor, shape, seat, fit.level, in_hand, slots, room)
+                    if cost > most:
                         continue
                 best, rank = place, full
         return best[2] if best else None

@@ -11,7 +11,8 @@ and a conversation that is in hand for t seconds costs t times that.
   skill) + half the price [+ their usual share of live work, rate / agents who can, without which agents who
   do everything are spent on what specialists could do while nothing is scarce yet].
 - Work that can wait is *held back* while its price is above a limit that grows as its time runs out,
-  and is as free as live work once an eighth of its time is left.
+  and is as free as live work once an eighth of its time is left. What is late already is held like what
+  has just come, until it has waited ten times what was promised.
 - [What is held back has a price too: the more of it waits for the time that agents will have, the higher
   the limit, so that a peak does not drown the slow channels.]
 - The agent who had the customer last saves the seconds that the desk says.
@@ -25,6 +26,7 @@ from math import fsum, inf
 
 from services.router.floor import Floor, Profile, Seat, Shape
 from services.router.learning import LIVE_TARGET_MS
+from services.router.lines import STARVED_TIMES
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
@@ -38,12 +40,27 @@ HELD_URGENT = 0.125
 MISSING_WORK = 0.1
 """A level short of what is preferred weighs like so much more work."""
 
-def price(profile: Profile, slots: list[int]) -> float:
-    """Weight that is lost in a second while an agent of this profile, with such slots, is not there.
 
-    An exact sum: the order in which shapes came about must not show.
+def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int) -> float:
+    """Weight that is lost in a second while the agent has so much less room.
+
+    slots, room: of the agent as they will be once this decision is folded. What takes none of the slots
+    away costs nobody anything. An exact sum: the order in which shapes came about must not show.
     """
-    return fsum([shape.risk for kind, shapes in profile.live if slots[kind] for shape in shapes])
+    left, sizes, folded = max(0, room - units), floor.sizes, seat.slots
+    risks: list[float] = []
+    for kind, shapes in seat.profile.live:
+        lost = slots[kind] - left // sizes[kind]
+        if lost <= 0:
+            continue
+        more = slots[kind] - folded[kind]
+        if more:
+            risks += [lost * shape.risk_at(shape.slots + more) for shape in shapes]
+        elif lost == 1:
+            risks += [shape.risk for shape in shapes]
+        else:
+            risks += [lost * shape.risk for shape in shapes]
+    return fsum(risks)
 
 
 def usual(floor: Floor, profile: Profile, mask: int) -> float:
@@ -83,12 +100,17 @@ def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, n
         # Over a night a promise is longer by the clock than it is.
         length_ms = min(length_ms, max(due_ms - since_ms, 1))
     slack_ms = (due_ms or since_ms + length_ms) - now_ms
+    if slack_ms <= 0 and -slack_ms < (STARVED_TIMES - 1) * length_ms:
+        slack_ms = length_ms  # what is late already is no reason to be late with others
     if slack_ms <= length_ms * HELD_URGENT:
         return inf
     return float(HELD_LIMIT * (HELD_SLACK_MS / slack_ms) ** HELD_POWER / policy.hold_back)
 
 
-def costs(floor: Floor, shape: Shape, seat: Seat, level: int, in_hand: int, slots: list[int]) -> float:
+def costs(
+    floor: Floor, shape: Shape, seat: Seat, level: int, in_hand: int, slots: list[int], room: int
+) -> float:
     """What it costs others that this agent takes one of these."""
     seconds, levels, hands = work(floor, shape)
-    return seconds * levels[level] * hands[min(in_hand, len(hands) - 1)] * price(seat.profile, slots)
+    lost = price(floor, seat, slots, room, shape.units)
+    return seconds * levels[level] * hands[min(in_hand, len(hands) - 1)] * lost
