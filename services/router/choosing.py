@@ -14,8 +14,9 @@ from typing import NamedTuple
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.router import pricing
-from services.router.floor import Ask, Fit, Floor, Key, Seat, Shape
+from services.router.floor import Ask, Fit, Floor, Key, Seat, Shape, mask_of
 from services.router.lines import Line, Place, Rank
+from services.router.moves import UNMOVED, Moves
 from services.router.policy import Policy
 
 BEST_MAX = 5
@@ -59,47 +60,6 @@ class Choice(NamedTuple):
     ruled_out: dict[int, int]
     best: list[Candidate]
     held: bool = False
-
-
-class Moved(NamedTuple):
-    """An agent's difference to what is folded: units and conversations in hand, the number of the last
-    offer made to them (0: none), and conversations by channel."""
-
-    units: int = 0
-    cases: int = 0
-    last_offer: int = 0
-    by_channel: dict[str, int] | None = None
-
-
-_UNMOVED = Moved()
-
-
-class Moves:
-    """What one decision has moved before it is folded."""
-
-    __slots__ = ("agents", "now_ms", "taken")
-
-    def __init__(self, now_ms: int = 0) -> None:
-        self.now_ms = now_ms
-        self.agents: dict[str, Moved] = {}
-        self.taken: set[str] = set()
-
-    def give(self, agent_id: str, units: int, channel: str, conversation_id: str, number: int) -> None:
-        """The conversation is offered to the agent, as the desk's offer of that number."""
-        self._move(agent_id, units, channel, 1, number)
-        self.taken.add(conversation_id)
-
-    def take(self, agent_id: str, units: int, channel: str) -> None:
-        """The agent has one conversation less in hand."""
-        self._move(agent_id, -units, channel, -1, 0)
-
-    def _move(self, agent_id: str, units: int, channel: str, step: int, number: int) -> None:
-        had = self.agents.get(agent_id, _UNMOVED)
-        by_channel = dict(had.by_channel or {})
-        by_channel[channel] = by_channel.get(channel, 0) + step
-        self.agents[agent_id] = Moved(
-            had.units + units, had.cases + step, number or had.last_offer, by_channel
-        )
 
 
 def is_plain(policy: Policy) -> bool:
@@ -168,7 +128,7 @@ def choose(floor: Floor, shape: Shape, ask: Ask, want: Want, moves: Moves) -> Ch
         if not ask.only:
             fitting -= bool(seat.slots[shape.kind])
             limited -= bool(seat.limited & bit)
-        moved = moves.agents.get(agent_id, _UNMOVED)
+        moved = moves.agents.get(agent_id, UNMOVED)
         slots, at_limit = floor.room(seat, moved.units, moved.by_channel)
         if agent_id in ask.barred:
             ruled[rt.RULE_BARRED] = ruled.get(rt.RULE_BARRED, 0) + 1
@@ -243,27 +203,29 @@ def _cost_keys(
     bots = _bots_rank(floor, want.queue)
     saved = want.worth_ms / 1000 / seconds
     able, agents = shape.able, moves.agents
+    shift = pricing.shifted(floor, moves) if agents else {}
     for seat, in_hand in seats:
         profile = seat.profile
         fit = able[profile]
         moved = agents.get(seat.id)
         room = seat.agent.capacity - seat.used
-        slots = seat.slots
+        slots, mask, idle_ms = seat.slots, seat.mask, seat.agent.idle_ms
         if moved is not None:
             room -= moved.units
             slots = floor.room(seat, moved.units, moved.by_channel)[0]
+            mask, idle_ms = mask_of(slots), moves.now_ms
         work = levels[fit.level] * hands[in_hand if in_hand < most_hands else most_hands]
-        cost = seconds * work * pricing.price(floor, seat, slots, room, shape.units)
+        cost = seconds * work * pricing.price(floor, seat, slots, room, shape.units, shift)
         if cost > want.most:
             continue
-        usual = seconds * pricing.usual(floor, profile, seat.mask)
+        usual = seconds * pricing.usual(floor, profile, mask)
         last = saved if seat.id == want.last_agent else 0.0
         total = (
             work + pricing.PRICE_WEIGHT * cost + pricing.USUAL_WEIGHT * usual
             + pricing.MISSING_WORK * fit.missing - last
         )  # fmt: skip
         bot = bots if profile.bot else 0
-        yield Candidate((bot, total, seat.agent.idle_ms), seat.id, (last, work, cost, usual, fit.missing))
+        yield Candidate((bot, total, idle_ms), seat.id, (last, work, cost, usual, fit.missing))
 
 
 def _bots_rank(floor: Floor, queue: str) -> int:

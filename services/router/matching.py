@@ -24,10 +24,11 @@ from collections.abc import Iterable
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.router import choosing, pricing
-from services.router.choosing import BEST_MAX, Candidate, Choice, Moves, Want
+from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Ask, Floor, Has, Profile, Seat, profile_key
 from services.router.learning import LIVE_TARGET_MS, Learned
 from services.router.lines import Line, Place, Waiter
+from services.router.moves import Moves
 from services.router.policy import Policy
 
 __all__ = ("BEST_MAX", "Candidate", "Choice", "Matcher", "Moves", "Want", "ruled_out")
@@ -183,6 +184,7 @@ class Matcher:
         now_ms, taken, policy = moves.now_ms, moves.taken, floor.policy
         is_plain = choosing.is_plain(policy)
         holds = policy.hold_back > 0
+        shift = pricing.shifted(floor, moves) if holds and moves.agents else {}
         best: Place | None = None
         rank: tuple[object, ...] = ()
         for shape, fit in seat.profile.able.items():
@@ -201,7 +203,7 @@ class Matcher:
                     continue
                 if holds and (not shape.live or place[0] - place[1] > LIVE_TARGET_MS):
                     most = pricing.limit(floor, shape, line.weight, line.due_ms(place), place[1], now_ms)
-                    cost = pricing.costs(floor, shape, seat, fit.level, in_hand, slots, room)
+                    cost = pricing.costs(floor, shape, seat, fit.level, in_hand, slots, room, shift)
                     if cost > most:
                         continue
                 best, rank = place, full
@@ -230,6 +232,11 @@ class Matcher:
         """How many conversations an agent is offered or owns."""
         seat = self.floor(desk_id).seats.get(agent_id)
         return len(seat.held) if seat else 0
+
+    def held_of(self, desk_id: str, agent_id: str, channel: str) -> int:
+        """How many of a channel an agent is offered or owns."""
+        seat = self.floor(desk_id).seats.get(agent_id)
+        return seat.by_channel.get(channel, 0) if seat else 0
 
     def in_hand(self, desk_id: str, agent_id: str) -> list[str]:
         """The conversations that an agent is offered or owns, in the order of their ids."""

@@ -27,6 +27,7 @@ from math import fsum, inf
 from services.router.floor import Floor, Profile, Seat, Shape
 from services.router.learning import LIVE_TARGET_MS
 from services.router.lines import STARVED_TIMES
+from services.router.moves import Moves
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
@@ -41,21 +42,39 @@ MISSING_WORK = 0.1
 """A level short of what is preferred weighs like so much more work."""
 
 
-def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int) -> float:
+Shift = dict[Shape, int]
+"""Free slots that live shapes have more once a decision under way is folded."""
+
+
+def shifted(floor: Floor, moves: Moves) -> Shift:
+    """What the moves of a decision change in the free slots of live work."""
+    shift: Shift = {}
+    for agent_id, moved in moves.agents.items():
+        seat = floor.seats.get(agent_id)
+        if seat is None or seat.ruled:
+            continue
+        slots = floor.room(seat, moved.units, moved.by_channel)[0]
+        for kind, shapes in seat.profile.live:
+            more = slots[kind] - seat.slots[kind]
+            for shape in shapes if more else ():
+                shift[shape] = shift.get(shape, 0) + more
+    return shift
+
+
+def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int, shift: Shift) -> float:
     """Weight that is lost in a second while the agent has so much less room.
 
     slots, room: of the agent as they will be once this decision is folded. What takes none of the slots
     away costs nobody anything. An exact sum: the order in which shapes came about must not show.
     """
-    left, sizes, folded = max(0, room - units), floor.sizes, seat.slots
+    left, sizes = max(0, room - units), floor.sizes
     risks: list[float] = []
     for kind, shapes in seat.profile.live:
         lost = slots[kind] - left // sizes[kind]
         if lost <= 0:
             continue
-        more = slots[kind] - folded[kind]
-        if more:
-            risks += [lost * shape.risk_at(shape.slots + more) for shape in shapes]
+        if shift:
+            risks += [lost * shape.risk_at(shape.slots + shift.get(shape, 0)) for shape in shapes]
         elif lost == 1:
             risks += [shape.risk for shape in shapes]
         else:
@@ -108,9 +127,16 @@ def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, n
 
 
 def costs(
-    floor: Floor, shape: Shape, seat: Seat, level: int, in_hand: int, slots: list[int], room: int
+    floor: Floor,
+    shape: Shape,
+    seat: Seat,
+    level: int,
+    in_hand: int,
+    slots: list[int],
+    room: int,
+    shift: Shift,
 ) -> float:
     """What it costs others that this agent takes one of these."""
     seconds, levels, hands = work(floor, shape)
-    lost = price(floor, seat, slots, room, shape.units)
+    lost = price(floor, seat, slots, room, shape.units, shift)
     return seconds * levels[level] * hands[min(in_hand, len(hands) - 1)] * lost
