@@ -48,6 +48,7 @@ from services.notify.state import Data, State, dump, load
 
 __all__ = [
     "EVENT",
+    "HEARS",
     "INPUTS",
     "STATE_VERSION",
     "TOPIC",
@@ -277,7 +278,7 @@ def _erasure(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
     ]
 
 
-_HANDLERS: dict[tuple[str, str | None], Callable[[State, Input, int], Sequence[NoticesEvent]]] = {
+_HANDLERS: dict[tuple[str, str], Callable[[State, Input, int], Sequence[NoticesEvent]]] = {
     ("conversations", "message"): _message,
     ("conversations", "order"): delays.order_seen,
     ("conversations", "shipment"): delays.shipment_seen,
@@ -293,3 +294,4 @@ _HANDLERS: dict[tuple[str, str | None], Callable[[State, Input, int], Sequence[N
     ("sla", "breached"): calls.breached,
     ("sla", "escalated"): calls.escalated,
 }
+HEARS = {topic: tuple(body for name, body in _HANDLERS if name == topic) for topic in INPUTS}

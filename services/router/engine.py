@@ -39,6 +39,7 @@ from services.router.state import State, dump, initial, load
 
 __all__ = (
     "EVENT",
+    "HEARS",
     "INPUTS",
     "STATE_VERSION",
     "TOPIC",
@@ -61,6 +62,7 @@ _DECIDES: Mapping[str, Mapping[str, Callable[[Draft, Any], None]]] = {
     "sla": arrivals.SLA,
     LOCAL: arrivals.LOCAL_INPUTS,
 }
+HEARS = {topic: tuple(_DECIDES[topic]) for topic in INPUTS}
 
 
 def decide(state: State, record: Input | None, now_ms: int) -> Sequence[RoutingEvent]:

@@ -72,7 +72,7 @@ def _admitted(state: State, draft: Draft, body: Any, record: Input) -> None:
         rule(state, draft, body, record)
 
 
-_RULES: dict[tuple[str, str | None], Rule] = {
+_RULES: dict[tuple[str, str], Rule] = {
     ("conversations", "desk"): replan.desk_configured,
     ("conversations", "message"): message_received,
     ("routing", "admitted"): _admitted,
@@ -83,6 +83,7 @@ _RULES: dict[tuple[str, str | None], Rule] = {
     ("notices", "uncertain"): reply_result,
     ("notices", "suppressed"): reply_result,
 }
+HEARS = {topic: tuple(body for name, body in _RULES if name == topic) for topic in INPUTS}
 
 
 def initial() -> State:

@@ -103,6 +103,8 @@ class World:
             says("m1", "jan", channel="chat"),
         )
         await self.until("events_total", 'kind="offered",topic="routing"', 1)
+        await self.until("events_total", 'kind="desk",topic="sla"', 1)
+        await self.until("events_total", 'kind="route",topic="notices"', 1)
         self.clock.advance(telemetry.SETTLING_MS)
 
 
