@@ -87,6 +87,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app.on_close(file.close)
         app.on_close(views.close)
         telemetry.watch_file(app.metrics, file)
+        app.add_task("survey of keys", keys.survey)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("snapshots", Snapshotter(app, data / DATABASE).run)
         yield Embedded(app, file, f"http://{_shown(settings.host)}:{sock.getsockname()[1]}", made_key)

@@ -18,10 +18,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from services.runtime.documents import KINDS, Document
+from services.runtime.documents import KINDS, Conversation, Document, Ownership, Promises
 from services.runtime.event_log import TopicPartition
 
 D = TypeVar("D", bound=Document)
+
+OF_A_CONVERSATION: tuple[type[Document], ...] = (Conversation, Ownership, Promises)
+"""Kinds whose key is a conversation's id."""
+ABSENT_MAX = 10_000
+"""How many ids of each kind are remembered as absent; it is only a shortcut."""
 Terms = tuple[str, ...]
 
 
@@ -79,7 +84,7 @@ class ViewStore(Protocol):
 class _Kind:
     """The cache of one kind of documents."""
 
-    __slots__ = ("cached", "decoder", "dirty", "docs", "drops", "leaving", "writing", "written")
+    __slots__ = ("absent", "cached", "decoder", "dirty", "docs", "drops", "leaving", "writing", "written")
 
     def __init__(self, of: type[Document]) -> None:
         self.cached = of.CACHED
@@ -90,6 +95,8 @@ class _Kind:
         # The same, while a flush is under way.
         self.writing: set[str] = set()
         self.leaving: set[str] = set()
+        # Known to be nowhere: no look into the store is needed.
+        self.absent: set[str] = set()
         # What stands in the store's terms for a document: (sort, terms).
         self.written: dict[str, tuple[int, Terms]] = {}
 
@@ -127,6 +134,15 @@ class Views:
 
     # Writers
 
+    def begins(self, conversation_id: str) -> None:
+        """A conversation begins now: nothing of it is in memory or in the store. Saves three looks into
+        the store for each new one. Not to be called when logs are read again: then some of it may be."""
+        for kind in OF_A_CONVERSATION:
+            absent = self._kinds[kind].absent
+            if len(absent) >= ABSENT_MAX:
+                absent.clear()
+            absent.add(conversation_id)
+
     def edit(self, kind: type[D], key: str) -> D | None:
         """The document, to be changed in place before the next await; None if there is none."""
         doc = self.peek(kind, key)
@@ -140,6 +156,7 @@ class Views:
         cache = self._kinds[type(doc)]
         key = doc.key()
         cache.drops.discard(key)
+        cache.absent.discard(key)
         cache.docs[key] = doc
         cache.dirty.add(key)
         self.changed += 1
@@ -165,7 +182,7 @@ class Views:
         """The document as it stands; None if there is none. Not to be changed."""
         cache = self._kinds[kind]
         doc: D | None = cache.docs.get(key)
-        if doc is not None or key in cache.drops or key in cache.leaving:
+        if doc is not None or key in cache.absent or key in cache.drops or key in cache.leaving:
             return doc
         raw = self._store.load(kind.KIND, key)
         if raw is None:
