@@ -14,6 +14,28 @@ class SmtpTls(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SMTP_TLS_IMPLICIT: _ClassVar[SmtpTls]
     SMTP_TLS_NONE: _ClassVar[SmtpTls]
 
+class PolicyOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POLICY_ORDER_UNSPECIFIED: _ClassVar[PolicyOrder]
+    POLICY_ORDER_ARRIVAL: _ClassVar[PolicyOrder]
+    POLICY_ORDER_DEADLINE: _ClassVar[PolicyOrder]
+    POLICY_ORDER_SAVEABLE: _ClassVar[PolicyOrder]
+    POLICY_ORDER_WEIGHTED: _ClassVar[PolicyOrder]
+    POLICY_ORDER_PRESSURE: _ClassVar[PolicyOrder]
+
+class PolicyAgent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    POLICY_AGENT_UNSPECIFIED: _ClassVar[PolicyAgent]
+    POLICY_AGENT_LONGEST_IDLE: _ClassVar[PolicyAgent]
+    POLICY_AGENT_LEAST_LOADED: _ClassVar[PolicyAgent]
+    POLICY_AGENT_LEAST_ACTIVE: _ClassVar[PolicyAgent]
+    POLICY_AGENT_ROUND_ROBIN: _ClassVar[PolicyAgent]
+    POLICY_AGENT_BEST_SKILLED: _ClassVar[PolicyAgent]
+    POLICY_AGENT_LEAST_FLEXIBLE: _ClassVar[PolicyAgent]
+    POLICY_AGENT_FASTEST: _ClassVar[PolicyAgent]
+    POLICY_AGENT_LEAST_COST: _ClassVar[PolicyAgent]
+    POLICY_AGENT_SCORE: _ClassVar[PolicyAgent]
+
 class EscalationAt(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ESCALATION_AT_UNSPECIFIED: _ClassVar[EscalationAt]
@@ -54,6 +76,22 @@ SMTP_TLS_UNSPECIFIED: SmtpTls
 SMTP_TLS_STARTTLS: SmtpTls
 SMTP_TLS_IMPLICIT: SmtpTls
 SMTP_TLS_NONE: SmtpTls
+POLICY_ORDER_UNSPECIFIED: PolicyOrder
+POLICY_ORDER_ARRIVAL: PolicyOrder
+POLICY_ORDER_DEADLINE: PolicyOrder
+POLICY_ORDER_SAVEABLE: PolicyOrder
+POLICY_ORDER_WEIGHTED: PolicyOrder
+POLICY_ORDER_PRESSURE: PolicyOrder
+POLICY_AGENT_UNSPECIFIED: PolicyAgent
+POLICY_AGENT_LONGEST_IDLE: PolicyAgent
+POLICY_AGENT_LEAST_LOADED: PolicyAgent
+POLICY_AGENT_LEAST_ACTIVE: PolicyAgent
+POLICY_AGENT_ROUND_ROBIN: PolicyAgent
+POLICY_AGENT_BEST_SKILLED: PolicyAgent
+POLICY_AGENT_LEAST_FLEXIBLE: PolicyAgent
+POLICY_AGENT_FASTEST: PolicyAgent
+POLICY_AGENT_LEAST_COST: PolicyAgent
+POLICY_AGENT_SCORE: PolicyAgent
 ESCALATION_AT_UNSPECIFIED: EscalationAt
 ESCALATION_AT_WARNING: EscalationAt
 ESCALATION_AT_BREACH: EscalationAt
@@ -164,8 +202,15 @@ class Condition(_message.Message):
     def __init__(self, field: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Queue(_message.Message):
-    __slots__ = ("name", "when", "requires", "priority", "human_only", "relax")
+    __slots__ = ("name", "when", "requires", "priority", "human_only", "relax", "prefers")
     class RequiresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class PrefersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -178,16 +223,18 @@ class Queue(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     HUMAN_ONLY_FIELD_NUMBER: _ClassVar[int]
     RELAX_FIELD_NUMBER: _ClassVar[int]
+    PREFERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     when: When
     requires: _containers.ScalarMap[str, int]
     priority: int
     human_only: bool
     relax: _containers.RepeatedCompositeFieldContainer[Relaxation]
-    def __init__(self, name: _Optional[str] = ..., when: _Optional[_Union[When, _Mapping]] = ..., requires: _Optional[_Mapping[str, int]] = ..., priority: _Optional[int] = ..., human_only: _Optional[bool] = ..., relax: _Optional[_Iterable[_Union[Relaxation, _Mapping]]] = ...) -> None: ...
+    prefers: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., when: _Optional[_Union[When, _Mapping]] = ..., requires: _Optional[_Mapping[str, int]] = ..., priority: _Optional[int] = ..., human_only: _Optional[bool] = ..., relax: _Optional[_Iterable[_Union[Relaxation, _Mapping]]] = ..., prefers: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Relaxation(_message.Message):
-    __slots__ = ("after_ms", "requires")
+    __slots__ = ("after_ms", "requires", "queue", "keeps_requires")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -197,21 +244,99 @@ class Relaxation(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     REQUIRES_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    KEEPS_REQUIRES_FIELD_NUMBER: _ClassVar[int]
     after_ms: int
     requires: _containers.ScalarMap[str, int]
-    def __init__(self, after_ms: _Optional[int] = ..., requires: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    queue: str
+    keeps_requires: bool
+    def __init__(self, after_ms: _Optional[int] = ..., requires: _Optional[_Mapping[str, int]] = ..., queue: _Optional[str] = ..., keeps_requires: _Optional[bool] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("preset", "offer_expires_ms", "last_agent_wait_ms", "agent_lost_after_ms")
+    __slots__ = ("preset", "offer_expires_ms", "last_agent_wait_ms", "agent_lost_after_ms", "policy", "weights", "last_agent_worth_ms")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     OFFER_EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_AGENT_WAIT_MS_FIELD_NUMBER: _ClassVar[int]
     AGENT_LOST_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_AGENT_WORTH_MS_FIELD_NUMBER: _ClassVar[int]
     preset: str
     offer_expires_ms: int
     last_agent_wait_ms: int
     agent_lost_after_ms: int
-    def __init__(self, preset: _Optional[str] = ..., offer_expires_ms: _Optional[int] = ..., last_agent_wait_ms: _Optional[int] = ..., agent_lost_after_ms: _Optional[int] = ...) -> None: ...
+    policy: Policy
+    weights: _containers.RepeatedCompositeFieldContainer[Weight]
+    last_agent_worth_ms: int
+    def __init__(self, preset: _Optional[str] = ..., offer_expires_ms: _Optional[int] = ..., last_agent_wait_ms: _Optional[int] = ..., agent_lost_after_ms: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., weights: _Optional[_Iterable[_Union[Weight, _Mapping]]] = ..., last_agent_worth_ms: _Optional[int] = ...) -> None: ...
+
+class Weight(_message.Message):
+    __slots__ = ("when", "weight_permille")
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_PERMILLE_FIELD_NUMBER: _ClassVar[int]
+    when: When
+    weight_permille: int
+    def __init__(self, when: _Optional[_Union[When, _Mapping]] = ..., weight_permille: _Optional[int] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("name", "order", "priority_first", "ageing_ms", "levels_first", "agent", "score", "hold_back_permille", "shares", "limits", "bots_first", "bots_contain_permille", "surges")
+    class SharesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIRST_FIELD_NUMBER: _ClassVar[int]
+    AGEING_MS_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIRST_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    HOLD_BACK_PERMILLE_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    BOTS_FIRST_FIELD_NUMBER: _ClassVar[int]
+    BOTS_CONTAIN_PERMILLE_FIELD_NUMBER: _ClassVar[int]
+    SURGES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    order: PolicyOrder
+    priority_first: bool
+    ageing_ms: int
+    levels_first: bool
+    agent: PolicyAgent
+    score: _containers.RepeatedCompositeFieldContainer[ScorePart]
+    hold_back_permille: int
+    shares: _containers.ScalarMap[str, int]
+    limits: _containers.ScalarMap[str, int]
+    bots_first: bool
+    bots_contain_permille: int
+    surges: _containers.RepeatedCompositeFieldContainer[Surge]
+    def __init__(self, name: _Optional[str] = ..., order: _Optional[_Union[PolicyOrder, str]] = ..., priority_first: _Optional[bool] = ..., ageing_ms: _Optional[int] = ..., levels_first: _Optional[bool] = ..., agent: _Optional[_Union[PolicyAgent, str]] = ..., score: _Optional[_Iterable[_Union[ScorePart, _Mapping]]] = ..., hold_back_permille: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ..., limits: _Optional[_Mapping[str, int]] = ..., bots_first: _Optional[bool] = ..., bots_contain_permille: _Optional[int] = ..., surges: _Optional[_Iterable[_Union[Surge, _Mapping]]] = ...) -> None: ...
+
+class ScorePart(_message.Message):
+    __slots__ = ("name", "weight")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weight: float
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class Surge(_message.Message):
+    __slots__ = ("queue", "waiting")
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    queue: str
+    waiting: int
+    def __init__(self, queue: _Optional[str] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("ms", "business_days")
@@ -311,7 +436,7 @@ class Webhook(_message.Message):
     def __init__(self, url: _Optional[str] = ..., events: _Optional[_Iterable[str]] = ..., secret: _Optional[str] = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("agent_id", "name", "kind", "skills", "languages", "capacity", "channels")
+    __slots__ = ("agent_id", "name", "kind", "skills", "languages", "capacity", "channels", "limits")
     class SkillsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -326,6 +451,13 @@ class Agent(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -333,6 +465,7 @@ class Agent(_message.Message):
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     name: str
     kind: AgentKind
@@ -340,4 +473,5 @@ class Agent(_message.Message):
     languages: _containers.ScalarMap[str, int]
     capacity: int
     channels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[_Union[AgentKind, str]] = ..., skills: _Optional[_Mapping[str, int]] = ..., languages: _Optional[_Mapping[str, int]] = ..., capacity: _Optional[int] = ..., channels: _Optional[_Iterable[str]] = ...) -> None: ...
+    limits: _containers.ScalarMap[str, int]
+    def __init__(self, agent_id: _Optional[str] = ..., name: _Optional[str] = ..., kind: _Optional[_Union[AgentKind, str]] = ..., skills: _Optional[_Mapping[str, int]] = ..., languages: _Optional[_Mapping[str, int]] = ..., capacity: _Optional[int] = ..., channels: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ...) -> None: ...

@@ -43,6 +43,7 @@ class Rule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RULE_BARRED: _ClassVar[Rule]
     RULE_HUMAN_ONLY: _ClassVar[Rule]
     RULE_NOT_NAMED: _ClassVar[Rule]
+    RULE_LIMIT: _ClassVar[Rule]
 
 class WithdrawnWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -120,6 +121,7 @@ RULE_CAPACITY: Rule
 RULE_BARRED: Rule
 RULE_HUMAN_ONLY: Rule
 RULE_NOT_NAMED: Rule
+RULE_LIMIT: Rule
 WITHDRAWN_WHY_UNSPECIFIED: WithdrawnWhy
 WITHDRAWN_WHY_AGENT_LOST: WithdrawnWhy
 WITHDRAWN_WHY_AGENT_OFFLINE: WithdrawnWhy
@@ -159,7 +161,7 @@ REFUSED_WHY_UNKNOWN_TARGET: RefusedWhy
 REFUSED_WHY_NOT_YOURS: RefusedWhy
 
 class RoutingEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned", "desk_looked")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +193,7 @@ class RoutingEvent(_message.Message):
     RECONSIDERED_FIELD_NUMBER: _ClassVar[int]
     LOOKED_FIELD_NUMBER: _ClassVar[int]
     REPLANNED_FIELD_NUMBER: _ClassVar[int]
+    DESK_LOOKED_FIELD_NUMBER: _ClassVar[int]
     desk_id: str
     occurred_at_ms: int
     cause_id: str
@@ -222,7 +225,8 @@ class RoutingEvent(_message.Message):
     reconsidered: Reconsidered
     looked: AgentLooked
     replanned: DeskReplanned
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ...) -> None: ...
+    desk_looked: DeskLooked
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ..., desk_looked: _Optional[_Union[DeskLooked, _Mapping]] = ...) -> None: ...
 
 class RouterDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
@@ -263,7 +267,7 @@ class AgentFound(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
 
 class ConversationQueued(_message.Message):
-    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next")
+    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next", "prefers", "weight_permille", "held_back")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +282,13 @@ class ConversationQueued(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class PrefersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -306,6 +317,9 @@ class ConversationQueued(_message.Message):
     FIXED_FIELD_NUMBER: _ClassVar[int]
     ONLY_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     OFFERED_NEXT_FIELD_NUMBER: _ClassVar[int]
+    PREFERS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_PERMILLE_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     channel: str
     account: str
@@ -334,10 +348,13 @@ class ConversationQueued(_message.Message):
     fixed: bool
     only_until_ms: int
     offered_next: bool
-    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ...) -> None: ...
+    prefers: _containers.ScalarMap[str, int]
+    weight_permille: int
+    held_back: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ...) -> None: ...
 
 class RequirementsRelaxed(_message.Message):
-    __slots__ = ("conversation_id", "requires", "step", "why")
+    __slots__ = ("conversation_id", "requires", "step", "why", "queue", "priority")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -349,11 +366,15 @@ class RequirementsRelaxed(_message.Message):
     REQUIRES_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     requires: _containers.ScalarMap[str, int]
     step: int
     why: RelaxedWhy
-    def __init__(self, conversation_id: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., step: _Optional[int] = ..., why: _Optional[_Union[RelaxedWhy, str]] = ...) -> None: ...
+    queue: str
+    priority: int
+    def __init__(self, conversation_id: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., step: _Optional[int] = ..., why: _Optional[_Union[RelaxedWhy, str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Offered(_message.Message):
     __slots__ = ("conversation_id", "offer_id", "agent_id", "units", "expires_at_ms", "policy", "policy_version", "considered", "ruled_out_rules", "ruled_out_counts", "best_agents", "best_scores", "score_parts", "best_parts")
@@ -607,3 +628,9 @@ class RequestRefused(_message.Message):
     why: RefusedWhy
     owner_id: str
     def __init__(self, kind: _Optional[_Union[_inbound_pb2.RequestKind, str]] = ..., conversation_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., why: _Optional[_Union[RefusedWhy, str]] = ..., owner_id: _Optional[str] = ...) -> None: ...
+
+class DeskLooked(_message.Message):
+    __slots__ = ("again",)
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    again: bool
+    def __init__(self, again: _Optional[bool] = ...) -> None: ...

@@ -67,7 +67,11 @@ def units_for(desk: Desk, channel: str, account: str) -> int:
 
 def attributes_named(desk: Desk) -> frozenset[str]:
     """Names of the attributes that the configuration asks for: the only ones that may be plain on a log."""
-    whens: Iterable[When] = [*(queue.when for queue in desk.queues), *(policy.when for policy in desk.sla)]
+    whens: Iterable[When] = [
+        *(queue.when for queue in desk.queues),
+        *(policy.when for policy in desk.sla),
+        *(weight.when for weight in desk.routing.weights),
+    ]
     return frozenset(
         condition.field.removeprefix(ATTRIBUTE_PREFIX)
         for when in whens

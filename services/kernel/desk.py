@@ -26,9 +26,9 @@ from services.kernel.desk_parse import (
     parse_levels,
     parse_notices,
     parse_queues,
-    parse_routing,
     parse_webhooks,
 )
+from services.kernel.desk_policy import parse_limits, parse_routing
 from services.kernel.desk_sla import default_policies, parse_sla
 from services.kernel.document import Node, plain_problems
 from services.kernel.errors import Invalid, Problem
@@ -103,7 +103,8 @@ def _parse(node: Node, desk: Desk, context: Context) -> None:
         desk.queues.extend(parse_queues(fields["queues"], context))
     else:
         desk.queues.append(Queue(name="default", priority=PRIORITY_DEFAULT))
-    desk.routing.CopyFrom(parse_routing(fields.get("routing")))
+    queues = [queue.name for queue in desk.queues]
+    desk.routing.CopyFrom(parse_routing(fields.get("routing"), queues, context))
     desk.sla.extend(parse_sla(fields["sla"], context) if "sla" in fields else default_policies())
     desk.bots.CopyFrom(parse_bots(fields.get("bots"), context))
     desk.notices.CopyFrom(parse_notices(fields.get("notices"), context))
@@ -135,7 +136,7 @@ def parse_agent(agent_id: str, document: object, desk: Desk) -> Agent:
 
 
 def _parse_agent(node: Node, agent: Agent, desk: Desk) -> None:
-    fields = node.fields("name kind skills languages capacity channels".split())
+    fields = node.fields("name kind skills languages capacity channels limits".split())
     if "name" in fields:
         agent.name = fields["name"].name()
     if "kind" in fields:
@@ -148,8 +149,12 @@ def _parse_agent(node: Node, agent: Agent, desk: Desk) -> None:
             agent.languages[tag] = level.integer(1, 5)
     if "capacity" in fields:
         agent.capacity = fields["capacity"].integer(1, UNITS_MAX)
+    known = sorted({account.channel for account in desk.accounts})
+    if "limits" in fields:
+        agent.limits.update(parse_limits(fields["limits"]))
+        for key in agent.limits:
+            fields["limits"].at(key, key).choice(known, "a channel of this desk")
     if "channels" in fields:
-        known = sorted({account.channel for account in desk.accounts})
         agent.channels.extend(
             names(fields["channels"], lambda item: item.choice(known, "a channel of this desk"), 100)
         )

@@ -20,7 +20,6 @@ from proto.v1.desk_pb2 import (
     Notices,
     Queue,
     Relaxation,
-    Routing,
     SmtpTls,
     Webhook,
     When,
@@ -29,10 +28,7 @@ from services.kernel.conditions import ATTRIBUTE_PREFIX
 from services.kernel.desk_hours import check_date, parse_range
 from services.kernel.document import Node
 from services.kernel.limits import (
-    AGENT_LOST_AFTER_MS,
     HOUR_MS,
-    LAST_AGENT_WAIT_MS,
-    OFFER_EXPIRES_MS,
     UNITS_DEFAULT,
     UNITS_OTHER,
 )
@@ -40,7 +36,6 @@ from services.kernel.limits import (
 PRIORITY_DEFAULT = 5
 LEVELS = (1, 5)
 UNITS_MAX = 10_000
-PRESETS = ("longest_idle", "least_active", "round_robin", "priority", "deadline", "default")
 WEBHOOK_EVENTS = ("message.out", "notice", "sla.breached")
 QUIET_DEFAULT = (21 * 60, 8 * 60)
 """Nobody is told anything at night unless the desk says otherwise."""
@@ -194,32 +189,56 @@ def parse_queues(node: Node, context: Context) -> list[Queue]:
     last_without_when(nodes, [queue.when for queue in queues], "queue")
     if queues[-1].when.any:
         nodes[-1].at("when", None).wrong("the last queue takes whatever no other takes: it has no when")
+    known = [queue.name for queue in queues]
+    for item, queue in zip(nodes, queues, strict=True):
+        for index, step in enumerate(queue.relax):
+            if step.queue and (step.queue not in known or step.queue == queue.name):
+                item.at("relax", None).at(index, None).at("queue", step.queue).choice(
+                    [name for name in known if name != queue.name], "another queue of this desk"
+                )
     return queues
 
 
 def _queue(node: Node, context: Context, used: set[str]) -> Queue:
-    fields = node.fields("name when requires priority human_only relax".split(), required=("name",))
+    fields = node.fields("name when requires prefers priority human_only relax".split(), required=("name",))
     queue = Queue(name=one_name(fields.get("name"), used, "queue"), priority=PRIORITY_DEFAULT)
     if "when" in fields:
         queue.when.CopyFrom(parse_when(fields["when"], context))
     if "requires" in fields:
         queue.requires.update(parse_levels(fields["requires"], context.skills))
+    if "prefers" in fields:
+        queue.prefers.update(parse_levels(fields["prefers"], context.skills))
     if "priority" in fields:
         queue.priority = fields["priority"].integer(1, 10)
     if "human_only" in fields:
         queue.human_only = fields["human_only"].flag()
-    last_ms = 0
-    for item in fields["relax"].items(20) if "relax" in fields else []:
-        step = item.fields(("after", "requires"), required=("after", "requires"))
-        if len(step) < 2:
-            continue
-        after_ms = step["after"].duration_ms()
-        if after_ms <= last_ms:
-            step["after"].wrong("each step comes later than the one before")
-        last_ms = after_ms
-        levels = parse_levels(step["requires"], context.skills)
-        queue.relax.append(Relaxation(after_ms=after_ms, requires=levels))
+    if "relax" in fields:
+        queue.relax.extend(_relaxations(fields["relax"], context))
     return queue
+
+
+def _relaxations(node: Node, context: Context) -> list[Relaxation]:
+    """The steps in time: what is required from then on, and into which queue it overflows."""
+    steps: list[Relaxation] = []
+    for item in node.items(20):
+        fields = item.fields(("after", "requires", "queue"), required=("after",))
+        if "after" not in fields:
+            continue
+        if "requires" not in fields and "queue" not in fields:
+            item.wrong("changes nothing: say what it requires from then on, or into which queue it goes")
+            continue
+        after_ms = fields["after"].duration_ms()
+        if steps and after_ms <= steps[-1].after_ms:
+            fields["after"].wrong("each step comes later than the one before")
+        step = Relaxation(after_ms=after_ms)
+        if "queue" in fields:
+            step.queue = fields["queue"].name()
+        if "requires" in fields:
+            step.requires.update(parse_levels(fields["requires"], context.skills))
+        else:
+            step.keeps_requires = True
+        steps.append(step)
+    return steps
 
 
 def parse_levels(node: Node, skills: Sequence[str]) -> dict[str, int]:
@@ -231,28 +250,6 @@ def parse_levels(node: Node, skills: Sequence[str]) -> dict[str, int]:
         else:
             Node(key, level.pointer, level.problems).choice(skills, "a skill of this desk")
     return levels
-
-
-def parse_routing(node: Node | None) -> Routing:
-    """How agents are chosen."""
-    routing = Routing(
-        preset="default",
-        offer_expires_ms=OFFER_EXPIRES_MS,
-        last_agent_wait_ms=LAST_AGENT_WAIT_MS,
-        agent_lost_after_ms=AGENT_LOST_AFTER_MS,
-    )
-    fields = node.fields("preset offer_expires last_agent agent_lost_after".split()) if node else {}
-    if "preset" in fields:
-        routing.preset = fields["preset"].choice(PRESETS, "a preset")
-    if "offer_expires" in fields:
-        routing.offer_expires_ms = fields["offer_expires"].duration_ms()
-    if "agent_lost_after" in fields:
-        routing.agent_lost_after_ms = fields["agent_lost_after"].duration_ms()
-    if "last_agent" in fields:
-        last = fields["last_agent"].fields(("wait_up_to",))
-        if "wait_up_to" in last:
-            routing.last_agent_wait_ms = last["wait_up_to"].duration_ms(least_ms=0)
-    return routing
 
 
 def parse_bots(node: Node | None, context: Context) -> Bots:

@@ -1,0 +1,1 @@
+"""The simulator: the real engines in virtual time, in a world that is drawn, recorded or broken."""

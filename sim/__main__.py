@@ -1,0 +1,33 @@
+"""`python -m sim NAME [options] --json`: the simulator, one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from services.kernel.errors import Invalid
+from sim import compare, replay
+
+PARTS = {"week": replay, "compare": compare}
+
+
+def main() -> None:
+    """Run the named part and print its result."""
+    parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True)
+    for name, module in PARTS.items():
+        part = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
+        part.add_argument("--json", action="store_true", help="print on one line")
+        module.add_arguments(part)
+    arguments = parser.parse_args()
+    try:
+        result = PARTS[arguments.name].main(arguments)
+    except Invalid as error:
+        sys.exit(str(error))
+    print(json.dumps(result, indent=None if arguments.json else 2))
+    sys.exit(1 if result.get("violations") else 0)
+
+
+if __name__ == "__main__":
+    main()
