@@ -29,7 +29,8 @@ from services.runtime.main import App
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import MemorySnapshots
-from services.runtime.views import MemoryStore, Views, ViewStore
+from services.runtime.view_store import NearStore
+from services.runtime.views import MemoryStore, Views
 from services.sla import shell as sla
 
 ADMIN = "the-installation's-own-key"
@@ -106,7 +107,7 @@ class Installation:
 
 @asynccontextmanager
 async def installation(
-    store: ViewStore | None = None,
+    store: NearStore | None = None,
     log: EventLog | None = None,
     keys: KeyStore | None = None,
     clock: Clock | None = None,
