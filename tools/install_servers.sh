@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start and pip does not bring: Chromium, for the tests of the pages.
+# Installs what the tests start and pip does not bring: Chromium for the tests of the pages, Prometheus for
+# those of metrics, dashboards and alerts.
 # With CI=true a server that can't be had is a failure; on your own machine its tests are skipped.
 set -euo pipefail
 
@@ -25,4 +26,16 @@ if ! has_chromium && ! install_chromium; then
   if [ "${CI:-}" = "true" ]; then
     exit 1
   fi
+fi
+
+if ! { command -v prometheus && command -v promtool; } >/dev/null; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  echo "Installing Prometheus by apt-get for the tests of metrics and alerts ..."
+  # It is only started by tests: no unit of it is to run on this machine.
+  "${as_root[@]}" apt-get update -qq && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get install -y -qq --no-install-recommends prometheus >/dev/null || {
+    echo "Prometheus is missing; the tests of metrics and alerts need it."
+    [ "${CI:-}" != "true" ] || exit 1
+  }
 fi

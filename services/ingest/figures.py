@@ -18,7 +18,10 @@ class Figures:
     """As `services.runtime.metrics.Figures` says."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
-        messages, quarantined = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+        messages = Counter[tuple[str, ...]]()
+        # All reasons from the start: a series that begins at 1 is no rise for who asks for one.
+        reasons = (word(QuarantineReason, reason) for reason in QuarantineReason.values() if reason)
+        quarantined = Counter[tuple[str, ...]]({(reason,): 0 for reason in reasons})
         metrics.messages.read(lambda: messages)
         metrics.quarantined.read(lambda: quarantined)
         threaded = metrics.hop_seconds.labels("threaded").observe

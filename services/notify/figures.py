@@ -36,8 +36,13 @@ class Figures:
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._sends = Counter[tuple[str, ...]]()
-        self._suppressed = Counter[tuple[str, ...]]()
+        # All from the start: a series that begins at 1 is no rise for who asks for one.
+        self._sends = Counter[tuple[str, ...]](
+            {(kind, outcome): 0 for kind in KINDS.values() for outcome in OUTCOMES}
+        )
+        self._suppressed = Counter[tuple[str, ...]](
+            {(word(SuppressedWhy, why),): 0 for why in SuppressedWhy.values() if why}
+        )
         self._open: dict[str, tuple[str, int]] = {}
         """By send: its kind, and when it was asked for, 0 if it is held."""
         self._observe = metrics.hop_seconds.labels("sent").observe

@@ -74,7 +74,11 @@ def bind(app: App) -> None:
     loop = app.add_loop(engine, lazy=engine.INPUTS)
     tls, guard = httpx.create_ssl_context(), Guard(app.settings.private_targets)
     http = Http(tls, guard)
-    calls = Calls(app, loop, senders(http, first_line(app.settings), tls, guard))
+    by_channel = senders(http, first_line(app.settings), tls, guard)
+    for channel in by_channel:
+        for outcome in SendOutcome.values()[1:]:
+            app.metrics.provider_calls.labels(channel, word(SendOutcome, outcome))
+    calls = Calls(app, loop, by_channel)
     loop.listen(calls.committed)
     app.metrics.invariants[engine.TOPIC] = Invariants
     app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)

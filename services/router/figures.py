@@ -30,8 +30,9 @@ class Figures:
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._queued = Counter[Labels]()
-        self._refused = Counter[Labels]()
+        # All reasons from the start: a series that begins at 1 is no rise for who asks for one.
+        self._queued = Counter[Labels]({(word(QueuedWhy, why),): 0 for why in QueuedWhy.values() if why})
+        self._refused = Counter[Labels]({(word(RefusedWhy, why),): 0 for why in RefusedWhy.values() if why})
         self._offered_ms: dict[str, int] = {}
         self._skills: dict[str, str] = {}
         metrics.queued.read(lambda: self._queued)

@@ -126,6 +126,8 @@ class Metrics(DeskMetrics):
             "not ready, or too much waits to be decided (503).",
             ("reason",),
         )
+        for reason in ("rate", "in_flight", "streams", "restoring"):
+            self.turned_away.labels(reason)
         self.streams_open = self._gauge("streams_open", "streams", "Event streams open now.", ())
 
     def _loop(self) -> None:

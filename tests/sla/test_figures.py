@@ -39,7 +39,7 @@ def standing(story: Sla) -> dict[tuple[str, str], float]:
 def test_late_is_what_was_broken_before(
     policy: dict[str, object], hours: dict[str, object], steps: list[tuple[str, int, int]]
 ) -> None:
-    """A promise that is met counts as late if its breach stands, as kept if not, under the kind it began as."""
+    """A promise that is met counts as late if its breach stands, as kept if not, by the kind it began as."""
     story = Sla(policy, **hours)
     play(story, steps)
     kinds, broken, wanted = {}, Counter[str](), Counter[tuple[str, str]]()
