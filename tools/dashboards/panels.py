@@ -64,7 +64,8 @@ class Panel:
             "targets": [self._target(index, query) for index, query in enumerate(self.queries)],
             "fieldConfig": {"defaults": defaults, "overrides": []},
         }
-        return model | getattr(self, f"_{self.kind}")(defaults)
+        of_kind = {"stat": self._stat, "timeseries": self._timeseries, "table": self._table}
+        return model | of_kind[self.kind](defaults)
 
     def _thresholds(self) -> dict[str, Any]:
         steps: list[dict[str, Any]] = [{"color": GREEN, "value": None}]
