@@ -1,4 +1,4 @@
-"""Writes what is generated: protobuf code beside proto/v1/*.proto, and three pages of docs.
+"""Writes what is generated: protobuf code beside proto/v1/*.proto, three pages of docs, the dashboards.
 
     python -m tools.generate            writes them
     python -m tools.generate --check    compares, and exits 1 with one line for each that is old
@@ -18,7 +18,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 from services.runtime import metrics, settings
-from tools import event_docs
+from tools import dashboards, event_docs
 
 SCHEMAS = Path("proto/v1")
 RELEASED = Path("tests/schema/released")
@@ -38,6 +38,7 @@ def files() -> dict[Path, str]:
         Path("docs/settings.md"): settings.page(),
         Path("docs/metrics.md"): metrics.page(),
         Path("docs/events.md"): event_docs.page(SCHEMAS),
+        **dashboards.files(),
     }
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)

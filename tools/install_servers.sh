@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests start and pip does not bring: Chromium, for the tests of the pages, and Redis.
+# Installs what the tests start and pip does not bring: Chromium for those of the pages, Redis for views and
+# limits, Prometheus for metrics, dashboards and alerts.
 # With CI=true a server that can't be had is a failure; on your own machine its tests fail by themselves.
 set -euo pipefail
 
@@ -42,3 +43,5 @@ missing() {
 has chromium chromium-browser google-chrome || apt_install Chromium chromium fonts-dejavu-core \
   || missing Chromium "the tests of the pages"
 has valkey-server redis-server || apt_install Redis redis-server || missing Redis "the tests of views and limits"
+{ has prometheus && has promtool; } || apt_install Prometheus prometheus \
+  || missing Prometheus "the tests of metrics and alerts"

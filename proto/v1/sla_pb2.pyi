@@ -237,44 +237,54 @@ class ReplySettled(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., reply_id: _Optional[str] = ..., outcome: _Optional[_Union[ReplyOutcome, str]] = ...) -> None: ...
 
 class TargetMet(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "met_at_ms")
+    __slots__ = ("conversation_id", "target_id", "met_at_ms", "kind", "late")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     MET_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     met_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    late: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ..., late: _Optional[bool] = ...) -> None: ...
 
 class TargetWarned(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "due_at_ms")
+    __slots__ = ("conversation_id", "target_id", "due_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     DUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     due_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class TargetBreached(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "due_at_ms")
+    __slots__ = ("conversation_id", "target_id", "due_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     DUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     due_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class BreachWithdrawn(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "met_at_ms")
+    __slots__ = ("conversation_id", "target_id", "met_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     MET_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     met_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class TargetCancelled(_message.Message):
     __slots__ = ("conversation_id", "target_id", "why")

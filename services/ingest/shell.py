@@ -12,6 +12,8 @@ from proto.v1.conversations_pb2 import ErasureDue
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import ErasureReport, Inbound
 from services.ingest import engine
+from services.ingest.figures import Figures
+from services.ingest.invariants import Invariants
 from services.kernel.errors import CentralaError
 from services.kernel.ids import HASH_BYTES, derive_id
 from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS, QUARANTINE_DAYS
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 def bind(app: App) -> None:
     """Run the ingest engine in this process, and do what its events ask for."""
     loop = app.add_loop(engine, lazy=("routing", "notices"))
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
+    app.metrics.invariants[engine.TOPIC] = Invariants
     read = _Read()
     loop.listen(read.committed)
     place = TopicPartition("inbound", loop.partition)

@@ -12,6 +12,7 @@ from proto.v1.desk_pb2 import Desk
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, NoticesEvent
 from services.notify.quiet import quiet_until
 from services.notify.state import Data, State
+from services.runtime.loop import Committed
 
 SLACK_MS = 5_000
 """How long after its lease an attempt may be without a result; as in tools/invariants."""
@@ -35,6 +36,9 @@ class Invariants:
         self._desks = dict(state.configs)
         sends = state.data.sends.values()
         self._pulled = {send.send_id for send in sends if send.pulled and send.kind == SEND_KIND_NOTICE}
+
+    def committed(self, batch: Committed) -> None:
+        """Events say it all."""
 
     def hears(self) -> Mapping[str, Callable[[NoticesEvent], None]]:
         """Configurations, and notices on their way out."""

@@ -22,13 +22,14 @@ from google.protobuf.message import DecodeError
 from proto.v1.content_pb2 import Attachment, IdentityContent, MessageContent, MessageRoute
 from proto.v1.desk_pb2 import Account, Desk
 from proto.v1.envelope_pb2 import Sealed
-from proto.v1.inbound_pb2 import Inbound, SendReport
+from proto.v1.inbound_pb2 import Inbound, SendOutcome, SendReport
 from proto.v1.notices_pb2 import SendRequested
 from services.kernel.errors import Corrupt, Invalid
 from services.kernel.external_ids import external_hash
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_TIMEOUT_MS
 from services.notify import engine
+from services.notify.figures import Figures
 from services.notify.invariants import Invariants
 from services.notify.senders import (
     Secrets,
@@ -50,7 +51,8 @@ from services.notify.templates import render
 from services.notify.ways import account_of
 from services.runtime.event_log import TRY_LATER
 from services.runtime.loop import Committed, Loop
-from services.runtime.metrics import channel_label
+from services.runtime.metrics_desks import channel_label
+from services.runtime.project_conversations import word
 from services.runtime.secrets import first_line
 
 if TYPE_CHECKING:
@@ -72,10 +74,14 @@ def bind(app: App) -> None:
     loop = app.add_loop(engine, lazy=engine.INPUTS)
     tls, guard = httpx.create_ssl_context(), Guard(app.settings.private_targets)
     http = Http(tls, guard)
-    calls = Calls(app, loop, senders(http, first_line(app.settings), tls, guard))
+    by_channel = senders(http, first_line(app.settings), tls, guard)
+    for channel in by_channel:
+        for outcome in SendOutcome.values()[1:]:
+            app.metrics.provider_calls.labels(channel, word(SendOutcome, outcome))
+    calls = Calls(app, loop, by_channel)
     loop.listen(calls.committed)
-    app.metrics.invariants[engine.TOPIC] = Invariants()
-    app.metrics.sends_open.set_function(lambda: len(loop.state.data.sends))
+    app.metrics.invariants[engine.TOPIC] = Invariants
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
     app.add_task("sends", calls.run)
     app.on_close(http.close)
 
@@ -137,6 +143,7 @@ class Calls:
         channel = channel_label("webhook" if requested.url else requested.channel)
         seconds = self._app.clock.monotonic_s() - started_s
         self._app.metrics.provider_seconds.labels(channel).observe(seconds)
+        self._app.metrics.provider_calls.labels(channel, word(SendOutcome, result.outcome)).inc()
         await self._report(desk_id, requested, attempt, result)
 
     async def _call(self, state: State, send: Send, requested: SendRequested, lease_ms: int) -> SendResult:
