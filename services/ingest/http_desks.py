@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from proto.v1.desk_pb2 import AgentKind, Desk
+from proto.v1.desk_pb2 import AgentKind, DeskConfig
 from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, DeskPut, Inbound, PresencePut
 from services.ingest.schemas import KEY, PRESENCE, KeyIn, PresenceIn
 from services.kernel.desk import DeskDocument, parse_agent, parse_desk
@@ -73,7 +73,7 @@ class Configuration:
         await self._edge.outcome(Inbound(desk_id=desk, desk=put))
         return self._desk(desk, principal)
 
-    def _check_mail(self, desk_id: str, desk: Desk) -> None:
+    def _check_mail(self, desk_id: str, desk: DeskConfig) -> None:
         """Mail finds its desk by the address alone, so an address has one desk, the first that names it:
         in whatever letters, and with whatever stands behind a plus sign, where our reply tokens are."""
         taken = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, Desk, Queue
+from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, DeskConfig, Queue
 from proto.v1.inbound_pb2 import (
     QUARANTINE_REASON_MALFORMED,
     REQUEST_KIND_RESOLVE,
@@ -89,7 +89,7 @@ class World:
 
     async def with_an_owner_to_be(self) -> None:
         """A desk, an agent, and a conversation that is offered to her."""
-        desk = Desk(
+        desk = DeskConfig(
             accounts=[Account(channel="chat", account="www", units=30)],
             queues=[Queue(name="all")],
             time_zone="Europe/Warsaw",
