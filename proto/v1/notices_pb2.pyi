@@ -100,9 +100,9 @@ class NotifyDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class RouteSeen(_message.Message):
     __slots__ = ("conversation_id", "customer_id", "channel", "account", "language", "route", "order_ids")

@@ -232,9 +232,9 @@ class RouterDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class RouterAgentSeen(_message.Message):
     __slots__ = ("agent",)

@@ -101,9 +101,9 @@ class SlaDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class SlaConversationSeen(_message.Message):
     __slots__ = ("conversation_id", "channel", "policy", "policy_version", "labels")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from services.embedded.compose import BINDS, assembled
+from services.embedded.compose import BINDS, Embedded, assembled
 from services.embedded.demo import DESK_ID, Demo
 from services.kernel.errors import CentralaError
 from services.runtime.clock import SystemClock
@@ -42,20 +42,22 @@ async def serve(settings: Settings, demo: bool) -> None:
             made.app.guest_key = made.app.auth.admit_guest(DESK_ID, "read")
             key = made.app.auth.admit_guest(DESK_ID, "admin")
             made.app.add_task("demo", Demo(made.url, key, clock).run)
-        await run(made.app, BINDS, _announcer(made.url, made.made_key, demo))
+        await run(made.app, BINDS, _announcer(made, demo))
 
 
-def _announcer(url: str, made_key: str, demo: bool) -> Callable[[App], None]:
+def _announcer(made: Embedded, demo: bool) -> Callable[[App], None]:
     def announce(app: App) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
-        if made_key:
-            print(f"\nThe installation's key, shown only now:\n\n    {made_key}\n", flush=True)
+        if made.made_key:
+            print(f"\nThe installation's key, shown only now:\n\n    {made.made_key}\n", flush=True)
         if demo:
-            print(f"The demo desk is open: {url}/", flush=True)
+            print(f"The demo desk is open: {made.url}/", flush=True)
         else:
-            print(f"Centrala listens on {url}", flush=True)
+            print(f"Centrala listens on {made.url}", flush=True)
+        if made.grpc:
+            print(f"gRPC is on {made.grpc}", flush=True)
 
     return announce
 

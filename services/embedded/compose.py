@@ -25,6 +25,7 @@ from services.runtime.clock import Clock
 from services.runtime.keys import SqliteKeys
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.main import App, listen, serve_http
+from services.runtime.rpc_server import RpcServer
 from services.runtime.sealing import Sealing, load_master_key
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SqliteSnapshots
@@ -40,13 +41,14 @@ VIEWS = "views.db"
 
 
 class Embedded(NamedTuple):
-    """An App that is not started yet, and where it will be found. `made_key`: the installation's key if
-    it was made just now, else ""."""
+    """An App that is not started yet, and where it will be found. `grpc`: host and port, "" where it is not
+    served. `made_key`: the installation's key if it was made just now, else ""."""
 
     app: App
     file: SqliteFile
     url: str
     made_key: str
+    grpc: str
 
 
 @asynccontextmanager
@@ -90,7 +92,12 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app.add_task("survey of keys", keys.survey)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("snapshots", Snapshotter(app, data / DATABASE).run)
-        yield Embedded(app, file, f"http://{_shown(settings.host)}:{sock.getsockname()[1]}", made_key)
+        host, grpc = _shown(settings.host), ""
+        if settings.grpc:
+            server = RpcServer(app)
+            grpc = f"{host}:{server.listen(settings.host, settings.grpc_port)}"
+            app.add_task("grpc", server.run)
+        yield Embedded(app, file, f"http://{host}:{sock.getsockname()[1]}", made_key, grpc)
     finally:
         if sock is not None:
             sock.close()

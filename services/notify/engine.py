@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proto.v1.conversations_pb2 import ConversationsEvent, MessageReceived
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, REQUEST_KIND_REPLY
 from proto.v1.notices_pb2 import (
@@ -241,7 +241,7 @@ def _desk(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
     """Keep of the configuration what sending needs."""
     configured = record.event.desk
     full = configured.desk
-    desk = Desk(
+    desk = DeskConfig(
         name=full.name,
         locale=full.locale,
         time_zone=full.time_zone,

@@ -20,7 +20,7 @@ import httpx
 from google.protobuf.message import DecodeError
 
 from proto.v1.content_pb2 import Attachment, IdentityContent, MessageContent, MessageRoute
-from proto.v1.desk_pb2 import Account, Desk
+from proto.v1.desk_pb2 import Account, DeskConfig
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import Inbound, SendOutcome, SendReport
 from proto.v1.notices_pb2 import SendRequested
@@ -150,7 +150,7 @@ class Calls:
         sender = self._senders.get("webhook" if requested.url else requested.channel)
         if sender is None:
             return failed(f"no sender for {requested.channel}")
-        desk = state.configs.get(send.desk_id) or Desk()
+        desk = state.configs.get(send.desk_id) or DeskConfig()
         account = account_of(desk, requested.channel, requested.account)
         if account is None and not requested.url:
             return failed("the account is no longer configured")
@@ -184,7 +184,7 @@ class Calls:
         return await sender.send(request, within_ms / 1000)
 
     async def _open(
-        self, requested: SendRequested, desk: Desk
+        self, requested: SendRequested, desk: DeskConfig
     ) -> tuple[MessageContent, MessageRoute, list[tuple[Attachment, bytes]]] | None:
         """The words, where they go, and what is attached; None if a key of it was erased."""
         if requested.event_json:

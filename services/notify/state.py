@@ -10,7 +10,7 @@ import hashlib
 
 import msgspec
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SEND_KIND_REPLY, SendRequested
 from services.kernel.deadlines import Deadlines
 from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
@@ -165,7 +165,7 @@ class State:
         self.taken = Taken.load(data.taken)
         self.closed = ClosedRoutes.load(data.closed)
         self.configs = {
-            desk_id: Desk.FromString(desk.config) for desk_id, desk in data.desks.items() if desk.config
+            desk_id: DeskConfig.FromString(desk.config) for desk_id, desk in data.desks.items() if desk.config
         }
         self.by_order: dict[tuple[str, str], tuple[str, ...]] = {}
         self.by_customer: dict[str, tuple[str, ...]] = {}

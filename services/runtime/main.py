@@ -31,6 +31,7 @@ from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SnapshotStore
@@ -79,6 +80,7 @@ class App:
         )
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)
+        self.rpc = Rpc(self)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs: list[tuple[str, Job]] = []
         self._before: list[Callable[[], Awaitable[None]]] = []

@@ -109,7 +109,7 @@ class Metrics(DeskMetrics):
         self.requests = self._counter(
             "requests_total",
             "requests",
-            "Requests answered, by edge (http, webhook, smtp), route and status.",
+            "Requests answered, by edge (http, webhook, smtp, grpc), route and status.",
             ("edge", "route", "status"),
         )
         self.request_seconds = self._histogram(

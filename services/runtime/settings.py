@@ -65,7 +65,7 @@ class Settings:
         "HOST",
         "127.0.0.1",
         "address",
-        "Address that HTTP and SMTP listen on. `0.0.0.0` for every network; then put TLS in front.",
+        "Address that HTTP, gRPC and SMTP listen on. `0.0.0.0` for every network; then put TLS in front.",
     )
     port: int = _variable(
         "PORT",
@@ -74,6 +74,20 @@ class Settings:
         "Port of HTTP: the API, the webhooks and the pages. 0 takes a free one.",
         least=0,
         most=65_535,
+    )
+    grpc_port: int = _variable(
+        "GRPC_PORT",
+        8081,
+        "port",
+        "Port of gRPC. 0 takes a free one.",
+        least=0,
+        most=65_535,
+    )
+    grpc: bool = _variable(
+        "GRPC",
+        True,
+        "",
+        "Whether gRPC is served at all.",
     )
     smtp_port: int = _variable(
         "SMTP_PORT",

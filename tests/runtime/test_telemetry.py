@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, Desk, Queue
+from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, DeskConfig, Queue
 from proto.v1.envelope_pb2 import InputPosition
 from proto.v1.inbound_pb2 import (
     QUARANTINE_REASON_MALFORMED,
@@ -94,7 +94,7 @@ class World:
 
     async def with_an_owner_to_be(self) -> None:
         """A desk, an agent, and a conversation that is offered to her."""
-        desk = Desk(
+        desk = DeskConfig(
             accounts=[Account(channel="chat", account="www", units=30)],
             queues=[Queue(name="all")],
             time_zone="Europe/Warsaw",
@@ -192,7 +192,7 @@ async def test_each_hop_of_a_message_is_measured() -> None:
 async def test_who_waits_stands_by_channel_and_skill() -> None:
     """Waiting conversations and the oldest of them stand under their channel and under each asked skill."""
     async with world() as made:
-        desk = Desk(
+        desk = DeskConfig(
             accounts=[Account(channel="chat", account="www", units=30)],
             skills=["returns", "polish"],
             queues=[Queue(name="all", requires={"returns": 1, "polish": 2})],

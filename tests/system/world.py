@@ -134,8 +134,8 @@ async def start_embedded(
 ) -> AsyncIterator[World]:
     """Start the real composition in this process, and stop it at the end."""
     smtp_port = free_port()
-    given: dict[str, Any] = {"admin_key": ADMIN, "private_targets": True, "smtp_port": smtp_port, "port": 0}
-    given["secrets_dir"] = str(data.parent)
+    given: dict[str, Any] = {"admin_key": ADMIN, "private_targets": True, "smtp_port": smtp_port}
+    given |= {"port": 0, "grpc_port": 0, "secrets_dir": str(data.parent)}
     clock = clock or ShiftedClock()
     async with assembled(Settings(data=str(data), **{**given, **settings}), clock) as made:
         bind_all(made.app, BINDS)
@@ -175,6 +175,7 @@ async def running(data: Path, smtp_port: int = 0) -> AsyncIterator[Process]:
     own = {
         "CENTRALA_ADMIN_KEY": ADMIN,
         "CENTRALA_SMTP_PORT": str(smtp_port or free_port()),
+        "CENTRALA_GRPC_PORT": "0",
         "CENTRALA_PRIVATE_TARGETS": "true",
         "CENTRALA_LOG_LEVEL": "error",
     }
