@@ -229,6 +229,7 @@ def _uncertain(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
             send.kind,
             send.channel,
             now_ms + UNCERTAIN_MS,
+            0 if send.doubtful else send.attempt,
         )
 
 

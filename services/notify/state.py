@@ -128,6 +128,9 @@ class Uncertain(msgspec.Struct, gc=False):
     kind: int
     channel: str
     until_ms: int
+    attempt: int
+    """The one attempt whose failure, known late, means that it was not sent; 0: an earlier one may have
+    arrived all the same."""
 
 
 class Parked(msgspec.Struct, gc=False):
