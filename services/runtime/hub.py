@@ -65,6 +65,10 @@ class Subscription:
             self._queue.append(told)
         self._wake.set()
 
+    def behind(self) -> int:
+        """How many events the reader has not taken yet."""
+        return len(self._queue)
+
     def close(self) -> None:
         """End the stream."""
         self._closed = True

@@ -77,20 +77,23 @@ class Rpc(grpc.GenericRpcHandler):
     def __init__(self, app: App) -> None:
         self._app = app
         self._methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
+        self._described: dict[str, MethodDescriptor] = {}
 
     def add(self, service: ServiceDescriptor, handlers: Mapping[str, Handler]) -> None:
         """Serve these calls of a service. Several parts may serve calls of one service."""
         for name, handler in handlers.items():
             method = service.methods_by_name[name]
-            self._methods[f"/{service.full_name}/{name}"] = self._served(method, handler)
+            path = f"/{service.full_name}/{name}"
+            self._methods[path] = self._served(method, handler)
+            self._described[path] = method
 
     def services(self) -> list[str]:
         """Full names of the services of which any call is served."""
         return sorted({path.split("/")[1] for path in self._methods})
 
-    def calls(self) -> list[str]:
-        """Paths of all calls that are served."""
-        return sorted(self._methods)
+    def calls(self) -> Mapping[str, MethodDescriptor]:
+        """Every call that is served, by its path."""
+        return self._described
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails

@@ -27,7 +27,8 @@ STOP_WITHIN_S = 0.5
 HEALTH_EVERY_S = 0.25
 """Between two looks at whether the process is ready, for those who watch."""
 
-OPTIONS: tuple[tuple[str, int], ...] = (
+Options = tuple[tuple[str, int], ...]
+OPTIONS: Options = (
     ("grpc.so_reuseport", 0),  # else a second process would share the port instead of being refused
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.keepalive_time_ms", 20_000),
@@ -45,9 +46,9 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 class RpcServer:
     """Serves an App's calls. `listen` before the App starts, `run` while it runs."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, options: Options = OPTIONS) -> None:
         self._app = app
-        self._server = grpc.aio.server(options=OPTIONS)
+        self._server = grpc.aio.server(options=options)
         self._server.add_generic_rpc_handlers((app.rpc,))
 
     def listen(self, host: str, port: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -17,7 +17,9 @@ from proto.v1.rpc_desks_pb2_grpc import DeskStub
 from proto.v1.rpc_intake_pb2 import Message, Sender
 from proto.v1.rpc_intake_pb2_grpc import IntakeStub
 from proto.v1.rpc_waits_pb2_grpc import WaitsStub
-from services.runtime.rpc_server import RpcServer
+from services.runtime.clock import Clock
+from services.runtime.log_memory import MemoryLog
+from services.runtime.rpc_server import OPTIONS, Options, RpcServer
 from tests.edges.installation import ADMIN, Installation, installation
 
 WAIT_S = 5.0
@@ -126,6 +128,20 @@ class Caller:
             call.cancel()
 
 
+class StillLog(MemoryLog):
+    """A log on which appends to some topics wait while `still` names them: nothing is decided any more."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.still: frozenset[str] = frozenset()
+
+    async def append(self, topic: str, partition: int, values: Sequence[bytes]) -> int:
+        """See the port."""
+        if topic in self.still:
+            await asyncio.get_running_loop().create_future()
+        return await super().append(topic, partition, values)
+
+
 def message(external_id: str = "m1", **more: Any) -> Message:
     """A chat message of Jan's."""
     told: dict[str, Any] = {
@@ -142,14 +158,15 @@ def message(external_id: str = "m1", **more: Any) -> Message:
 @asynccontextmanager
 async def calling(**parts: Any) -> AsyncIterator[Caller]:
     """An installation in memory with a gRPC port, and a client of it; `parts` as of `installation`."""
-    async with installation(**parts) as made, served(made) as caller:
+    options = parts.pop("rpc_options", OPTIONS)
+    async with installation(**parts) as made, served(made, options) as caller:
         yield caller
 
 
 @asynccontextmanager
-async def served(made: Installation) -> AsyncIterator[Caller]:
+async def served(made: Installation, options: Options = OPTIONS) -> AsyncIterator[Caller]:
     """A gRPC port of an installation, and a client of it."""
-    server = RpcServer(made.app)
+    server = RpcServer(made.app, options)
     target = f"127.0.0.1:{server.listen('127.0.0.1', 0)}"
     running = asyncio.create_task(server.run())
     try:
