@@ -52,11 +52,12 @@ CANCELLED_WHY_REPLACED: CancelledWhy
 CANCELLED_WHY_POLICY_CHANGED: CancelledWhy
 
 class SlaEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "started", "paused", "resumed", "met", "warned", "breached", "breach_withdrawn", "cancelled", "escalated", "reply_suspended", "conversation", "conversation_closed", "reply_settled", "asked", "replanned")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "started", "paused", "resumed", "met", "warned", "breached", "breach_withdrawn", "cancelled", "escalated", "reply_suspended", "conversation", "conversation_closed", "reply_settled", "asked", "replanned")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     DESK_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +79,7 @@ class SlaEvent(_message.Message):
     occurred_at_ms: int
     cause_id: str
     origin_id: str
+    trace: bytes
     skipped: _envelope_pb2.Skipped
     desk: SlaDeskSeen
     started: TargetStarted
@@ -95,7 +97,7 @@ class SlaEvent(_message.Message):
     reply_settled: ReplySettled
     asked: CustomerAsked
     replanned: PolicyReplanned
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[SlaDeskSeen, _Mapping]] = ..., started: _Optional[_Union[TargetStarted, _Mapping]] = ..., paused: _Optional[_Union[TargetPaused, _Mapping]] = ..., resumed: _Optional[_Union[TargetResumed, _Mapping]] = ..., met: _Optional[_Union[TargetMet, _Mapping]] = ..., warned: _Optional[_Union[TargetWarned, _Mapping]] = ..., breached: _Optional[_Union[TargetBreached, _Mapping]] = ..., breach_withdrawn: _Optional[_Union[BreachWithdrawn, _Mapping]] = ..., cancelled: _Optional[_Union[TargetCancelled, _Mapping]] = ..., escalated: _Optional[_Union[Escalated, _Mapping]] = ..., reply_suspended: _Optional[_Union[ReplySuspended, _Mapping]] = ..., conversation: _Optional[_Union[SlaConversationSeen, _Mapping]] = ..., conversation_closed: _Optional[_Union[SlaConversationClosed, _Mapping]] = ..., reply_settled: _Optional[_Union[ReplySettled, _Mapping]] = ..., asked: _Optional[_Union[CustomerAsked, _Mapping]] = ..., replanned: _Optional[_Union[PolicyReplanned, _Mapping]] = ...) -> None: ...
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[SlaDeskSeen, _Mapping]] = ..., started: _Optional[_Union[TargetStarted, _Mapping]] = ..., paused: _Optional[_Union[TargetPaused, _Mapping]] = ..., resumed: _Optional[_Union[TargetResumed, _Mapping]] = ..., met: _Optional[_Union[TargetMet, _Mapping]] = ..., warned: _Optional[_Union[TargetWarned, _Mapping]] = ..., breached: _Optional[_Union[TargetBreached, _Mapping]] = ..., breach_withdrawn: _Optional[_Union[BreachWithdrawn, _Mapping]] = ..., cancelled: _Optional[_Union[TargetCancelled, _Mapping]] = ..., escalated: _Optional[_Union[Escalated, _Mapping]] = ..., reply_suspended: _Optional[_Union[ReplySuspended, _Mapping]] = ..., conversation: _Optional[_Union[SlaConversationSeen, _Mapping]] = ..., conversation_closed: _Optional[_Union[SlaConversationClosed, _Mapping]] = ..., reply_settled: _Optional[_Union[ReplySettled, _Mapping]] = ..., asked: _Optional[_Union[CustomerAsked, _Mapping]] = ..., replanned: _Optional[_Union[PolicyReplanned, _Mapping]] = ...) -> None: ...
 
 class SlaDeskSeen(_message.Message):
     __slots__ = ("desk", "version")

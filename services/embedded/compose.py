@@ -30,12 +30,22 @@ from services.runtime.sealing import Sealing, load_master_key
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SqliteSnapshots
 from services.runtime.sqlite_file import SqliteFile
+from services.runtime.tracing import from_environment
 from services.runtime.views import Views
 from services.runtime.views_sqlite import SqliteStore
 from services.sla import shell as sla
 from web import pages
 
-BINDS = (ingest.bind, router.bind, sla.bind, notify.bind, telemetry.bind, doors.bind, pages.bind)
+BINDS = (
+    ingest.bind,
+    router.bind,
+    sla.bind,
+    notify.bind,
+    telemetry.bind,
+    doors.bind,
+    pages.bind,
+    lambda app: app.tracing.bind(app),
+)
 DATABASE = "centrala.db"
 VIEWS = "views.db"
 
@@ -65,6 +75,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         raise Invalid(
             f"the data directory {settings.data} cannot be made: {error.strerror}. Another: CENTRALA_DATA"
         ) from error
+    tracing = from_environment(os.environ, clock)
     file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
     sock: socket.socket | None = None
     try:
@@ -78,7 +89,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app = App(
             settings,
             clock,
-            SqliteLog(file, clock),
+            tracing.log(SqliteLog(file, clock)),
             keys,
             sealing,
             FileBlobs(data / "blobs"),
@@ -86,6 +97,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             views,
             Auth(views, admin_hash),
         )
+        app.tracing = tracing
         app.on_close(file.close)
         app.on_close(views.close)
         telemetry.watch_file(app.metrics, file)

@@ -107,7 +107,8 @@ class Eraser:
             try:
                 await self.erase(desk_id, due)
             except (CentralaError, LogReset, OSError) as error:  # whatever it is, the others go on
-                _log.error("erasure %s is not done yet, it is tried again: %s", due.erasure_id, error)
+                told = "erasure %s is not done yet, it is tried again: %s"
+                _log.error(told, due.erasure_id, error, extra={"desk": desk_id})
 
     async def erase(self, desk_id: str, due: ErasureDue) -> None:
         """Delete what the customer's words lie in, then the keys, then say so."""
@@ -166,5 +167,6 @@ async def expire_quarantine(app: App, desks: Callable[[], Iterable[str]]) -> Non
             try:
                 await app.sealing.erase(desk_id, identities)
             except TRY_LATER as error:
-                _log.error("old quarantine keys of a desk stay another day: %s", error)
+                told = "old quarantine keys of a desk stay another day: %s"
+                _log.error(told, error, extra={"desk": desk_id})
         await asyncio.sleep(DAY_MS / 1000)

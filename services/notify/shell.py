@@ -50,6 +50,7 @@ from services.notify.state import Send, State
 from services.notify.templates import render
 from services.notify.ways import account_of
 from services.runtime.event_log import TRY_LATER
+from services.runtime.logs import about
 from services.runtime.loop import Committed, Loop
 from services.runtime.metrics_desks import channel_label
 from services.runtime.project_conversations import word
@@ -128,6 +129,10 @@ class Calls:
                 task.cancel()
 
     async def _attempt(self, desk_id: str, send_id: str, attempt: int, lease_ms: int) -> None:
+        with self._app.tracing.call(send_id):
+            await self._try(desk_id, send_id, attempt, lease_ms)
+
+    async def _try(self, desk_id: str, send_id: str, attempt: int, lease_ms: int) -> None:
         state: State = self._loop.state
         send = state.data.sends.get(send_id)
         if send is None or send.attempt != attempt:
@@ -138,7 +143,8 @@ class Calls:
             result = await self._call(state, send, requested, lease_ms)
         except Exception as error:
             # A bug in a sender: the provider may have been called. Its words could hold content.
-            _log.error("send %s attempt %d: %s", send_id, attempt, type(error).__name__)
+            name = type(error).__name__
+            _log.error("send %s attempt %d: %s", send_id, attempt, name, extra=about(send))
             result = uncertain(type(error).__name__)
         channel = channel_label("webhook" if requested.url else requested.channel)
         seconds = self._app.clock.monotonic_s() - started_s

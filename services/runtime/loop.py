@@ -28,6 +28,7 @@ from services.runtime import restore
 from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER, EventLog, LogReader
 from services.runtime.inputs import Inputs, Unreadable, kinds
+from services.runtime.logs import about
 from services.runtime.snapshots import SnapshotStore
 
 _log = logging.getLogger(__name__)
@@ -283,7 +284,8 @@ class Loop:
         self.tally.skipped += 1
         topic = record.topic if record else DEADLINE
         input_id = record.id if record else self.engine.next_deadline_id(self.state)
-        _log.error("%s skips %s %s", self.engine.TOPIC, topic, input_id, exc_info=error)
+        known = about(record.event) if record else {}
+        _log.error("%s skips %s %s", self.engine.TOPIC, topic, input_id, exc_info=error, extra=known)
         desk_id = getattr(record.event, "desk_id", "") if record else ""
         record_id = getattr(record.event, "record_id", "") if record else ""
         origin_id = record_id or (getattr(record.event, "origin_id", "") if record else "")

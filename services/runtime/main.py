@@ -35,6 +35,7 @@ from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SnapshotStore
+from services.runtime.tracing import Tracing, Untraced
 from services.runtime.views import Views
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class App:
         """A read key that the demo's page is given; "" without a demo."""
         self.hub = Hub()
         self.metrics = Metrics()
+        self.tracing: Tracing = Untraced()
         self.loops: dict[str, Loop] = {}
         self.fastapi = FastAPI(
             title="Centrala", version="0.1.0", docs_url=None, redoc_url=None, redirect_slashes=False
@@ -190,7 +192,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve_http(app: App, sock: socket.socket) -> None:
     """Serve the App's HTTP until cancelled; open requests get a moment, streams end at once."""
     config = uvicorn.Config(
-        app.asgi,
+        app.tracing.around(app.asgi),
         log_config=None,
         access_log=False,
         lifespan="off",

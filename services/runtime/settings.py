@@ -129,6 +129,14 @@ class Settings:
         "How much is written to standard error.",
         choices=("debug", "info", "warning", "error"),
     )
+    log_format: str = _variable(
+        "LOG_FORMAT",
+        "auto",
+        "",
+        "How it is written: a line of text, or a JSON object a line with `desk`, `conversation` and `trace` "
+        "where they are known. `auto`: JSON, unless standard error is a terminal.",
+        choices=("auto", "text", "json"),
+    )
     desk_messages_per_s: int = _variable(
         "DESK_MESSAGES_PER_S",
         5_000,

@@ -16,9 +16,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -170,7 +171,9 @@ class Process(Outside):
 
 
 @asynccontextmanager
-async def running(data: Path, smtp_port: int = 0) -> AsyncIterator[Process]:
+async def running(
+    data: Path, smtp_port: int = 0, environment: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Process]:
     """Start a process, wait until it says that it listens; it is killed at the end if it still runs."""
     own = {
         "CENTRALA_ADMIN_KEY": ADMIN,
@@ -181,7 +184,7 @@ async def running(data: Path, smtp_port: int = 0) -> AsyncIterator[Process]:
     }
     command = [sys.executable, "-m", "services.embedded", "--data", str(data), "--port", "0"]
     child = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env={**os.environ, **own}, stdout=asyncio.subprocess.PIPE
+        *command, cwd=ROOT, env={**os.environ, **own, **environment}, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert child.stdout is not None
