@@ -46,6 +46,7 @@ class Server:
         self._settings = dict(settings or {})
         self.port = free_port()
         self.smtp_port = free_port()
+        self.grpc_port = free_port()
         self._fsync_delay_ms = fsync_delay_ms
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,6 +79,7 @@ class Server:
             "PYTHONPYCACHEPREFIX": str(self.data.parent / "bytecode"),
             "CENTRALA_ADMIN_KEY": ADMIN_KEY,
             "CENTRALA_SMTP_PORT": str(self.smtp_port),
+            "CENTRALA_GRPC_PORT": str(self.grpc_port),
             "CENTRALA_FSYNC_EXTRA_MS": str(self._fsync_delay_ms),
             "CENTRALA_LOG_LEVEL": "warning",
             "CENTRALA_DESK_MESSAGES_PER_S": "1000000",

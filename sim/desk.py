@@ -37,9 +37,9 @@ def class_of(contact: Contact) -> str:
     return f"{contact.channel}/{contact.topic}/{contact.min_level}/{contact.tier}"
 
 
-def desk_of(shop: Shop, hours: BusinessHours, policy: pb.Routing, units: Mapping[str, int]) -> pb.Desk:
+def desk_of(shop: Shop, hours: BusinessHours, policy: pb.Routing, units: Mapping[str, int]) -> pb.DeskConfig:
     """The desk's configuration under a routing policy. `units`: by channel."""
-    desk = pb.Desk(
+    desk = pb.DeskConfig(
         name=shop.name,
         time_zone="UTC",
         hours=hours.ranges(),

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc_tools
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     FieldDescriptorProto,
@@ -26,6 +27,9 @@ TOPICS = {
     "notices": "NoticesEvent",
 }
 """Topic -> its record's message; the bodies are the fields of the oneof `body`."""
+
+WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"
+"""Google's own schemas, such as timestamp.proto."""
 
 _MESSAGE = 4  # FileDescriptorProto.message_type
 _FIELD = 2  # DescriptorProto.field
@@ -47,7 +51,8 @@ def descriptors(schemas: Path) -> FileDescriptorSet:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set.binpb"
         names = sorted(str(path) for path in schemas.glob("*.proto"))
-        if protoc.main(["protoc", "-I.", "--include_source_info", f"--descriptor_set_out={out}", *names]):
+        options = ["-I.", f"-I{WELL_KNOWN}", "--include_source_info", f"--descriptor_set_out={out}"]
+        if protoc.main(["protoc", *options, *names]):
             raise RuntimeError(f"protoc failed on {', '.join(names)}")
         return FileDescriptorSet.FromString(out.read_bytes())
 

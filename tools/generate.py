@@ -1,4 +1,5 @@
-"""Writes what is generated: protobuf code beside proto/v1/*.proto, and three pages of docs.
+"""Writes what is generated: protobuf and gRPC code beside proto/v1/*.proto, the client's copy of what it
+needs of that, three pages of docs, the dashboards.
 
     python -m tools.generate            writes them
     python -m tools.generate --check    compares, and exits 1 with one line for each that is old
@@ -13,22 +14,37 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from grpc_tools import protoc
 
 from services.runtime import metrics, settings
-from tools import event_docs
+from tools import dashboards, event_docs, grpc_types
 
 SCHEMAS = Path("proto/v1")
 RELEASED = Path("tests/schema/released")
+CLIENT = Path("clients/python/centrala_client/v1")
+_OURS, _THEIRS = "from proto.v1 import", "from . import"
+"""The client is installed without us, and `proto` is somebody else's package there. Its schemas, rpc_*,
+import each other and Google's well-known types only."""
 
 
 def protobuf_code(out: Path) -> None:
-    """Compile every schema to `out`/proto/v1/*_pb2.py and *_pb2.pyi. Raises RuntimeError if one is wrong."""
-    schemas = sorted(str(path) for path in SCHEMAS.glob("*.proto"))
-    arguments = ["protoc", "-I.", f"--python_out={out}", f"--pyi_out={out}", *schemas]
-    if protoc.main(arguments) != 0:
+    """Compile every schema to `out`/proto/v1/*_pb2.py and *_pb2.pyi, those with services to *_pb2_grpc.py
+    too. Raises RuntimeError if one is wrong."""
+    _compile(out, SCHEMAS.glob("*.proto"), "python", "pyi")
+    for file in event_docs.descriptors(SCHEMAS).file:
+        if file.service:
+            _compile(out, [Path(file.name)], "grpc_python")
+            types = out / file.name.replace(".proto", "_pb2_grpc.pyi")
+            types.write_text(grpc_types.page(file))
+
+
+def _compile(out: Path, paths: Iterable[Path], *kinds: str) -> None:
+    schemas = sorted(map(str, paths))
+    outputs = [f"--{kind}_out={out}" for kind in kinds]
+    if protoc.main(["protoc", "-I.", f"-I{event_docs.WELL_KNOWN}", *outputs, *schemas]) != 0:
         raise RuntimeError(f"protoc failed on {', '.join(schemas)}")
 
 
@@ -38,12 +54,16 @@ def files() -> dict[Path, str]:
         Path("docs/settings.md"): settings.page(),
         Path("docs/metrics.md"): metrics.page(),
         Path("docs/events.md"): event_docs.page(SCHEMAS),
+        **dashboards.files(),
     }
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         protobuf_code(out)
-        for path in sorted(out.glob("proto/v1/*_pb2.py*")):
-            wanted[path.relative_to(out)] = path.read_text()
+        for path in sorted(out.glob("proto/v1/*_pb2*.py*")):
+            text = path.read_text()
+            wanted[path.relative_to(out)] = text
+            if path.name.startswith("rpc_"):
+                wanted[CLIENT / path.name] = text.replace(_OURS, _THEIRS)
     return wanted
 
 

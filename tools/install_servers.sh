@@ -1,28 +1,47 @@
 #!/usr/bin/env bash
-# Installs what the tests start and pip does not bring: Chromium, for the tests of the pages.
-# With CI=true a server that can't be had is a failure; on your own machine its tests are skipped.
+# Installs what the tests start and pip does not bring: Chromium for those of the pages, Redis for views and
+# limits, Prometheus for metrics, dashboards and alerts.
+# With CI=true a server that can't be had is a failure; on your own machine its tests fail by themselves.
 set -euo pipefail
 
-has_chromium() {
-  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null
-}
+updated=""
 
-install_chromium() {
+# apt_install NAME PACKAGE...: install packages, as root or by sudo.
+apt_install() {
+  local name="$1"
+  shift
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "Not root and no sudo: cannot install Chromium."; return 1; }
+    command -v sudo >/dev/null || { echo "Not root and no sudo: cannot install $name."; return 1; }
     as_root=(sudo)
   fi
-  command -v apt-get >/dev/null || { echo "No apt-get here: install Chromium by hand."; return 1; }
-  echo "Installing Chromium by apt-get for the tests of the pages ..."
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    chromium fonts-dejavu-core >/dev/null
+  command -v apt-get >/dev/null || { echo "No apt-get here: install $name by hand."; return 1; }
+  echo "Installing $name by apt-get for the tests ..."
+  [ -n "$updated" ] || "${as_root[@]}" apt-get update -qq
+  updated=yes
+  # RUNLEVEL=1: a package must not start a server of its own beside those of the tests.
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq \
+    --no-install-recommends "$@" >/dev/null
 }
 
-if ! has_chromium && ! install_chromium; then
-  echo "Chromium is missing; the tests of the pages need it."
+# has COMMAND...: whether one of the commands is there.
+has() {
+  local command
+  for command in "$@"; do
+    command -v "$command" >/dev/null && return 0
+  done
+  return 1
+}
+
+missing() {
+  echo "$1 is missing; $2 need it."
   if [ "${CI:-}" = "true" ]; then
     exit 1
   fi
-fi
+}
+
+has chromium chromium-browser google-chrome || apt_install Chromium chromium fonts-dejavu-core \
+  || missing Chromium "the tests of the pages"
+has valkey-server redis-server || apt_install Redis redis-server || missing Redis "the tests of views and limits"
+{ has prometheus && has promtool; } || apt_install Prometheus prometheus \
+  || missing Prometheus "the tests of metrics and alerts"

@@ -10,11 +10,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConversationsEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "message", "duplicate", "quarantined", "identity", "merged", "order", "shipment", "order_attached", "request", "send_report", "delivery", "desk", "agent", "presence", "api_key", "api_key_removed", "erasure_requested", "erasure_due", "erasure_completed", "message_changed", "unchanged", "forgotten", "closed", "reopened", "reference")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "message", "duplicate", "quarantined", "identity", "merged", "order", "shipment", "order_attached", "request", "send_report", "delivery", "desk", "agent", "presence", "api_key", "api_key_removed", "erasure_requested", "erasure_due", "erasure_completed", "message_changed", "unchanged", "forgotten", "closed", "reopened", "reference")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +46,7 @@ class ConversationsEvent(_message.Message):
     occurred_at_ms: int
     cause_id: str
     origin_id: str
+    trace: bytes
     skipped: _envelope_pb2.Skipped
     message: MessageReceived
     duplicate: MessageDuplicate
@@ -71,7 +73,7 @@ class ConversationsEvent(_message.Message):
     closed: ConversationClosed
     reopened: ConversationReopened
     reference: ReferenceAdded
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., message: _Optional[_Union[MessageReceived, _Mapping]] = ..., duplicate: _Optional[_Union[MessageDuplicate, _Mapping]] = ..., quarantined: _Optional[_Union[Quarantined, _Mapping]] = ..., identity: _Optional[_Union[IdentityLinked, _Mapping]] = ..., merged: _Optional[_Union[CustomersMerged, _Mapping]] = ..., order: _Optional[_Union[OrderSeen, _Mapping]] = ..., shipment: _Optional[_Union[ShipmentSeen, _Mapping]] = ..., order_attached: _Optional[_Union[OrderAttached, _Mapping]] = ..., request: _Optional[_Union[RequestSubmitted, _Mapping]] = ..., send_report: _Optional[_Union[SendReported, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryReported, _Mapping]] = ..., desk: _Optional[_Union[DeskConfigured, _Mapping]] = ..., agent: _Optional[_Union[AgentConfigured, _Mapping]] = ..., presence: _Optional[_Union[PresenceSet, _Mapping]] = ..., api_key: _Optional[_Union[ApiKeyAdded, _Mapping]] = ..., api_key_removed: _Optional[_Union[ApiKeyRemoved, _Mapping]] = ..., erasure_requested: _Optional[_Union[ErasureRequested, _Mapping]] = ..., erasure_due: _Optional[_Union[ErasureDue, _Mapping]] = ..., erasure_completed: _Optional[_Union[ErasureCompleted, _Mapping]] = ..., message_changed: _Optional[_Union[MessageChanged, _Mapping]] = ..., unchanged: _Optional[_Union[RecordUnchanged, _Mapping]] = ..., forgotten: _Optional[_Union[ConversationForgotten, _Mapping]] = ..., closed: _Optional[_Union[ConversationClosed, _Mapping]] = ..., reopened: _Optional[_Union[ConversationReopened, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAdded, _Mapping]] = ...) -> None: ...
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., message: _Optional[_Union[MessageReceived, _Mapping]] = ..., duplicate: _Optional[_Union[MessageDuplicate, _Mapping]] = ..., quarantined: _Optional[_Union[Quarantined, _Mapping]] = ..., identity: _Optional[_Union[IdentityLinked, _Mapping]] = ..., merged: _Optional[_Union[CustomersMerged, _Mapping]] = ..., order: _Optional[_Union[OrderSeen, _Mapping]] = ..., shipment: _Optional[_Union[ShipmentSeen, _Mapping]] = ..., order_attached: _Optional[_Union[OrderAttached, _Mapping]] = ..., request: _Optional[_Union[RequestSubmitted, _Mapping]] = ..., send_report: _Optional[_Union[SendReported, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryReported, _Mapping]] = ..., desk: _Optional[_Union[DeskConfigured, _Mapping]] = ..., agent: _Optional[_Union[AgentConfigured, _Mapping]] = ..., presence: _Optional[_Union[PresenceSet, _Mapping]] = ..., api_key: _Optional[_Union[ApiKeyAdded, _Mapping]] = ..., api_key_removed: _Optional[_Union[ApiKeyRemoved, _Mapping]] = ..., erasure_requested: _Optional[_Union[ErasureRequested, _Mapping]] = ..., erasure_due: _Optional[_Union[ErasureDue, _Mapping]] = ..., erasure_completed: _Optional[_Union[ErasureCompleted, _Mapping]] = ..., message_changed: _Optional[_Union[MessageChanged, _Mapping]] = ..., unchanged: _Optional[_Union[RecordUnchanged, _Mapping]] = ..., forgotten: _Optional[_Union[ConversationForgotten, _Mapping]] = ..., closed: _Optional[_Union[ConversationClosed, _Mapping]] = ..., reopened: _Optional[_Union[ConversationReopened, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAdded, _Mapping]] = ...) -> None: ...
 
 class MessageReceived(_message.Message):
     __slots__ = ("message_id", "conversation_id", "customer_id", "opens", "reopens", "channel", "account", "identity_hash", "external_hash", "thread_hash", "received_at_ms", "sent_at_ms", "auto_kind", "language", "intent", "mood", "wants_human", "attributes", "order_ids", "order_value_minor", "content", "route", "named_order_id")
@@ -281,12 +283,12 @@ class DeskConfigured(_message.Message):
     SOURCE_JSON_FIELD_NUMBER: _ClassVar[int]
     NOT_IN_EFFECT_FIELD_NUMBER: _ClassVar[int]
     BODY_HASH_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
     source_json: str
     not_in_effect: _containers.RepeatedScalarFieldContainer[str]
     body_hash: bytes
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ..., source_json: _Optional[str] = ..., not_in_effect: _Optional[_Iterable[str]] = ..., body_hash: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ..., source_json: _Optional[str] = ..., not_in_effect: _Optional[_Iterable[str]] = ..., body_hash: _Optional[bytes] = ...) -> None: ...
 
 class AgentConfigured(_message.Message):
     __slots__ = ("agent",)

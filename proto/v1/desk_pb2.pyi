@@ -115,7 +115,7 @@ KEY_SCOPE_AGENT: KeyScope
 KEY_SCOPE_INTEGRATION: KeyScope
 KEY_SCOPE_READ: KeyScope
 
-class Desk(_message.Message):
+class DeskConfig(_message.Message):
     __slots__ = ("name", "locale", "time_zone", "hours", "accounts", "skills", "languages", "leads", "queues", "routing", "sla", "bots", "notices", "webhooks")
     NAME_FIELD_NUMBER: _ClassVar[int]
     LOCALE_FIELD_NUMBER: _ClassVar[int]

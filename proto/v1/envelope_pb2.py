@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17proto/v1/envelope.proto\x12\x08proto.v1\"o\n\x05\x42\x61tch\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12*\n\tpositions\x18\x04 \x03(\x0b\x32\x17.proto.v1.InputPosition\x12\x0e\n\x06\x65vents\x18\x05 \x03(\x0c\"^\n\rInputPosition\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\r\n\x05index\x18\x05 \x01(\r\"5\n\x06Sealed\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"L\n\x07Skipped\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x10\n\x08input_id\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x11\n\tdue_at_ms\x18\x04 \x01(\x03\"S\n\x0cPresenceBeat\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x64\x65sk_ids\x18\x03 \x03(\t\x12\x11\n\tagent_ids\x18\x04 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17proto/v1/envelope.proto\x12\x08proto.v1\"~\n\x05\x42\x61tch\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12*\n\tpositions\x18\x04 \x03(\x0b\x32\x17.proto.v1.InputPosition\x12\x0e\n\x06\x65vents\x18\x05 \x03(\x0c\x12\r\n\x05kinds\x18\x06 \x01(\x0c\"^\n\rInputPosition\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\r\n\x05index\x18\x05 \x01(\r\"5\n\x06Sealed\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"L\n\x07Skipped\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x10\n\x08input_id\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x11\n\tdue_at_ms\x18\x04 \x01(\x03\"S\n\x0cPresenceBeat\x12\x0f\n\x07\x65\x64ge_id\x18\x01 \x01(\t\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x64\x65sk_ids\x18\x03 \x03(\t\x12\x11\n\tagent_ids\x18\x04 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proto.v1.envelope_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BATCH']._serialized_start=37
-  _globals['_BATCH']._serialized_end=148
-  _globals['_INPUTPOSITION']._serialized_start=150
-  _globals['_INPUTPOSITION']._serialized_end=244
-  _globals['_SEALED']._serialized_start=246
-  _globals['_SEALED']._serialized_end=299
-  _globals['_SKIPPED']._serialized_start=301
-  _globals['_SKIPPED']._serialized_end=377
-  _globals['_PRESENCEBEAT']._serialized_start=379
-  _globals['_PRESENCEBEAT']._serialized_end=462
+  _globals['_BATCH']._serialized_end=163
+  _globals['_INPUTPOSITION']._serialized_start=165
+  _globals['_INPUTPOSITION']._serialized_end=259
+  _globals['_SEALED']._serialized_start=261
+  _globals['_SEALED']._serialized_end=314
+  _globals['_SKIPPED']._serialized_start=316
+  _globals['_SKIPPED']._serialized_end=392
+  _globals['_PRESENCEBEAT']._serialized_start=394
+  _globals['_PRESENCEBEAT']._serialized_end=477
 # @@protoc_insertion_point(module_scope)

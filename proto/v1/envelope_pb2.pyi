@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Batch(_message.Message):
-    __slots__ = ("epoch", "seq", "now_ms", "positions", "events")
+    __slots__ = ("epoch", "seq", "now_ms", "positions", "events", "kinds")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     seq: int
     now_ms: int
     positions: _containers.RepeatedCompositeFieldContainer[InputPosition]
     events: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, epoch: _Optional[int] = ..., seq: _Optional[int] = ..., now_ms: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[InputPosition, _Mapping]]] = ..., events: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    kinds: bytes
+    def __init__(self, epoch: _Optional[int] = ..., seq: _Optional[int] = ..., now_ms: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[InputPosition, _Mapping]]] = ..., events: _Optional[_Iterable[bytes]] = ..., kinds: _Optional[bytes] = ...) -> None: ...
 
 class InputPosition(_message.Message):
     __slots__ = ("topic", "offset", "epoch", "next_seq", "index")

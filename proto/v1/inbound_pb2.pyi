@@ -353,11 +353,11 @@ class DeskPut(_message.Message):
     SOURCE_JSON_FIELD_NUMBER: _ClassVar[int]
     NOT_IN_EFFECT_FIELD_NUMBER: _ClassVar[int]
     BODY_HASH_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     source_json: str
     not_in_effect: _containers.RepeatedScalarFieldContainer[str]
     body_hash: bytes
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., source_json: _Optional[str] = ..., not_in_effect: _Optional[_Iterable[str]] = ..., body_hash: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., source_json: _Optional[str] = ..., not_in_effect: _Optional[_Iterable[str]] = ..., body_hash: _Optional[bytes] = ...) -> None: ...
 
 class PresencePut(_message.Message):
     __slots__ = ("agent_id", "state", "ttl_ms")

@@ -49,11 +49,12 @@ SUPPRESSED_WHY_UNKNOWN_ORDER: SuppressedWhy
 SUPPRESSED_WHY_OVERTAKEN: SuppressedWhy
 
 class NoticesEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "route", "route_closed", "order", "customer_forgotten", "requested", "suppressed", "attempted", "sent", "delivered", "deferred", "failed", "uncertain", "delay_planned", "report_parked", "customer_merged", "withdrawn")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "route", "route_closed", "order", "customer_forgotten", "requested", "suppressed", "attempted", "sent", "delivered", "deferred", "failed", "uncertain", "delay_planned", "report_parked", "customer_merged", "withdrawn")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     DESK_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +77,7 @@ class NoticesEvent(_message.Message):
     occurred_at_ms: int
     cause_id: str
     origin_id: str
+    trace: bytes
     skipped: _envelope_pb2.Skipped
     desk: NotifyDeskSeen
     route: RouteSeen
@@ -94,15 +96,15 @@ class NoticesEvent(_message.Message):
     report_parked: ReportParked
     customer_merged: NotifyCustomerMerged
     withdrawn: SendWithdrawn
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[NotifyDeskSeen, _Mapping]] = ..., route: _Optional[_Union[RouteSeen, _Mapping]] = ..., route_closed: _Optional[_Union[RouteClosed, _Mapping]] = ..., order: _Optional[_Union[NotifyOrderSeen, _Mapping]] = ..., customer_forgotten: _Optional[_Union[CustomerForgotten, _Mapping]] = ..., requested: _Optional[_Union[SendRequested, _Mapping]] = ..., suppressed: _Optional[_Union[SendSuppressed, _Mapping]] = ..., attempted: _Optional[_Union[SendAttempted, _Mapping]] = ..., sent: _Optional[_Union[SendSent, _Mapping]] = ..., delivered: _Optional[_Union[SendDelivered, _Mapping]] = ..., deferred: _Optional[_Union[SendDeferred, _Mapping]] = ..., failed: _Optional[_Union[SendFailed, _Mapping]] = ..., uncertain: _Optional[_Union[SendUncertain, _Mapping]] = ..., delay_planned: _Optional[_Union[DelayPlanned, _Mapping]] = ..., report_parked: _Optional[_Union[ReportParked, _Mapping]] = ..., customer_merged: _Optional[_Union[NotifyCustomerMerged, _Mapping]] = ..., withdrawn: _Optional[_Union[SendWithdrawn, _Mapping]] = ...) -> None: ...
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[NotifyDeskSeen, _Mapping]] = ..., route: _Optional[_Union[RouteSeen, _Mapping]] = ..., route_closed: _Optional[_Union[RouteClosed, _Mapping]] = ..., order: _Optional[_Union[NotifyOrderSeen, _Mapping]] = ..., customer_forgotten: _Optional[_Union[CustomerForgotten, _Mapping]] = ..., requested: _Optional[_Union[SendRequested, _Mapping]] = ..., suppressed: _Optional[_Union[SendSuppressed, _Mapping]] = ..., attempted: _Optional[_Union[SendAttempted, _Mapping]] = ..., sent: _Optional[_Union[SendSent, _Mapping]] = ..., delivered: _Optional[_Union[SendDelivered, _Mapping]] = ..., deferred: _Optional[_Union[SendDeferred, _Mapping]] = ..., failed: _Optional[_Union[SendFailed, _Mapping]] = ..., uncertain: _Optional[_Union[SendUncertain, _Mapping]] = ..., delay_planned: _Optional[_Union[DelayPlanned, _Mapping]] = ..., report_parked: _Optional[_Union[ReportParked, _Mapping]] = ..., customer_merged: _Optional[_Union[NotifyCustomerMerged, _Mapping]] = ..., withdrawn: _Optional[_Union[SendWithdrawn, _Mapping]] = ...) -> None: ...
 
 class NotifyDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class RouteSeen(_message.Message):
     __slots__ = ("conversation_id", "customer_id", "channel", "account", "language", "route", "order_ids")

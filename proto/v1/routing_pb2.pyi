@@ -161,11 +161,12 @@ REFUSED_WHY_UNKNOWN_TARGET: RefusedWhy
 REFUSED_WHY_NOT_YOURS: RefusedWhy
 
 class RoutingEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned", "desk_looked")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned", "desk_looked")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     DESK_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +199,7 @@ class RoutingEvent(_message.Message):
     occurred_at_ms: int
     cause_id: str
     origin_id: str
+    trace: bytes
     skipped: _envelope_pb2.Skipped
     desk: RouterDeskSeen
     agent: RouterAgentSeen
@@ -226,15 +228,15 @@ class RoutingEvent(_message.Message):
     looked: AgentLooked
     replanned: DeskReplanned
     desk_looked: DeskLooked
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ..., desk_looked: _Optional[_Union[DeskLooked, _Mapping]] = ...) -> None: ...
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ..., desk_looked: _Optional[_Union[DeskLooked, _Mapping]] = ...) -> None: ...
 
 class RouterDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class RouterAgentSeen(_message.Message):
     __slots__ = ("agent",)

@@ -52,11 +52,12 @@ CANCELLED_WHY_REPLACED: CancelledWhy
 CANCELLED_WHY_POLICY_CHANGED: CancelledWhy
 
 class SlaEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "skipped", "desk", "started", "paused", "resumed", "met", "warned", "breached", "breach_withdrawn", "cancelled", "escalated", "reply_suspended", "conversation", "conversation_closed", "reply_settled", "asked", "replanned")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "started", "paused", "resumed", "met", "warned", "breached", "breach_withdrawn", "cancelled", "escalated", "reply_suspended", "conversation", "conversation_closed", "reply_settled", "asked", "replanned")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     DESK_FIELD_NUMBER: _ClassVar[int]
     STARTED_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +79,7 @@ class SlaEvent(_message.Message):
     occurred_at_ms: int
     cause_id: str
     origin_id: str
+    trace: bytes
     skipped: _envelope_pb2.Skipped
     desk: SlaDeskSeen
     started: TargetStarted
@@ -95,15 +97,15 @@ class SlaEvent(_message.Message):
     reply_settled: ReplySettled
     asked: CustomerAsked
     replanned: PolicyReplanned
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[SlaDeskSeen, _Mapping]] = ..., started: _Optional[_Union[TargetStarted, _Mapping]] = ..., paused: _Optional[_Union[TargetPaused, _Mapping]] = ..., resumed: _Optional[_Union[TargetResumed, _Mapping]] = ..., met: _Optional[_Union[TargetMet, _Mapping]] = ..., warned: _Optional[_Union[TargetWarned, _Mapping]] = ..., breached: _Optional[_Union[TargetBreached, _Mapping]] = ..., breach_withdrawn: _Optional[_Union[BreachWithdrawn, _Mapping]] = ..., cancelled: _Optional[_Union[TargetCancelled, _Mapping]] = ..., escalated: _Optional[_Union[Escalated, _Mapping]] = ..., reply_suspended: _Optional[_Union[ReplySuspended, _Mapping]] = ..., conversation: _Optional[_Union[SlaConversationSeen, _Mapping]] = ..., conversation_closed: _Optional[_Union[SlaConversationClosed, _Mapping]] = ..., reply_settled: _Optional[_Union[ReplySettled, _Mapping]] = ..., asked: _Optional[_Union[CustomerAsked, _Mapping]] = ..., replanned: _Optional[_Union[PolicyReplanned, _Mapping]] = ...) -> None: ...
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[SlaDeskSeen, _Mapping]] = ..., started: _Optional[_Union[TargetStarted, _Mapping]] = ..., paused: _Optional[_Union[TargetPaused, _Mapping]] = ..., resumed: _Optional[_Union[TargetResumed, _Mapping]] = ..., met: _Optional[_Union[TargetMet, _Mapping]] = ..., warned: _Optional[_Union[TargetWarned, _Mapping]] = ..., breached: _Optional[_Union[TargetBreached, _Mapping]] = ..., breach_withdrawn: _Optional[_Union[BreachWithdrawn, _Mapping]] = ..., cancelled: _Optional[_Union[TargetCancelled, _Mapping]] = ..., escalated: _Optional[_Union[Escalated, _Mapping]] = ..., reply_suspended: _Optional[_Union[ReplySuspended, _Mapping]] = ..., conversation: _Optional[_Union[SlaConversationSeen, _Mapping]] = ..., conversation_closed: _Optional[_Union[SlaConversationClosed, _Mapping]] = ..., reply_settled: _Optional[_Union[ReplySettled, _Mapping]] = ..., asked: _Optional[_Union[CustomerAsked, _Mapping]] = ..., replanned: _Optional[_Union[PolicyReplanned, _Mapping]] = ...) -> None: ...
 
 class SlaDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
     DESK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
-    desk: _desk_pb2.Desk
+    desk: _desk_pb2.DeskConfig
     version: int
-    def __init__(self, desk: _Optional[_Union[_desk_pb2.Desk, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, desk: _Optional[_Union[_desk_pb2.DeskConfig, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class SlaConversationSeen(_message.Message):
     __slots__ = ("conversation_id", "channel", "policy", "policy_version", "labels")
@@ -237,44 +239,54 @@ class ReplySettled(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., reply_id: _Optional[str] = ..., outcome: _Optional[_Union[ReplyOutcome, str]] = ...) -> None: ...
 
 class TargetMet(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "met_at_ms")
+    __slots__ = ("conversation_id", "target_id", "met_at_ms", "kind", "late")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     MET_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LATE_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     met_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    late: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ..., late: _Optional[bool] = ...) -> None: ...
 
 class TargetWarned(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "due_at_ms")
+    __slots__ = ("conversation_id", "target_id", "due_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     DUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     due_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class TargetBreached(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "due_at_ms")
+    __slots__ = ("conversation_id", "target_id", "due_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     DUE_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     due_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., due_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class BreachWithdrawn(_message.Message):
-    __slots__ = ("conversation_id", "target_id", "met_at_ms")
+    __slots__ = ("conversation_id", "target_id", "met_at_ms", "kind")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
     MET_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     target_id: str
     met_at_ms: int
-    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ...) -> None: ...
+    kind: TargetKind
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., met_at_ms: _Optional[int] = ..., kind: _Optional[_Union[TargetKind, str]] = ...) -> None: ...
 
 class TargetCancelled(_message.Message):
     __slots__ = ("conversation_id", "target_id", "why")

@@ -1,10 +1,11 @@
-"""Every way in and out of Centrala but the senders: the HTTP of the services, and mail by SMTP."""
+"""Every way in and out of Centrala but the senders: the services' HTTP and gRPC, and mail by SMTP."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from services.ingest import http as ingest_http
+from services.ingest import rpc as ingest_rpc
 from services.ingest.classify import Languages
 from services.ingest.intake import Intake
 from services.ingest.smtp import MailDoor, Observe
@@ -12,6 +13,7 @@ from services.ingest.webhooks import Webhooks
 from services.kernel.errors import Invalid
 from services.notify import http as notify_http
 from services.router import http as router_http
+from services.router import rpc as router_rpc
 from services.runtime.edge import Edge
 from services.runtime.secrets import all_lines
 
@@ -27,6 +29,8 @@ def bind(app: App) -> None:
     ingest_http.bind(app, intake, Webhooks(intake, all_lines(app.settings)))
     router_http.bind(app)
     notify_http.bind(app)
+    ingest_rpc.bind(app, intake)
+    router_rpc.bind(app)
     app.add_task("languages", languages.load)
     if app.settings.smtp:
         app.before_ready(lambda: _open_mail(app, MailDoor(intake, observe=_observer(app))))

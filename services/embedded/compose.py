@@ -25,28 +25,40 @@ from services.runtime.clock import Clock
 from services.runtime.keys import SqliteKeys
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.main import App, listen, serve_http
+from services.runtime.rpc_server import RpcServer
 from services.runtime.sealing import Sealing, load_master_key
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SqliteSnapshots
 from services.runtime.sqlite_file import SqliteFile
+from services.runtime.tracing import from_environment
 from services.runtime.views import Views
 from services.runtime.views_sqlite import SqliteStore
 from services.sla import shell as sla
 from web import pages
 
-BINDS = (ingest.bind, router.bind, sla.bind, notify.bind, telemetry.bind, doors.bind, pages.bind)
+BINDS = (
+    ingest.bind,
+    router.bind,
+    sla.bind,
+    notify.bind,
+    telemetry.bind,
+    doors.bind,
+    pages.bind,
+    lambda app: app.tracing.bind(app),
+)
 DATABASE = "centrala.db"
 VIEWS = "views.db"
 
 
 class Embedded(NamedTuple):
-    """An App that is not started yet, and where it will be found. `made_key`: the installation's key if
-    it was made just now, else ""."""
+    """An App that is not started yet, and where it will be found. `grpc`: host and port, "" where it is not
+    served. `made_key`: the installation's key if it was made just now, else ""."""
 
     app: App
     file: SqliteFile
     url: str
     made_key: str
+    grpc: str
 
 
 @asynccontextmanager
@@ -63,6 +75,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         raise Invalid(
             f"the data directory {settings.data} cannot be made: {error.strerror}. Another: CENTRALA_DATA"
         ) from error
+    tracing = from_environment(os.environ, clock)
     file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
     sock: socket.socket | None = None
     try:
@@ -76,7 +89,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app = App(
             settings,
             clock,
-            SqliteLog(file, clock),
+            tracing.log(SqliteLog(file, clock)),
             keys,
             sealing,
             FileBlobs(data / "blobs"),
@@ -84,12 +97,19 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             views,
             Auth(views, admin_hash),
         )
+        app.tracing = tracing
         app.on_close(file.close)
         app.on_close(views.close)
         telemetry.watch_file(app.metrics, file)
+        app.add_task("survey of keys", keys.survey)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("snapshots", Snapshotter(app, data / DATABASE).run)
-        yield Embedded(app, file, f"http://{_shown(settings.host)}:{sock.getsockname()[1]}", made_key)
+        host, grpc = _shown(settings.host), ""
+        if settings.grpc:
+            server = RpcServer(app)
+            grpc = f"{host}:{server.listen(settings.host, settings.grpc_port)}"
+            app.add_task("grpc", server.run)
+        yield Embedded(app, file, f"http://{host}:{sock.getsockname()[1]}", made_key, grpc)
     finally:
         if sock is not None:
             sock.close()

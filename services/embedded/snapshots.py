@@ -60,6 +60,9 @@ class Snapshotter:
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
+        for topic in self._app.loops:
+            for outcome in ("made", "failed"):
+                self._app.metrics.snapshots.labels(topic, outcome)
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             for topic, loop in self._app.loops.items():

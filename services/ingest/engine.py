@@ -39,12 +39,13 @@ from services.kernel.limits import DAY_MS
 from services.kernel.packed import pack
 
 __all__ = [
-    "EVENT", "INPUTS", "STATE_VERSION", "TOPIC", "State", "decide", "dump", "evolve", "initial", "load",
-    "next_deadline_id", "next_deadline_ms",
+    "EVENT", "HEARS", "INPUTS", "STATE_VERSION", "TOPIC", "State", "decide", "dump", "evolve", "initial",
+    "load", "next_deadline_id", "next_deadline_ms",
 ]  # fmt: skip
 
 TOPIC = "conversations"
 INPUTS = ("inbound", "routing", "notices")
+HEARS = {"routing": ("resolved", "reopened"), "notices": ("sent",)}
 EVENT = ConversationsEvent
 STATE_VERSION = 2
 

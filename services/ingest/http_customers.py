@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from proto.v1.inbound_pb2 import ErasureRequest, Inbound
-from services.ingest.http_desks import ADMIN
+from services.ingest.configuring import ADMIN
 from services.kernel.ids import derive_id, make_id
 from services.runtime import auth, shapes
 from services.runtime.documents import Conversation, Customer, OrderView

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import secrets
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from proto.v1.desk_pb2 import AgentKind, Desk
-from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, DeskPut, Inbound, PresencePut
-from services.ingest.schemas import KEY, PRESENCE, KeyIn, PresenceIn
-from services.kernel.desk import DeskDocument, parse_agent, parse_desk
+from proto.v1.desk_pb2 import AgentKind
+from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, Inbound
+from services.ingest.configuring import ADMIN, Configuring
+from services.ingest.schemas import KEY, KeyIn
+from services.kernel.desk import parse_agent
 from services.kernel.errors import Problem
-from services.kernel.limits import CONFIGURATION_BYTES_MAX
-from services.kernel.reply_token import plain_address
-from services.runtime import auth, shapes
+from services.runtime import auth, presence, shapes
 from services.runtime.desk_file import load_document
 from services.runtime.documents import AgentLoad, ApiKeyView
-from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, DESK_ID, DESK_ID_RULE, Edge, no_desk
+from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, Edge, no_agent, no_desk
 from services.runtime.openapi import body_of
+from services.runtime.presence import PRESENCE, PresenceIn
 from services.runtime.problems import Refusal
 from services.runtime.project_conversations import word
-from services.runtime.secrets import webhook_secret
-
-ADMIN = ("admin",)
-IN_THREAD_BYTES = 32_768
-"""Longer configurations are read in a thread, so that the loops go on: YAML takes microseconds a value."""
 
 
 class Configuration:
@@ -37,6 +29,7 @@ class Configuration:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        self._configuring = Configuring(edge)
 
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
@@ -47,72 +40,27 @@ class Configuration:
         router.add_api_route(agent, self.put_agent, methods=["PUT"], openapi_extra=body_of(None))
         router.add_api_route(agent, self.get_agent, methods=["GET"])
         router.add_api_route("/v1/desks/{desk}/agents", self.list_agents, methods=["GET"])
-        presence = f"{agent}/presence"
-        router.add_api_route(presence, self.put_presence, methods=["PUT"], openapi_extra=body_of(PresenceIn))
+        there = f"{agent}/presence"
+        router.add_api_route(there, self.put_presence, methods=["PUT"], openapi_extra=body_of(PresenceIn))
 
     async def put_desk(self, desk: str, request: Request) -> dict[str, Any]:
         """Store a desk's whole configuration, YAML or JSON; names every problem at once."""
         principal = self._edge.check(request, desk, ADMIN)
-        if not DESK_ID.fullmatch(desk):
-            raise Refusal(422, "The desk's id is not valid.", [Problem("/desk", DESK_ID_RULE)])
-        raw = await request.body()
-        _check_size(len(raw))
         content_type = request.headers.get("content-type", "")
-        if len(raw) > IN_THREAD_BYTES:
-            parsed = await asyncio.to_thread(_read, raw, content_type)
-        else:
-            parsed = _read(raw, content_type)
-        _check_size(len(parsed.source_json.encode()))
-        self._check_mail(desk, parsed.desk)
-        put = DeskPut(
-            desk=parsed.desk,
-            source_json=parsed.source_json,
-            not_in_effect=parsed.not_in_effect,
-            body_hash=hashlib.sha256(parsed.source_json.encode()).digest()[:16],
-        )
-        await self._edge.outcome(Inbound(desk_id=desk, desk=put))
-        return self._desk(desk, principal)
-
-    def _check_mail(self, desk_id: str, desk: Desk) -> None:
-        """Mail finds its desk by the address alone, so an address has one desk, the first that names it:
-        in whatever letters, and with whatever stands behind a plus sign, where our reply tokens are."""
-        taken = {
-            plain_address(address): owner for address, owner in self._edge.directory.email_accounts().items()
-        }
-        rule = "another desk has this mailbox"
-        problems = [
-            Problem(f"/channels/{place}/account", rule)
-            for place, one in enumerate(desk.accounts)
-            if one.channel == "email" and taken.get(plain_address(one.account.lower()), desk_id) != desk_id
-        ]
-        if problems:
-            raise Refusal(422, "A mailbox belongs to another desk.", problems)
+        await self._configuring.store(desk, await request.body(), content_type)
+        return self._configuring.shown(desk, principal)
 
     async def get_desk(self, desk: str, request: Request, after: str = "") -> dict[str, Any]:
         """The stored configuration; for an admin with the secret that signs webhooks which name none."""
         principal = self._edge.check(request, desk, auth.READERS)
         await self._edge.shown(after)
-        return self._desk(desk, principal)
+        return self._configuring.shown(desk, principal)
 
     async def list_desks(self, request: Request) -> list[dict[str, Any]]:
         """Every desk of the installation."""
         self._edge.check(request, "", ADMIN)
         views = [self._edge.directory.view(desk) for desk in self._edge.directory.desks()]
         return [{"desk": view.id, "version": view.version} for view in views if view is not None]
-
-    def _desk(self, desk: str, principal: auth.Principal) -> dict[str, Any]:
-        view = self._edge.directory.view(desk)
-        if view is None:
-            raise no_desk(desk)
-        shown = {
-            "desk": desk,
-            "version": view.version,
-            "not_in_effect": list(view.not_in_effect),
-            "configuration": msgspec.json.decode(view.source_json),
-        }
-        if principal.scope == "admin":
-            shown["webhook_secret"] = webhook_secret(self._edge.app.sealing.desk_key(desk))
-        return shown
 
     async def put_agent(self, desk: str, agent: str, request: Request) -> dict[str, Any]:
         """Store an agent: name, kind, skills, languages, capacity, channels."""
@@ -163,21 +111,10 @@ class Configuration:
         principal = self._edge.check(request, desk, ("admin", "agent"))
         principal.speaks_for(agent)
         if self._edge.directory.agent(desk, agent) is None:
-            raise Refusal(404, "The desk has no such agent.")
+            raise no_agent()
         body = PRESENCE.validate_json(await request.body())
-        state = f"PRESENCE_STATE_{body.state.upper()}"
-        put = PresencePut(agent_id=agent, state=state, ttl_ms=(body.ttl_s or 0) * 1000)
-        await self._edge.outcome(Inbound(desk_id=desk, presence=put))
+        await presence.say(self._edge, desk, agent, body)
         return {"agent": agent, "state": body.state, "ttl_s": body.ttl_s}
-
-
-def _read(raw: bytes, content_type: str) -> DeskDocument:
-    return parse_desk(load_document(raw, content_type))
-
-
-def _check_size(size: int) -> None:
-    if size > CONFIGURATION_BYTES_MAX:
-        raise Refusal(413, f"A configuration may have {CONFIGURATION_BYTES_MAX} bytes; this one has {size}.")
 
 
 class Keys:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from proto.v1.content_pb2 import MessageContent, RawContent
 from proto.v1.envelope_pb2 import Sealed
-from services.ingest.http_desks import ADMIN
+from services.ingest.configuring import ADMIN
 from services.kernel.ids import HASH_BYTES, derive_id
 from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS
 from services.runtime import shapes

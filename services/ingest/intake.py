@@ -64,7 +64,7 @@ TRUE = ("true", "1", "yes")
 class DeskDirectory(Protocol):
     """What edges know of the desks: a view of their configuration."""
 
-    def get(self, desk_id: str) -> desk_pb2.Desk | None:
+    def get(self, desk_id: str) -> desk_pb2.DeskConfig | None:
         """The desk's configuration; the same object until it changes. None: there is no such desk."""
 
     def account(self, desk_id: str, channel: str, account: str) -> desk_pb2.Account | None:
@@ -102,7 +102,7 @@ class Intake:
         self.clock = clock
         self._log, self._sealing, self._blobs = log, sealing, blobs
         self._partition_of = partition_of
-        self._named: dict[str, tuple[desk_pb2.Desk, Plain]] = {}
+        self._named: dict[str, tuple[desk_pb2.DeskConfig, Plain]] = {}
 
     async def submit(self, inbound: inbound_pb2.Inbound) -> None:
         """Append a record that is ready. Returns when it is durable; raises Busy, Fenced, LogReset, and
@@ -211,7 +211,7 @@ class Intake:
             for one, key in zip(parsed.senders, keys, strict=True)
         ]
 
-    def _plain(self, desk_id: str, desk: desk_pb2.Desk | None) -> Plain:
+    def _plain(self, desk_id: str, desk: desk_pb2.DeskConfig | None) -> Plain:
         if desk is None:
             return NOTHING_NAMED
         known = self._named.get(desk_id)
@@ -223,7 +223,7 @@ class Intake:
     async def _label(
         self,
         message: inbound_pb2.ChannelMessage,
-        desk: desk_pb2.Desk | None,
+        desk: desk_pb2.DeskConfig | None,
         parsed: ParsedMessage,
         labels: Mapping[str, str],
     ) -> None:

@@ -118,7 +118,7 @@ class Plain(NamedTuple):
 NOTHING_NAMED = Plain(frozenset())
 
 
-def plain_of(desk: desk_pb2.Desk) -> Plain:
+def plain_of(desk: desk_pb2.DeskConfig) -> Plain:
     """What the conditions of the desk's queues and SLA policies name, with the closed lists."""
     conditions = list(_conditions(desk))
     intents = frozenset(value for one in conditions if one.field == "intent" for value in one.values)
@@ -126,12 +126,12 @@ def plain_of(desk: desk_pb2.Desk) -> Plain:
     return Plain(named_attributes(desk), INTENTS | intents, MOODS | moods)
 
 
-def named_attributes(desk: desk_pb2.Desk) -> frozenset[str]:
+def named_attributes(desk: desk_pb2.DeskConfig) -> frozenset[str]:
     """Attributes that a condition of a queue or an SLA policy names."""
     fields = (condition.field for condition in _conditions(desk))
     return frozenset(field.removeprefix("attributes.") for field in fields if field.startswith("attributes."))
 
 
-def _conditions(desk: desk_pb2.Desk) -> Iterator[desk_pb2.Condition]:
+def _conditions(desk: desk_pb2.DeskConfig) -> Iterator[desk_pb2.Condition]:
     whens = [queue.when for queue in desk.queues] + [policy.when for policy in desk.sla]
     return (condition for when in whens for condition in when.any)

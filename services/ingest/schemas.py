@@ -145,15 +145,7 @@ class KeyIn(Body):
         return self
 
 
-class PresenceIn(Body):
-    """What an agent says of themselves; with `ttl_s` it holds that long without a stream."""
-
-    state: Literal["online", "busy", "away", "offline"]
-    ttl_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
-
-
 MESSAGE: TypeAdapter[MessageIn] = TypeAdapter(MessageIn)
 ORDER: TypeAdapter[OrderIn] = TypeAdapter(OrderIn)
 SHIPMENT: TypeAdapter[ShipmentIn] = TypeAdapter(ShipmentIn)
 KEY: TypeAdapter[KeyIn] = TypeAdapter(KeyIn)
-PRESENCE: TypeAdapter[PresenceIn] = TypeAdapter(PresenceIn)

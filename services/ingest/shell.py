@@ -12,6 +12,8 @@ from proto.v1.conversations_pb2 import ErasureDue
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import ErasureReport, Inbound
 from services.ingest import engine
+from services.ingest.figures import Figures
+from services.ingest.invariants import Invariants
 from services.kernel.errors import CentralaError
 from services.kernel.ids import HASH_BYTES, derive_id
 from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS, QUARANTINE_DAYS
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 def bind(app: App) -> None:
     """Run the ingest engine in this process, and do what its events ask for."""
     loop = app.add_loop(engine, lazy=("routing", "notices"))
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
+    app.metrics.invariants[engine.TOPIC] = Invariants
     read = _Read()
     loop.listen(read.committed)
     place = TopicPartition("inbound", loop.partition)
@@ -103,7 +107,8 @@ class Eraser:
             try:
                 await self.erase(desk_id, due)
             except (CentralaError, LogReset, OSError) as error:  # whatever it is, the others go on
-                _log.error("erasure %s is not done yet, it is tried again: %s", due.erasure_id, error)
+                told = "erasure %s is not done yet, it is tried again: %s"
+                _log.error(told, due.erasure_id, error, extra={"desk": desk_id})
 
     async def erase(self, desk_id: str, due: ErasureDue) -> None:
         """Delete what the customer's words lie in, then the keys, then say so."""
@@ -162,5 +167,6 @@ async def expire_quarantine(app: App, desks: Callable[[], Iterable[str]]) -> Non
             try:
                 await app.sealing.erase(desk_id, identities)
             except TRY_LATER as error:
-                _log.error("old quarantine keys of a desk stay another day: %s", error)
+                told = "old quarantine keys of a desk stay another day: %s"
+                _log.error(told, error, extra={"desk": desk_id})
         await asyncio.sleep(DAY_MS / 1000)

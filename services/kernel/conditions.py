@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from proto.v1.desk_pb2 import Desk, Span, When
+from proto.v1.desk_pb2 import DeskConfig, Span, When
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
 
 ATTRIBUTE_PREFIX = "attributes."
@@ -57,7 +57,7 @@ def span_for(spans: Mapping[str, Span], channel: str) -> Span | None:
     return None
 
 
-def units_for(desk: Desk, channel: str, account: str) -> int:
+def units_for(desk: DeskConfig, channel: str, account: str) -> int:
     """Capacity units of an open conversation on this account, or by channel if it is not listed."""
     for known in desk.accounts:
         if known.account == account and known.channel == channel:
@@ -65,7 +65,7 @@ def units_for(desk: Desk, channel: str, account: str) -> int:
     return UNITS_DEFAULT.get(channel, UNITS_OTHER)
 
 
-def attributes_named(desk: Desk) -> frozenset[str]:
+def attributes_named(desk: DeskConfig) -> frozenset[str]:
     """Names of the attributes that the configuration asks for: the only ones that may be plain on a log."""
     whens: Iterable[When] = [
         *(queue.when for queue in desk.queues),

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from proto.v1.desk_pb2 import AGENT_KIND_BOT, AGENT_KIND_HUMAN, Agent, Desk, Queue
+from proto.v1.desk_pb2 import AGENT_KIND_BOT, AGENT_KIND_HUMAN, Agent, DeskConfig, Queue
 from services.kernel.conditions import attributes_named, span_for, units_for, when_matches
 from services.kernel.desk_hours import parse_hours
 from services.kernel.desk_parse import (
@@ -60,7 +60,7 @@ class DeskDocument:
     not_in_effect: JSON pointers to what is accepted but not honoured by this release.
     """
 
-    desk: Desk
+    desk: DeskConfig
     source_json: str
     not_in_effect: list[str]
 
@@ -71,7 +71,7 @@ def parse_desk(document: object) -> DeskDocument:
     Raises Invalid with a pointer and a rule for each thing that is wrong.
     """
     problems = plain_problems(document)
-    desk, context = Desk(), Context()
+    desk, context = DeskConfig(), Context()
     if not problems:
         _parse(Node(document, "", problems), desk, context)
     if problems:
@@ -80,7 +80,7 @@ def parse_desk(document: object) -> DeskDocument:
     return DeskDocument(desk, source, sorted(context.not_in_effect))
 
 
-def _parse(node: Node, desk: Desk, context: Context) -> None:
+def _parse(node: Node, desk: DeskConfig, context: Context) -> None:
     fields = node.fields(SECTIONS, required=("name", "channels", "skills"))
     desk.name = fields["name"].name() if "name" in fields else ""
     desk.locale = language(fields["locale"]) if "locale" in fields else "en"
@@ -121,7 +121,7 @@ def _time_zone(node: Node) -> str:
         return ""
 
 
-def parse_agent(agent_id: str, document: object, desk: Desk) -> Agent:
+def parse_agent(agent_id: str, document: object, desk: DeskConfig) -> Agent:
     """An agent of the desk: name, kind, skills and languages with levels, capacity, channels.
 
     Raises Invalid with a pointer and a rule for each thing that is wrong.
@@ -135,7 +135,7 @@ def parse_agent(agent_id: str, document: object, desk: Desk) -> Agent:
     return agent
 
 
-def _parse_agent(node: Node, agent: Agent, desk: Desk) -> None:
+def _parse_agent(node: Node, agent: Agent, desk: DeskConfig) -> None:
     fields = node.fields("name kind skills languages capacity channels limits".split())
     if "name" in fields:
         agent.name = fields["name"].name()

@@ -12,9 +12,8 @@ in order. If `decide` needs to see the effect of its own first event on a later 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 DEADLINE = "deadline"
 """Topic of the input that stands for time having passed."""
@@ -23,8 +22,7 @@ LOCAL = "local"
 """Topic of an input that the shell makes itself (an agent's session seen or lost)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One input of `decide`.
 
     topic: the topic's short name ("inbound", "routing", ...) or LOCAL.
@@ -52,6 +50,11 @@ class Engine(Protocol):
     @property
     def INPUTS(self) -> tuple[str, ...]:
         """Short names of the input topics, in the order in which they are merged."""
+
+    @property
+    def HEARS(self) -> Mapping[str, Collection[str]]:
+        """The bodies of each owned input topic that may lead to something; the rest is passed over
+        without being parsed. A mailbox is heard whole."""
 
     @property
     def EVENT(self) -> type[Any]:

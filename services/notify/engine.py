@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proto.v1.conversations_pb2 import ConversationsEvent, MessageReceived
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, REQUEST_KIND_REPLY
 from proto.v1.notices_pb2 import (
@@ -48,6 +48,7 @@ from services.notify.state import Data, State, dump, load
 
 __all__ = [
     "EVENT",
+    "HEARS",
     "INPUTS",
     "STATE_VERSION",
     "TOPIC",
@@ -63,7 +64,7 @@ __all__ = [
 TOPIC = "notices"
 INPUTS = ("conversations", "routing", "sla")
 EVENT = NoticesEvent
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 NO_ROUTE = "nobody knows where this customer is answered"
 
@@ -240,7 +241,7 @@ def _desk(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:
     """Keep of the configuration what sending needs."""
     configured = record.event.desk
     full = configured.desk
-    desk = Desk(
+    desk = DeskConfig(
         name=full.name,
         locale=full.locale,
         time_zone=full.time_zone,
@@ -277,7 +278,7 @@ def _erasure(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
     ]
 
 
-_HANDLERS: dict[tuple[str, str | None], Callable[[State, Input, int], Sequence[NoticesEvent]]] = {
+_HANDLERS: dict[tuple[str, str], Callable[[State, Input, int], Sequence[NoticesEvent]]] = {
     ("conversations", "message"): _message,
     ("conversations", "order"): delays.order_seen,
     ("conversations", "shipment"): delays.shipment_seen,
@@ -293,3 +294,4 @@ _HANDLERS: dict[tuple[str, str | None], Callable[[State, Input, int], Sequence[N
     ("sla", "breached"): calls.breached,
     ("sla", "escalated"): calls.escalated,
 }
+HEARS = {topic: tuple(body for name, body in _HANDLERS if name == topic) for topic in INPUTS}

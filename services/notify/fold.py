@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent
 from services.kernel.engine import DEADLINE
 from services.notify import taken
@@ -45,7 +45,7 @@ def _desk_seen(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
     desk = _desk(state, event.desk_id)
     desk.config = body.desk.SerializeToString(deterministic=True)
     desk.version = body.version
-    state.configs[event.desk_id] = Desk.FromString(desk.config)
+    state.configs[event.desk_id] = DeskConfig.FromString(desk.config)
 
 
 def _route(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
@@ -229,6 +229,7 @@ def _uncertain(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
             send.kind,
             send.channel,
             now_ms + UNCERTAIN_MS,
+            0 if send.doubtful else send.attempt,
         )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, NoticesEvent
 from services.notify.quiet import quiet_until
 from services.notify.state import Data, State
+from services.runtime.loop import Committed
 
 SLACK_MS = 5_000
 """How long after its lease an attempt may be without a result; as in tools/invariants."""
@@ -24,7 +25,7 @@ class Invariants:
 
     def __init__(self) -> None:
         self._state = State(Data())
-        self._desks: dict[str, Desk] = {}
+        self._desks: dict[str, DeskConfig] = {}
         self._pulled: set[str] = set()
         """Notices that leave with `sent`, since the customer fetches them."""
         self._in_quiet_hours = 0
@@ -35,6 +36,9 @@ class Invariants:
         self._desks = dict(state.configs)
         sends = state.data.sends.values()
         self._pulled = {send.send_id for send in sends if send.pulled and send.kind == SEND_KIND_NOTICE}
+
+    def committed(self, batch: Committed) -> None:
+        """Events say it all."""
 
     def hears(self) -> Mapping[str, Callable[[NoticesEvent], None]]:
         """Configurations, and notices on their way out."""
@@ -56,7 +60,7 @@ class Invariants:
         }
 
     def _configured(self, event: NoticesEvent) -> None:
-        desk = Desk()
+        desk = DeskConfig()
         desk.CopyFrom(event.desk.desk)
         self._desks[event.desk_id] = desk
 

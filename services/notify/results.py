@@ -20,6 +20,7 @@ from proto.v1.inbound_pb2 import (
     SEND_OUTCOME_RETRY,
     SEND_OUTCOME_SENT,
     SEND_OUTCOME_UNCERTAIN,
+    SendReport,
 )
 from proto.v1.notices_pb2 import (
     SEND_KIND_NOTICE,
@@ -52,7 +53,7 @@ def send_report(state: State, record: Input, now_ms: int) -> Sequence[NoticesEve
     cause = Cause.of(record, now_ms)
     late = state.data.uncertain.get(report.send_id)
     if late is not None and late.desk_id == event.desk_id and late.until_ms > now_ms:
-        return _late_word(state, late, report.send_id, report.outcome, report.provider_id_hash, cause)
+        return _late_word(state, late, report, cause)
     send = state.data.sends.get(report.send_id)
     if send is None or send.desk_id != event.desk_id:
         return ()
@@ -71,17 +72,15 @@ def send_report(state: State, record: Input, now_ms: int) -> Sequence[NoticesEve
     return [doubt(send, report.error or "unknown outcome", cause)]
 
 
-def _late_word(
-    state: State, late: Uncertain, send_id: str, outcome: int, provider_id_hash: bytes, cause: Cause
-) -> Sequence[NoticesEvent]:
-    if outcome == SEND_OUTCOME_SENT:
-        return _sent(state, late, send_id, 0, provider_id_hash, cause)
-    if outcome == SEND_OUTCOME_UNCERTAIN:
+def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) -> Sequence[NoticesEvent]:
+    if report.outcome == SEND_OUTCOME_SENT:
+        return _sent(state, late, report.send_id, 0, report.provider_id_hash, cause)
+    if report.outcome == SEND_OUTCOME_UNCERTAIN or report.attempt != late.attempt:
         return ()
     return [
         cause.about(late).event(
             failed=SendFailed(
-                send_id=send_id,
+                send_id=report.send_id,
                 error="not sent, as became known late",
                 conversation_id=late.conversation_id,
                 kind=cast("SendKind", late.kind),

@@ -20,15 +20,16 @@ import httpx
 from google.protobuf.message import DecodeError
 
 from proto.v1.content_pb2 import Attachment, IdentityContent, MessageContent, MessageRoute
-from proto.v1.desk_pb2 import Account, Desk
+from proto.v1.desk_pb2 import Account, DeskConfig
 from proto.v1.envelope_pb2 import Sealed
-from proto.v1.inbound_pb2 import Inbound, SendReport
+from proto.v1.inbound_pb2 import Inbound, SendOutcome, SendReport
 from proto.v1.notices_pb2 import SendRequested
 from services.kernel.errors import Corrupt, Invalid
 from services.kernel.external_ids import external_hash
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_TIMEOUT_MS
 from services.notify import engine
+from services.notify.figures import Figures
 from services.notify.invariants import Invariants
 from services.notify.senders import (
     Secrets,
@@ -49,8 +50,10 @@ from services.notify.state import Send, State
 from services.notify.templates import render
 from services.notify.ways import account_of
 from services.runtime.event_log import TRY_LATER
+from services.runtime.logs import about
 from services.runtime.loop import Committed, Loop
-from services.runtime.metrics import channel_label
+from services.runtime.metrics_desks import channel_label
+from services.runtime.project_conversations import word
 from services.runtime.secrets import first_line
 
 if TYPE_CHECKING:
@@ -72,10 +75,14 @@ def bind(app: App) -> None:
     loop = app.add_loop(engine, lazy=engine.INPUTS)
     tls, guard = httpx.create_ssl_context(), Guard(app.settings.private_targets)
     http = Http(tls, guard)
-    calls = Calls(app, loop, senders(http, first_line(app.settings), tls, guard))
+    by_channel = senders(http, first_line(app.settings), tls, guard)
+    for channel in by_channel:
+        for outcome in SendOutcome.values()[1:]:
+            app.metrics.provider_calls.labels(channel, word(SendOutcome, outcome))
+    calls = Calls(app, loop, by_channel)
     loop.listen(calls.committed)
-    app.metrics.invariants[engine.TOPIC] = Invariants()
-    app.metrics.sends_open.set_function(lambda: len(loop.state.data.sends))
+    app.metrics.invariants[engine.TOPIC] = Invariants
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
     app.add_task("sends", calls.run)
     app.on_close(http.close)
 
@@ -122,6 +129,10 @@ class Calls:
                 task.cancel()
 
     async def _attempt(self, desk_id: str, send_id: str, attempt: int, lease_ms: int) -> None:
+        with self._app.tracing.call(send_id):
+            await self._try(desk_id, send_id, attempt, lease_ms)
+
+    async def _try(self, desk_id: str, send_id: str, attempt: int, lease_ms: int) -> None:
         state: State = self._loop.state
         send = state.data.sends.get(send_id)
         if send is None or send.attempt != attempt:
@@ -132,18 +143,20 @@ class Calls:
             result = await self._call(state, send, requested, lease_ms)
         except Exception as error:
             # A bug in a sender: the provider may have been called. Its words could hold content.
-            _log.error("send %s attempt %d: %s", send_id, attempt, type(error).__name__)
+            name = type(error).__name__
+            _log.error("send %s attempt %d: %s", send_id, attempt, name, extra=about(send))
             result = uncertain(type(error).__name__)
         channel = channel_label("webhook" if requested.url else requested.channel)
         seconds = self._app.clock.monotonic_s() - started_s
         self._app.metrics.provider_seconds.labels(channel).observe(seconds)
+        self._app.metrics.provider_calls.labels(channel, word(SendOutcome, result.outcome)).inc()
         await self._report(desk_id, requested, attempt, result)
 
     async def _call(self, state: State, send: Send, requested: SendRequested, lease_ms: int) -> SendResult:
         sender = self._senders.get("webhook" if requested.url else requested.channel)
         if sender is None:
             return failed(f"no sender for {requested.channel}")
-        desk = state.configs.get(send.desk_id) or Desk()
+        desk = state.configs.get(send.desk_id) or DeskConfig()
         account = account_of(desk, requested.channel, requested.account)
         if account is None and not requested.url:
             return failed("the account is no longer configured")
@@ -177,7 +190,7 @@ class Calls:
         return await sender.send(request, within_ms / 1000)
 
     async def _open(
-        self, requested: SendRequested, desk: Desk
+        self, requested: SendRequested, desk: DeskConfig
     ) -> tuple[MessageContent, MessageRoute, list[tuple[Attachment, bytes]]] | None:
         """The words, where they go, and what is attached; None if a key of it was erased."""
         if requested.event_json:

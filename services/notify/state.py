@@ -10,7 +10,7 @@ import hashlib
 
 import msgspec
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SEND_KIND_REPLY, SendRequested
 from services.kernel.deadlines import Deadlines
 from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
@@ -128,6 +128,9 @@ class Uncertain(msgspec.Struct, gc=False):
     kind: int
     channel: str
     until_ms: int
+    attempt: int
+    """The one attempt whose failure, known late, means that it was not sent; 0: an earlier one may have
+    arrived all the same."""
 
 
 class Parked(msgspec.Struct, gc=False):
@@ -165,7 +168,7 @@ class State:
         self.taken = Taken.load(data.taken)
         self.closed = ClosedRoutes.load(data.closed)
         self.configs = {
-            desk_id: Desk.FromString(desk.config) for desk_id, desk in data.desks.items() if desk.config
+            desk_id: DeskConfig.FromString(desk.config) for desk_id, desk in data.desks.items() if desk.config
         }
         self.by_order: dict[tuple[str, str], tuple[str, ...]] = {}
         self.by_customer: dict[str, tuple[str, ...]] = {}

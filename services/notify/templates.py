@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from proto.v1.content_pb2 import MessageContent
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SendRequested
 from services.notify.quiet import local
 
@@ -77,7 +77,7 @@ def language_of(tag: str) -> str:
     return "pl" if tag.replace("_", "-").partition("-")[0].lower() == "pl" else "en"
 
 
-def render(requested: SendRequested, desk: Desk) -> MessageContent:
+def render(requested: SendRequested, desk: DeskConfig) -> MessageContent:
     """The words of a notice: subject, text, and HTML with everything that is not ours escaped."""
     language = language_of(requested.language or desk.locale)
     words = _DELAY[language]

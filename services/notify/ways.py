@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from proto.v1.desk_pb2 import Account, Desk
+from proto.v1.desk_pb2 import Account, DeskConfig
 
 NO_WAY_OUT = "account has no way out: configure smtp/secret/webhook"
 
@@ -22,7 +22,7 @@ class Way(NamedTuple):
     copies: tuple[str, ...] = ()
 
 
-def account_of(desk: Desk, channel: str, account: str) -> Account | None:
+def account_of(desk: DeskConfig, channel: str, account: str) -> Account | None:
     """The desk's account of that name."""
     for each in desk.accounts:
         if each.channel == channel and each.account == account:
@@ -41,12 +41,12 @@ def has_sender(account: Account) -> bool:
     return False
 
 
-def subscribers(desk: Desk, event_name: str) -> tuple[str, ...]:
+def subscribers(desk: DeskConfig, event_name: str) -> tuple[str, ...]:
     """URLs that want this event, each once, in the desk's order."""
     return tuple(dict.fromkeys(hook.url for hook in desk.webhooks if event_name in hook.events))
 
 
-def way_out(desk: Desk | None, channel: str, account: str, event_name: str) -> Way | None:
+def way_out(desk: DeskConfig | None, channel: str, account: str, event_name: str) -> Way | None:
     """How a message of this account gets to the customer; None if there is no way.
 
     A sender of ours comes first, then the first webhook that wants the event; the others get copies.
@@ -63,7 +63,7 @@ def way_out(desk: Desk | None, channel: str, account: str, event_name: str) -> W
     return Way() if channel == "chat" else None
 
 
-def account_for(desk: Desk, channel: str, event_name: str) -> str | None:
+def account_for(desk: DeskConfig, channel: str, event_name: str) -> str | None:
     """The first account of a channel that has a way out, for a customer who never wrote to any.
 
     "" when the desk has no account of the channel but a webhook takes the event."""

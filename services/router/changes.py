@@ -12,37 +12,19 @@ from typing import Any
 
 from proto.v1 import inbound_pb2 as inbound
 from proto.v1 import routing_pb2 as rt
-from proto.v1.envelope_pb2 import Skipped
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
-from services.kernel.engine import DEADLINE
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS, MINUTE_MS
-from services.router import learning, planning, staff, timers, waits
-from services.router.floor import LEVEL_NONE
+from services.router import experience, planning, skipping, staff, timers, waits
 from services.router.resolved import Short
+from services.router.skipping import let_go, spoken
 from services.router.state import (
     RELAX_DONE,
-    Agent,
-    ClosedOffer,
     Conversation,
     Desk,
     Served,
     State,
     Status,
-    ask_of,
 )
-
-CLOSED_OFFERS_MS = 2 * MINUTE_MS
-"""How long it is known what became of an offer: longer than any request for it may travel."""
-
-SKIPPED_AGAIN_MS = MINUTE_MS
-"""A deadline that could not be decided is due again after this."""
-
-SHARES_OVER = 1_000
-"""Shares of queues follow the last so many offers, the older the less."""
-
-PACES_MAX = 50
-"""Queues for which it is known how quick an agent is."""
 
 _ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
@@ -67,7 +49,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     if c is None:
         c = conversations[key] = Conversation(intern(event.desk_id), Status.LOOSE, "", "", body.customer_id)
     elif c.status in (Status.OFFERED, Status.OWNED):
-        _let_go(state, event, key, c, rt.REFUSED_WHY_WITHDRAWN)
+        let_go(state, event, key, c, rt.REFUSED_WHY_WITHDRAWN)
     was_waiting = c.status == Status.WAITING
     c.status = Status.WAITING
     c.channel, c.account = intern(body.channel), intern(body.account)
@@ -92,19 +74,11 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.order_value, c.version = body.order_value_minor, body.policy_version
     c.last_message = body.last_message_id
     if body.why in _ARRIVES:
-        _learn_arrival(state, c, event.occurred_at_ms)
+        experience.arrived(state, c, event.occurred_at_ms)
     if not body.offered_next:
         _wait(state, key, c, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
-
-
-def _learn_arrival(state: State, c: Conversation, now_ms: int) -> None:
-    desk = state.own_desk(c.desk)
-    floor = state.matcher.floor(c.desk)
-    demand = floor.demand_of(floor.shape(ask_of(c)))
-    if learning.arrived(desk.learned, demand, c.weight / WEIGHT_PERMILLE, now_ms):
-        floor.rates_changed()
 
 
 def _wait(state: State, key: str, c: Conversation, now_ms: int) -> None:
@@ -171,16 +145,7 @@ def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
         agent.last_offer, agent.idle_ms = desk.offers, event.occurred_at_ms
         state.matcher.hold(event.desk_id, body.agent_id, key, body.units, c.channel)
     if desk.policy.shares:
-        _count_share(desk, c.queue)
-
-
-def _count_share(desk: Desk, queue: str) -> None:
-    """What queues were given lately, for their shares."""
-    given = desk.learned.given
-    given[queue] = given.get(queue, 0.0) + 1.0
-    if sum(given.values()) > SHARES_OVER:
-        for name in given:
-            given[name] /= 2
+        experience.shared(desk, c.queue)
 
 
 def accepted(state: State, event: RoutingEvent, body: rt.OfferAccepted) -> None:
@@ -229,66 +194,12 @@ def _listen(state: State, key: str, c: Conversation, desk: Desk, now_ms: int) ->
         state.deadlines.set("s:" + key, c.silent_ms)
 
 
-def _spoken(state: State, key: str, c: Conversation) -> None:
-    c.silent_ms = 0
-    state.deadlines.drop("s:" + key)
-
-
-def _let_go(state: State, event: RoutingEvent, key: str, c: Conversation, why: int) -> None:
-    """The agent has it in hand no longer; the offer is remembered for a while."""
-    now_ms = event.occurred_at_ms
-    agent = state.desk(c.desk).agents.get(c.agent)
-    if agent is not None:
-        agent.idle_ms = now_ms
-        if c.status == Status.OWNED:
-            _learn_handling(state, c, agent, now_ms)
-    state.matcher.free(c.desk, c.agent, key, c.channel)
-    closed, order = state.data.closed, state.closed_order
-    while order and closed[order[0]].at_ms < now_ms - CLOSED_OFFERS_MS:
-        del closed[order.popleft()]
-    if c.offer and c.offer not in closed:
-        closed[c.offer] = ClosedOffer(now_ms, c.desk, key, why)
-        order.append(c.offer)
-    state.offers.pop(c.offer, None)
-    state.deadlines.drop("o:" + c.offer)
-    _spoken(state, key, c)
-    c.status, c.agent, c.offer, c.expires_ms = Status.LOOSE, "", "", 0
-
-
-def _learn_handling(state: State, c: Conversation, agent: Agent, now_ms: int) -> None:
-    """How long it was in these hands."""
-    desk, took_ms = state.own_desk(c.desk), now_ms - c.assigned_ms
-    if agent.bot or not c.assigned_ms:
-        return
-    floor = state.matcher.floor(c.desk)
-    shape = floor.shape(ask_of(c))
-    skills = dict(agent.skills)
-    level = LEVEL_NONE
-    if c.requires:
-        level = min(5, sum(skills.get(skill, 0) for skill, _ in c.requires) // len(c.requires))
-    learning.handled(desk.learned, shape.demand, c.channel, took_ms, level, max(0, c.beside))
-    floor.factor()
-    if desk.policy.needs_pace:
-        paces = agent.paces = agent.paces or {}
-        count, mean_ms = paces.get(c.queue, (0, 0.0))
-        if count or len(paces) < PACES_MAX:
-            count = min(count + 1, learning.HANDLED_MAX)
-            paces[c.queue] = (count, mean_ms + (took_ms - mean_ms) / count)
-
-
-def _learn_bot(state: State, c: Conversation, alone: bool) -> None:
-    """What became of a bot's work."""
-    desk = state.own_desk(c.desk)
-    if c.status == Status.OWNED and _is_bot(desk, c.agent):
-        learning.contained(desk.learned, c.queue, alone)
-
-
 def _offer_over(why: int) -> Callable[[State, RoutingEvent, Any], None]:
     def offer_over(state: State, event: RoutingEvent, body: Any) -> None:
         """An offer ended without an owner."""
         c = state.data.conversations.get(body.conversation_id)
         if c is not None and c.status == Status.OFFERED and c.offer == body.offer_id:
-            _let_go(state, event, body.conversation_id, c, why)
+            let_go(state, event, body.conversation_id, c, why)
 
     return offer_over
 
@@ -297,8 +208,8 @@ def released(state: State, event: RoutingEvent, body: rt.Released) -> None:
     """The owner has it no longer."""
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.OWNED:
-        _learn_bot(state, c, alone=False)
-        _let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
+        experience.bot_done(state, c, alone=False)
+        let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
 
 
 def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
@@ -310,8 +221,8 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     if c.status == Status.WAITING:
         _wait_no_more(state, key, c)
     elif c.status != Status.LOOSE:
-        _learn_bot(state, c, alone=True)
-        _let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
+        experience.bot_done(state, c, alone=True)
+        let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
     last_agent = body.owner_id or c.last_agent
     short = Short(
         c.desk,
@@ -376,13 +287,7 @@ def deadline(state: State, event: RoutingEvent, body: rt.DeadlineChanged) -> Non
         return
     targets = c.targets or {}
     if not targets and body.target_due_at_ms and c.status != Status.OWNED:
-        learned = state.own_desk(c.desk).learned
-        was_live = learned.is_live(c.channel)
-        learning.promised(
-            learned, c.channel, c.weight, body.target_due_at_ms - c.since_ms, event.occurred_at_ms
-        )
-        if learned.is_live(c.channel) != was_live:
-            state.matcher.put_rates(c.desk)
+        experience.promised(state, c, body.target_due_at_ms, event.occurred_at_ms)
     targets.pop(body.target_id, None)
     if body.target_due_at_ms:
         targets[body.target_id] = body.target_due_at_ms
@@ -402,7 +307,7 @@ def human_only(state: State, event: RoutingEvent, body: rt.HumanOnly) -> None:
     if c.status == Status.WAITING:
         state.join(body.conversation_id, c)
     elif c.silent_ms:
-        _spoken(state, body.conversation_id, c)
+        spoken(state, body.conversation_id, c)
 
 
 def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> None:
@@ -412,54 +317,11 @@ def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> Non
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.OWNED:
         c.bot_answered = True
-        _spoken(state, body.conversation_id, c)
-
-
-def skipped(state: State, event: RoutingEvent, body: Skipped) -> None:
-    """A deadline could not be decided: it is put off, so that the others go on, and nothing is lost."""
-    if body.topic != DEADLINE:
-        return
-    kind, _, name = body.input_id.partition(":")
-    state.deadlines.drop(body.input_id)
-    again_ms = event.occurred_at_ms + SKIPPED_AGAIN_MS
-    c = state.data.conversations.get(name)
-    if kind == "o" and name in state.offers:
-        _expire_skipped(state, event, state.offers[name])
-    elif kind == "w" and c is not None and c.timer_ms:
-        c.timer_ms = again_ms
-        state.watch(name, c)
-    elif kind == "s" and c is not None and c.silent_ms:
-        c.silent_ms = again_ms
-        state.watch(name, c)
-    elif kind == "r" and name in state.data.desks:
-        staff.put_off_replan(state, name, again_ms)
-    elif kind == "h" and name in state.data.desks:
-        staff.put_off_beat(state, name, again_ms)
-    elif kind in ("a", "p"):
-        staff.put_off(state, kind, *timers.split_name(state, name), again_ms)
-
-
-def _expire_skipped(state: State, event: RoutingEvent, key: str) -> None:
-    """An offer is over all the same: its capacity is free, and it waits again. Who could take it, and what
-    its agent could take, is looked for by deadlines that are due now."""
-    c, now_ms = state.data.conversations[key], event.occurred_at_ms
-    agent_id = c.agent
-    _let_go(state, event, key, c, rt.REFUSED_WHY_EXPIRED)
-    c.status = Status.WAITING
-    c.barred = {**(c.barred or {}), agent_id: now_ms + BARRED_AFTER_DECLINE_MS}
-    if c.only == agent_id:
-        c.only, c.fixed = "", False
-    state.join(key, c)
-    c.timer_ms = now_ms
-    state.watch(key, c)
-    agent = state.desk(c.desk).agents.get(agent_id)
-    if agent is not None:
-        agent.look_ms = now_ms
-        state.watch_agent(c.desk, agent_id, agent)
+        spoken(state, body.conversation_id, c)
 
 
 CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
-    "skipped": skipped,
+    "skipped": skipping.skipped,
     "desk": staff.desk_seen,
     "replanned": staff.replanned,
     "desk_looked": staff.desk_looked,

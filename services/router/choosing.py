@@ -14,10 +14,11 @@ from typing import NamedTuple
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.router import pricing
-from services.router.floor import Ask, Fit, Floor, Key, Seat, Shape, mask_of
+from services.router.floor import Floor
 from services.router.lines import Line, Place, Rank
 from services.router.moves import UNMOVED, Moves
 from services.router.policy import Policy
+from services.router.profiles import Ask, Fit, Key, Seat, Shape, mask_of
 
 BEST_MAX = 5
 """Candidates that an explanation names."""

@@ -39,6 +39,7 @@ from services.router.state import State, dump, initial, load
 
 __all__ = (
     "EVENT",
+    "HEARS",
     "INPUTS",
     "STATE_VERSION",
     "TOPIC",
@@ -54,13 +55,14 @@ __all__ = (
 TOPIC = "routing"
 INPUTS = ("conversations", "sla")
 EVENT = RoutingEvent
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 _DECIDES: Mapping[str, Mapping[str, Callable[[Draft, Any], None]]] = {
     "conversations": {**arrivals.CONVERSATIONS, "request": requests.request},
     "sla": arrivals.SLA,
     LOCAL: arrivals.LOCAL_INPUTS,
 }
+HEARS = {topic: tuple(_DECIDES[topic]) for topic in INPUTS}
 
 
 def decide(state: State, record: Input | None, now_ms: int) -> Sequence[RoutingEvent]:

@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
-from services.router.floor import Ask
 from services.router.matching import ruled_out
 from services.router.policy import Policy
+from services.router.profiles import Ask
 from services.router.state import Agent, Desk, State, Status, ask_of
 
 AGENTS_NAMED_MAX = 20

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.limits import CAPACITY_DEFAULT
 from services.router.state import State, initial
+from services.runtime.loop import Committed
 
 
 class Invariants:
@@ -32,6 +33,9 @@ class Invariants:
             for seat in floor.seats.values()
         }
         self._draining = {key for key, capacity in self._capacity.items() if self._has(*key) > capacity}
+
+    def committed(self, batch: Committed) -> None:
+        """Events say it all."""
 
     def hears(self) -> Mapping[str, Callable[[RoutingEvent], None]]:
         """Settings of agents, and offers."""

@@ -25,11 +25,12 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.router import choosing, pricing
 from services.router.choosing import BEST_MAX, Candidate, Choice, Want
-from services.router.floor import Ask, Floor, Has, Profile, Seat, profile_key
+from services.router.floor import Floor
 from services.router.learning import LIVE_TARGET_MS, Learned
 from services.router.lines import Line, Place, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
+from services.router.profiles import Ask, Has, Profile, Seat, profile_key
 
 __all__ = ("BEST_MAX", "Candidate", "Choice", "Matcher", "Moves", "Want", "ruled_out")
 

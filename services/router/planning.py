@@ -11,7 +11,7 @@ from sys import intern
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.conversations_pb2 import MessageReceived
-from proto.v1.desk_pb2 import Desk as DeskConfig
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.desk_pb2 import Queue as QueueConfig
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
 from services.kernel.conditions import ATTRIBUTE_PREFIX, compile_when, fits

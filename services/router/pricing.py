@@ -24,10 +24,11 @@ from __future__ import annotations
 
 from math import fsum, inf
 
-from services.router.floor import Floor, Profile, Seat, Shape
+from services.router.floor import Floor
 from services.router.learning import LIVE_TARGET_MS
 from services.router.lines import STARVED_TIMES
 from services.router.moves import Moves
+from services.router.profiles import Profile, Seat, Shape
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7

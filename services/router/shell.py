@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.kernel.limits import HOUR_MS
 from services.router import engine, presence
+from services.router.figures import Figures
 from services.router.invariants import Invariants
 from services.runtime.event_log import TopicPartition
 from services.runtime.retention import Retention
@@ -22,12 +23,8 @@ EVERYTHING = 1 << 62
 def bind(app: App) -> None:
     """Run the router engine in this process, and tell it which agents are there."""
     loop = app.add_loop(engine, lazy=("sla",))
-    app.metrics.invariants[engine.TOPIC] = Invariants()
-    conversations = app.metrics.conversations
-    conversations.labels("open").set_function(lambda: len(loop.state.data.conversations))
-    conversations.labels("waiting").set_function(
-        lambda: sum(len(floor.where) for floor in loop.state.matcher.floors.values())
-    )
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
+    app.metrics.invariants[engine.TOPIC] = Invariants
     app.add_task("presence watch", presence.Watcher(loop, app.log, app.clock).run)
     place = TopicPartition(presence.TOPIC, loop.partition)
     retention = Retention(app.log, app.clock, place, PRESENCE_KEPT_MS, lambda: EVERYTHING)

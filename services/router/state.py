@@ -25,10 +25,10 @@ from proto.v1 import desk_pb2 as pb
 from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
-from services.router.floor import Ask
 from services.router.learning import Learned
 from services.router.matching import Matcher
 from services.router.policy import Policy
+from services.router.profiles import Ask
 from services.router.resolved import Resolved
 
 Pairs = tuple[tuple[str, int], ...]

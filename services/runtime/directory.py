@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proto.v1.desk_pb2 import Account, Agent, Desk
+from proto.v1.desk_pb2 import Account, Agent, DeskConfig
 from services.runtime.documents import AgentView, DeskView
 from services.runtime.views import Views
 
@@ -12,20 +12,20 @@ class Directory:
 
     def __init__(self, views: Views) -> None:
         self._views = views
-        self._desks: dict[str, tuple[DeskView, Desk]] = {}
+        self._desks: dict[str, tuple[DeskView, DeskConfig]] = {}
 
     def view(self, desk_id: str) -> DeskView | None:
         """The desk's document: source, version, what is not in effect."""
         return self._views.peek(DeskView, desk_id)
 
-    def get(self, desk_id: str) -> Desk | None:
+    def get(self, desk_id: str) -> DeskConfig | None:
         """The desk's configuration; None for an unknown desk."""
         view = self._views.peek(DeskView, desk_id)
         if view is None:
             return None
         known = self._desks.get(desk_id)
         if known is None or known[0] is not view:
-            known = self._desks[desk_id] = (view, Desk.FromString(view.desk))
+            known = self._desks[desk_id] = (view, DeskConfig.FromString(view.desk))
         return known[1]
 
     def account(self, desk_id: str, channel: str, account: str) -> Account | None:

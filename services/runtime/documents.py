@@ -51,6 +51,7 @@ class Message(Document):
     """Topics conversations (in) and routing (out, note): one utterance; key `conversation/message`."""
 
     KIND: ClassVar[str] = "message"
+    SCANNED: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("conversation", "id")
     CACHED: ClassVar[int] = 1_000
     conversation: str
@@ -122,6 +123,7 @@ class Decision(Document):
     """Topic routing: one offer and why; key `conversation/offer`. `event` is the serialised Offered."""
 
     KIND: ClassVar[str] = "decision"
+    SCANNED: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("conversation", "offer")
     CACHED: ClassVar[int] = 100
     conversation: str
@@ -300,6 +302,7 @@ class DeskView(Document):
     accounts in small letters, each with its place in the order in which desks claimed any."""
 
     KIND: ClassVar[str] = "desk"
+    SCANNED: ClassVar[bool] = True
     id: str
     version: int
     source_json: str
@@ -312,6 +315,7 @@ class AgentView(Document):
     """Topic conversations: an agent as configured; key `desk/agent`. `agent` is the serialised Agent."""
 
     KIND: ClassVar[str] = "agent"
+    SCANNED: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("desk", "id")
     desk: str
     id: str
@@ -339,6 +343,7 @@ class ApiKeyView(Document):
     """Topic conversations: an API key, known by its SHA-256 (hexadecimal) only."""
 
     KIND: ClassVar[str] = "api_key"
+    SCANNED: ClassVar[bool] = True
     KEY: ClassVar[tuple[str, ...]] = ("hash",)
     id: str
     desk: str

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastapi import Request
@@ -178,15 +178,13 @@ class Edge:
             raise Refusal(500, "The record is stored but could not be decided; it is logged.")
         return outcome
 
-    async def request(
-        self, headers: Mapping[bytes, bytes], desk_id: str, asked: AgentRequest, said: str
-    ) -> Decided:
-        """Ask for something in an agent's name, and wait for the answer; the same Idempotency-Key gets
-        the same answer. `said`: what is asked, for telling bodies apart.
+    async def request(self, key: bytes, desk_id: str, asked: AgentRequest, said: str) -> Decided:
+        """Ask for something in an agent's name, and wait for the answer; the same idempotency key gets
+        the same answer, b"" is a fresh one. `said`: what is asked, for telling bodies apart.
 
         Raises Refusal: 422 for the same key with another body, 503 when the answer is not known yet.
         """
-        key = headers.get(b"idempotency-key") or secrets.token_hex(16).encode()
+        key = key or secrets.token_hex(16).encode()
         if not _IDEMPOTENCY_KEY.fullmatch(key):
             rule = f"the header Idempotency-Key must be 1 to {NAME_CHARS_MAX} visible ASCII characters"
             raise Refusal(422, "The Idempotency-Key is not one.", [Problem("", rule)])
@@ -332,6 +330,11 @@ def _long_ago(what: str) -> Refusal:
 def unknown_yet() -> Refusal:
     """The outcome is not known in time."""
     return Refusal(503, "The outcome is not known yet: retry with the same key.", retry_after_s=1)
+
+
+def no_agent() -> Refusal:
+    """The desk has no such agent."""
+    return Refusal(404, "The desk has no such agent.")
 
 
 def no_desk(desk_id: str) -> Refusal:

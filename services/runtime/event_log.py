@@ -8,7 +8,6 @@ What fences writers is in the records themselves (`services.kernel.claims`). Eve
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from services.kernel.errors import Busy, Fenced
@@ -30,8 +29,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
+class LogRecord(NamedTuple):
     """One record. `at_ms` is the log's own clock at the append, Unix milliseconds."""
 
     topic: str
@@ -92,7 +90,7 @@ class EventLog(Protocol):
     def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
         """A reader of these partitions, from these offsets (0: the beginning) on.
 
-        lazy: topics whose records may wait about a millisecond for company before a waiting fetch
+        lazy: topics whose records may wait some milliseconds for company before a waiting fetch
         ends for them; an adapter may ignore it.
         """
 

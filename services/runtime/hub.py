@@ -1,17 +1,21 @@
 """The hub: who in this process waits for what became of a record, and who watches a desk or an agent.
 
 Waiting: an edge says which record it is about to append, then waits for its outcome. Watching: a
-stream subscribes to one feed (`agent/DESK/AGENT`, `board/DESK`). Each subscriber has a bounded queue:
-who reads too slowly loses the queue and gets a fresh snapshot instead. Nothing here is durable.
+stream subscribes to one feed (`agent/DESK/AGENT`, `board/DESK`, `conversation/ID`). Each subscriber has a
+bounded queue: who reads too slowly loses the queue and gets a fresh snapshot instead. Nothing here is
+durable.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
+
+Snapshot = Callable[[], Awaitable[dict[str, Any]]]
+"""Makes what a stream begins with."""
 
 QUEUE_MAX = 256
 """Events a subscriber may be behind before it is given a snapshot instead."""
@@ -61,6 +65,10 @@ class Subscription:
             self._queue.append(told)
         self._wake.set()
 
+    def behind(self) -> int:
+        """How many events the reader has not taken yet."""
+        return len(self._queue)
+
     def close(self) -> None:
         """End the stream."""
         self._closed = True
@@ -87,6 +95,20 @@ class Subscription:
         self._queue.clear()
         return events
 
+    async def tellings(self, snapshot: Snapshot, quiet_s: float) -> AsyncIterator[list[Told]]:
+        """What a stream tells: a snapshot, then what comes, then a fresh snapshot after a loss; an empty
+        list whenever nothing came for `quiet_s`. Raises Closed when the stream is closed."""
+        number = 0
+        fresh = True
+        while True:
+            if fresh:
+                number += 1
+                yield [Told("snapshot", f"snapshot/{number}", await snapshot())]
+            events = await self.take(quiet_s)
+            fresh = events is None
+            if events is not None:
+                yield events
+
 
 class Hub:
     """Waiters by record id, subscribers by feed, agents' sessions of this process."""
@@ -96,7 +118,9 @@ class Hub:
         self.listeners: dict[str, list[Subscription]] = {}
         self.sessions: Counter[tuple[str, str]] = Counter()
         self.session_began = asyncio.Event()
-        self._closed = False
+        self.kinds: Counter[str] = Counter()
+        """Subscribers by the first word of their feeds."""
+        self.closed = False
 
     @contextmanager
     def expect(self, record_id: str) -> Iterator[Waiter]:
@@ -122,12 +146,14 @@ class Hub:
     async def subscribe(self, feed: str) -> AsyncIterator[Subscription]:
         """Watch a feed from now on."""
         subscription = Subscription(feed.split("/", 1)[0])
-        if self._closed:
+        if self.closed:
             subscription.close()
+        self.kinds[subscription.kind] += 1
         self.listeners.setdefault(feed, []).append(subscription)
         try:
             yield subscription
         finally:
+            self.kinds[subscription.kind] -= 1
             left = self.listeners[feed]
             left.remove(subscription)
             if not left:
@@ -151,7 +177,7 @@ class Hub:
 
     def close(self) -> None:
         """End every stream; later ones end at once."""
-        self._closed = True
+        self.closed = True
         for subscriptions in self.listeners.values():
             for subscription in subscriptions:
                 subscription.close()

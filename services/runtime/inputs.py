@@ -7,9 +7,11 @@ that writer. So the router never meets a target before its conversation.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from proto.v1.conversations_pb2 import ConversationsEvent
@@ -63,26 +65,36 @@ class Unreadable:
         self.error = error
 
 
-@dataclass(slots=True)
 class _Waiting:
-    """A fetched record: its fence afterwards, its writer's positions, its events."""
+    """A fetched record: the place behind it, its writer's positions, those of its events that are heard."""
 
-    record: LogRecord
-    epoch: int
-    next_seq: int
-    positions: list[InputPosition]
-    at_ms: int
-    prefix: str
-    values: list[bytes]
+    __slots__ = ("at_ms", "epoch", "heard", "next_offset", "next_seq", "positions", "prefix", "values")
+
+    def __init__(self, record: LogRecord, fence: Fence, at_ms: int, prefix: str) -> None:
+        self.next_offset = record.offset + 1
+        self.epoch = fence.epoch
+        self.next_seq = fence.next_seq
+        self.at_ms = at_ms
+        self.prefix = prefix
+        self.positions: list[InputPosition] = []
+        self.values: Sequence[bytes] = ()
+        self.heard: Sequence[int] = ()
 
 
 class Inputs:
     """The input topics of one engine on one partition."""
 
-    def __init__(self, topics: tuple[str, ...], partition: int, places: Mapping[str, Place]) -> None:
+    def __init__(
+        self,
+        topics: tuple[str, ...],
+        partition: int,
+        places: Mapping[str, Place],
+        hears: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         self.topics = topics
         self.partition = partition
         self.places = {t: places.get(t) or Place() for t in topics}
+        self._hears = {topic: frozenset(kinds(topic, names)) for topic, names in hears.items()}
         self._fences = {t: Fence(p.epoch, p.next_seq) for t, p in self.places.items()}
         self._queues: dict[str, deque[_Waiting]] = {t: deque() for t in topics}
 
@@ -94,68 +106,80 @@ class Inputs:
         """The positions for a batch."""
         return [place.written(topic) for topic, place in self.places.items()]
 
-    def waiting(self) -> int:
-        """Fetched records that are not consumed yet."""
-        return sum(len(queue) for queue in self._queues.values())
-
     def add(self, records: list[LogRecord]) -> None:
         """Take in fetched records; invalid batches count as read and are skipped."""
         for record in records:
             topic = record.topic
-            if topic in MAILBOX_TOPICS:
-                prefix = f"{topic}/{record.partition}/{record.offset}"
-                entry = _Waiting(record, 0, 0, [], record.at_ms, prefix, [record.value])
-            else:
-                entry = self._judged(record)
+            entry = self._mailed(record) if topic in MAILBOX_TOPICS else self._judged(record)
             self._queues[topic].append(entry)
 
+    def _mailed(self, record: LogRecord) -> _Waiting:
+        prefix = f"{record.topic}/{record.partition}/{record.offset}"
+        entry = _Waiting(record, self._fences[record.topic], record.at_ms, prefix)
+        entry.values, entry.heard = (record.value,), (0,)
+        return entry
+
     def _judged(self, record: LogRecord) -> _Waiting:
-        batch = Batch.FromString(record.value)
-        fence = self._fences[record.topic]
+        topic, batch = record.topic, Batch.FromString(record.value)
+        fence, hears = self._fences[topic], self._hears.get(topic)
         valid = fence.admit(batch) and not is_claim(batch)
-        positions = [p for p in batch.positions if p.topic in self.places] if valid else []
-        values = list(batch.events) if valid else []
-        prefix = f"{record.topic}/{record.partition}/{batch.seq}"
-        return _Waiting(record, fence.epoch, fence.next_seq, positions, batch.now_ms, prefix, values)
+        entry = _Waiting(record, fence, batch.now_ms, f"{topic}/{record.partition}/{batch.seq}")
+        if not valid:
+            return entry
+        values = entry.values = batch.events
+        if hears is None or len(batch.kinds) != len(values):
+            entry.heard = range(len(values))
+        else:
+            entry.heard = [index for index, kind in enumerate(batch.kinds) if kind in hears]
+        entry.positions = [p for p in batch.positions if p.topic in self.places]
+        return entry
 
     def merged(self) -> Iterator[Input]:
-        """The inputs that can be decided now, in order; the place moves when the next is asked for.
-
-        The caller may stop after any of them: what was yielded counts as consumed once `took` is
-        called for it.
-        """
+        """The inputs that can be decided now, in order. What was yielded counts as consumed when the next
+        is asked for: until then the places lie before it."""
         progress = True
         while progress:
             progress = False
             for topic in self.topics:
                 queue = self._queues[topic]
-                while queue and self._covered(queue[0]):
+                while queue and self._covered(queue[0].positions):
                     yield from self._events(topic, queue[0])
-                    self._pass(topic, queue.popleft())
+                    self._pass(self.places[topic], queue.popleft())
                     progress = True
 
-    def _covered(self, entry: _Waiting) -> bool:
-        return all(self.places[p.topic].covers(p) for p in entry.positions)
+    def _covered(self, positions: Sequence[InputPosition]) -> bool:
+        return not positions or all(self.places[p.topic].covers(p) for p in positions)
 
     def _events(self, topic: str, entry: _Waiting) -> Iterator[Input]:
         place = self.places[topic]
         parse = EVENT_CLASSES[topic].FromString
         mailbox = topic in MAILBOX_TOPICS
-        for index in range(place.index, len(entry.values)):
-            input_id = entry.prefix if mailbox else f"{entry.prefix}/{index}"
+        for index in entry.heard:
+            if index < place.index:
+                continue
+            place.index = index
             try:
                 event = parse(entry.values[index])
             except Exception as error:  # a record of a broken edge must not stop the partition
                 event = Unreadable(f"{type(error).__name__}: unreadable {topic} record")
-            yield Input(topic, input_id, entry.at_ms, event)
+            yield Input(topic, entry.prefix if mailbox else f"{entry.prefix}/{index}", entry.at_ms, event)
+            place.index = index + 1
 
-    def took(self, topic: str) -> None:
-        """The input that was yielded last is decided."""
-        self.places[topic].index += 1
-
-    def _pass(self, topic: str, entry: _Waiting) -> None:
-        place = self.places[topic]
-        place.offset = entry.record.offset + 1
+    def _pass(self, place: Place, entry: _Waiting) -> None:
+        place.offset = entry.next_offset
         place.epoch = entry.epoch
         place.next_seq = entry.next_seq
         place.index = 0
+
+
+@functools.cache
+def _numbers(topic: str) -> dict[str | None, int]:
+    """The number of each body's field; 0 for an event without one."""
+    bodies = EVENT_CLASSES[topic].DESCRIPTOR.oneofs_by_name["body"].fields
+    return {None: 0} | {field.name: field.number for field in bodies}
+
+
+def kinds(topic: str, names: Iterable[str | None]) -> bytes:
+    """The kinds of events by the names of their bodies, as a batch has them."""
+    numbers = _numbers(topic)
+    return bytes([numbers[name] for name in names])

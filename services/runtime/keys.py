@@ -126,6 +126,30 @@ class MemoryKeys:
         return deleted
 
 
+class _Seen:
+    """Which identities may have a key: a Bloom filter with two probes, so never a wrong no. At a million
+    identities one yes in 250 is wrong, (1 - e^(-2n/m))^2, and costs a look-up."""
+
+    BITS = 1 << 25
+
+    def __init__(self) -> None:
+        self._bits = bytearray(self.BITS // 8)
+
+    def add(self, identity: bytes) -> None:
+        """Remember an identity; its hash is as good as chance, so its own bytes are the probes."""
+        for start in (0, 4):
+            place = int.from_bytes(identity[start : start + 4], "big") % self.BITS
+            self._bits[place >> 3] |= 1 << (place & 7)
+
+    def may_have(self, identity: bytes) -> bool:
+        """False only if it was never added."""
+        for start in (0, 4):
+            place = int.from_bytes(identity[start : start + 4], "big") % self.BITS
+            if not self._bits[place >> 3] >> (place & 7) & 1:
+                return False
+        return True
+
+
 class SqliteKeys:
     """A KeyStore in the log's own file.
 
@@ -139,10 +163,20 @@ class SqliteKeys:
         self._pending: dict[bytes, StoredKey] = {}
         self._pending_identities: dict[bytes, StoredKey] = {}
         self._dying: set[bytes] = set()
+        self._seen = _Seen()
+        self._surveyed = False
+
+    async def survey(self) -> None:
+        """Learn which identities have a key, by pages; from then on a new customer, the most frequent
+        question, costs no look into the file."""
+        async for _, identity in self._pages():
+            self._seen.add(identity)
+        self._surveyed = True
 
     async def put(self, key: StoredKey) -> None:
         """See the port."""
         _check(key)
+        self._seen.add(key.identity)
         self._pending[key.key_id] = key
         self._pending_identities[key.identity] = key
         done = self._file.append(self._table, [key])
@@ -153,6 +187,8 @@ class SqliteKeys:
         pending = self._pending_identities.get(identity)
         if pending is not None and pending.desk_id == desk_id and pending.key_id not in self._dying:
             return pending
+        if self._surveyed and not self._seen.may_have(identity):
+            return None
         kept = (key for key in self._kept(desk_id, identity) if key.key_id not in self._dying)
         return max(kept, default=None)
 
@@ -170,16 +206,21 @@ class SqliteKeys:
         return next(iter(self._look_up(f"{SELECT} LIMIT 1", ())), None)
 
     async def identities(self, desk_id: str) -> AsyncIterator[bytes]:
-        """See the port. By pages, each read in another thread."""
+        """See the port."""
         for key in list(self._pending.values()):
             if key.desk_id == desk_id:
                 yield key.identity
+        async for desk, identity in self._pages():
+            if desk == desk_id:
+                yield identity
+
+    async def _pages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Desk and identity of every durable key, read by pages in another thread."""
         after, more = b"", True
         while more:
             found = await self._file.read(partial(_ids, after))
             for key_id, desk in found:
-                if desk == desk_id:
-                    yield key_id[:HASH_BYTES]
+                yield desk, key_id[:HASH_BYTES]
                 after = key_id
             more = len(found) == KEYS_READ_AT_ONCE
 

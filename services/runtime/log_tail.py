@@ -7,7 +7,7 @@ puts older records behind them. A record is visible to readers as soon as it has
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from services.kernel.errors import Invalid
@@ -18,8 +18,9 @@ TAIL_RECORDS = 4_096
 """Records of a partition that stay in memory at least, if they are small."""
 TAIL_BYTES = 4 << 20
 """Bytes of a partition that stay in memory at least."""
-LAZY_S = 0.001
-"""How long a lazy record may wait for company before its reader is woken."""
+LAZY_S = 0.010
+"""How long a lazy record may wait for company before its reader is woken: a round costs as much as ten
+records in it."""
 FETCH_BYTES_MAX = 8 << 20
 """A fetch ends after this much, so that large records do not fill the memory."""
 
@@ -29,47 +30,41 @@ class Tail:
 
     first: lowest offset that the log still has at all.
     base: offset of `records[0]`; older ones are not in memory.
+    end: the offset that the next record gets.
+    readers: those that wait or may wait for more, each with whether it can do so lazily.
     """
 
-    __slots__ = ("at_ms", "base", "bytes", "first", "lazy", "partition", "records", "topic", "waiters")
+    __slots__ = ("at_ms", "base", "bytes", "end", "first", "partition", "readers", "records", "topic")
 
     def __init__(self, topic: str, partition: int, first: int = 0, end: int = 0, at_ms: int = 0) -> None:
         self.topic = topic
         self.partition = partition
         self.first = first
         self.base = end
+        self.end = end
         self.at_ms = at_ms
         self.bytes = 0
         self.records: list[LogRecord] = []
-        self.waiters: set[asyncio.Future[None]] = set()
-        self.lazy: set[Callable[[], None]] = set()
-
-    @property
-    def end(self) -> int:
-        """The offset that the next record gets."""
-        return self.base + len(self.records)
+        self.readers: list[tuple[TailReader, bool]] = []
 
     def add(self, values: Sequence[bytes], now_ms: int) -> int:
         """Give the values their offsets and show them; returns the first offset."""
-        first = offset = self.base + len(self.records)
+        first = offset = self.end
         if now_ms > self.at_ms:
             self.at_ms = now_ms
         for value in values:
             self.records.append(LogRecord(self.topic, self.partition, offset, self.at_ms, value))
             self.bytes += len(value)
             offset += 1
-        if self.waiters or self.lazy:
-            self.wake()
+        self.end = offset
+        for reader, lazy in self.readers:
+            reader.notice(lazy)
         return first
 
     def wake(self) -> None:
         """Have every waiting reader look again."""
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self.waiters.clear()
-        for call in self.lazy:
-            call()
+        for reader, _ in self.readers:
+            reader.notice(lazy=False)
 
     def trim(self, durable_end: int) -> None:
         """Forget the older half of a tail that has become long, as far as it is durable."""
@@ -82,6 +77,7 @@ class Tail:
         for record in self.records[max(0, end - self.base) :]:
             self.bytes -= len(record.value)
         del self.records[max(0, end - self.base) :]
+        self.end = self.base + len(self.records)
 
     def delete_before(self, offset: int) -> None:
         """Drop what lies below `offset` for good."""
@@ -93,6 +89,7 @@ class Tail:
             self.bytes -= sum(len(record.value) for record in self.records[:n])
             del self.records[:n]
             self.base += n
+            self.end = self.base + len(self.records)
 
 
 class TailedLog(Protocol):
@@ -131,6 +128,8 @@ class TailReader:
         self._cursors = [
             _Cursor(place, log.tail(place), start, place.topic in lazy) for place, start in starts.items()
         ]
+        for cursor in self._cursors:
+            cursor.tail.readers.append((self, cursor.lazy))
         self._soon: asyncio.TimerHandle | None = None
         self._generation = log.generation
         self._waiter: asyncio.Future[None] | None = None
@@ -141,15 +140,28 @@ class TailReader:
         """See the port."""
         self._check()
         ends = [cursor.tail.end for cursor in self._cursors]
-        urgent = max_wait_ms <= 0 or self._behind(lazy=False)
-        records = await self._take() if urgent and self._behind() else []
+        records: list[LogRecord] = []
+        if self._behind() and (max_wait_ms <= 0 or self._behind(lazy=False)):
+            records = await self._take()
         if not records and max_wait_ms > 0 and not self._woken and not self._closed:
             await self._wait(max_wait_ms)
             self._check()
-            records = await self._take() if self._behind() else []
+            if self._behind():
+                records = await self._take()
         self._woken = False
-        drained = all(c.position >= end for c, end in zip(self._cursors, ends, strict=True))
-        return Fetched(records, drained)
+        for cursor, end in zip(self._cursors, ends, strict=True):
+            if cursor.position < end:
+                return Fetched(records, False)
+        return Fetched(records, True)
+
+    def notice(self, lazy: bool) -> None:
+        """A record came; wake up now, or in a moment with whatever else comes until then."""
+        if self._waiter is None:
+            return
+        if not lazy:
+            _end(self._waiter)
+        elif self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(LAZY_S, _end, self._waiter)
 
     def wake(self) -> None:
         """See the port."""
@@ -160,16 +172,19 @@ class TailReader:
     async def close(self) -> None:
         """See the port."""
         self._closed = True
+        for cursor in self._cursors:
+            if (self, cursor.lazy) in cursor.tail.readers:
+                cursor.tail.readers.remove((self, cursor.lazy))
         self.wake()
 
     def _behind(self, lazy: bool = True) -> bool:
         """Whether there is anything to take; without `lazy`: anything that must not wait."""
-        return not self._closed and any(c.position < c.tail.end for c in self._cursors if lazy or not c.lazy)
-
-    def _woken_soon(self) -> None:
-        """Something lazy came: wake up in a moment, with whatever else comes until then."""
-        if self._soon is None and self._waiter is not None:
-            self._soon = asyncio.get_running_loop().call_later(LAZY_S, _end, self._waiter)
+        if self._closed:
+            return False
+        for cursor in self._cursors:  # a loop: at rest a generator would cost more than all else here
+            if cursor.position < cursor.tail.end and (lazy or not cursor.lazy):
+                return True
+        return False
 
     async def _take(self) -> list[LogRecord]:
         """What there is: a fair share of each partition first, then as much as fits."""
@@ -199,29 +214,15 @@ class TailReader:
         if self._log.generation != self._generation:
             raise LogReset("records that were read were never durable: restore and read again")
         for cursor in self._cursors:
-            place, position, tail = cursor.place, cursor.position, cursor.tail
-            if position < tail.first:
-                raise Invalid(
-                    f"{place.topic}/{place.partition}: position {position} is gone, the log begins at"
-                    f" {tail.first}; restore a backup of this log that reaches back to it"
-                )
-            if position > tail.end:
-                raise Invalid(
-                    f"{place.topic}/{place.partition}: position {position} lies behind the log's end"
-                    f" {tail.end}; the log was replaced by an older one"
-                )
+            if not cursor.tail.first <= cursor.position <= cursor.tail.end:
+                raise Invalid(_gone(cursor))
 
     async def _wait(self, max_wait_ms: int) -> None:
         """Until a record comes, the log is reset, the reader is closed, or the time is over."""
         loop = asyncio.get_running_loop()
         waiter = self._waiter = loop.create_future()
-        for cursor in self._cursors:
-            if cursor.lazy:
-                cursor.tail.lazy.add(self._woken_soon)
-            else:
-                cursor.tail.waiters.add(waiter)
         if self._behind():
-            self._woken_soon()
+            self.notice(lazy=True)
         timer = loop.call_later(max_wait_ms / 1000, _end, waiter)
         try:
             await waiter
@@ -231,9 +232,20 @@ class TailReader:
             if self._soon is not None:
                 self._soon.cancel()
                 self._soon = None
-            for cursor in self._cursors:
-                cursor.tail.waiters.discard(waiter)
-                cursor.tail.lazy.discard(self._woken_soon)
+
+
+def _gone(cursor: _Cursor) -> str:
+    """Why a position cannot be read from."""
+    name, position = f"{cursor.place.topic}/{cursor.place.partition}", cursor.position
+    if position < cursor.tail.first:
+        return (
+            f"{name}: position {position} is gone, the log begins at {cursor.tail.first}; restore a backup"
+            " of this log that reaches back to it"
+        )
+    return (
+        f"{name}: position {position} lies behind the log's end {cursor.tail.end}; the log was replaced by"
+        " an older one"
+    )
 
 
 def _within(records: list[LogRecord], size: int) -> list[LogRecord]:

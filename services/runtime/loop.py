@@ -18,7 +18,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from proto.v1.envelope_pb2 import Batch, InputPosition, Skipped
 from services.kernel.engine import DEADLINE, Engine, Input
@@ -27,7 +27,8 @@ from services.kernel.limits import BATCH_BYTES_MAX, DEADLINES_IN_BATCH_MAX
 from services.runtime import restore
 from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER, EventLog, LogReader
-from services.runtime.inputs import Inputs, Unreadable
+from services.runtime.inputs import Inputs, Unreadable, kinds
+from services.runtime.logs import about
 from services.runtime.snapshots import SnapshotStore
 
 _log = logging.getLogger(__name__)
@@ -42,8 +43,7 @@ EVENT_OVERHEAD_BYTES = 8
 """Bound on tag and length of one event inside a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """A batch that is acknowledged. The id of event i is `topic/partition/seq/i`."""
 
     topic: str
@@ -197,7 +197,7 @@ class Loop:
         self._seq = self._acknowledged_seq = fold.fence.next_seq
         self._appending = False
         self._next_offset, self._now_ms = fold.offset, fold.now_ms
-        inputs = Inputs(self.engine.INPUTS, self.partition, fold.places)
+        inputs = Inputs(self.engine.INPUTS, self.partition, fold.places, self.engine.HEARS)
         self._submitted.clear()
         for callback in self._on_owned:
             await callback()
@@ -222,7 +222,6 @@ class Loop:
         draft = _Draft()
         for record in inputs.merged():
             draft = await self._decide_into(draft, record, inputs)
-            inputs.took(record.topic)
         while self._submitted:
             draft = await self._decide_into(draft, self._submitted.popleft(), inputs)
         if fetched.drained:
@@ -285,7 +284,8 @@ class Loop:
         self.tally.skipped += 1
         topic = record.topic if record else DEADLINE
         input_id = record.id if record else self.engine.next_deadline_id(self.state)
-        _log.error("%s skips %s %s", self.engine.TOPIC, topic, input_id, exc_info=error)
+        known = about(record.event) if record else {}
+        _log.error("%s skips %s %s", self.engine.TOPIC, topic, input_id, exc_info=error, extra=known)
         desk_id = getattr(record.event, "desk_id", "") if record else ""
         record_id = getattr(record.event, "record_id", "") if record else ""
         origin_id = record_id or (getattr(record.event, "origin_id", "") if record else "")
@@ -321,6 +321,7 @@ class Loop:
             now_ms=self._now_ms,
             positions=positions,
             events=draft.values,
+            kinds=kinds(self.engine.TOPIC, [event.WhichOneof("body") for event in draft.events]),
         )
         began_s = self._clock.monotonic_s()
         entry = _Appended(self._seq, self._now_ms, draft.events, positions, began_s)

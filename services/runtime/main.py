@@ -31,9 +31,11 @@ from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SnapshotStore
+from services.runtime.tracing import Tracing, Untraced
 from services.runtime.views import Views
 
 _log = logging.getLogger(__name__)
@@ -73,12 +75,14 @@ class App:
         """A read key that the demo's page is given; "" without a demo."""
         self.hub = Hub()
         self.metrics = Metrics()
+        self.tracing: Tracing = Untraced()
         self.loops: dict[str, Loop] = {}
         self.fastapi = FastAPI(
             title="Centrala", version="0.1.0", docs_url=None, redoc_url=None, redirect_slashes=False
         )
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)
+        self.rpc = Rpc(self)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs: list[tuple[str, Job]] = []
         self._before: list[Callable[[], Awaitable[None]]] = []
@@ -188,7 +192,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve_http(app: App, sock: socket.socket) -> None:
     """Serve the App's HTTP until cancelled; open requests get a moment, streams end at once."""
     config = uvicorn.Config(
-        app.asgi,
+        app.tracing.around(app.asgi),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,18 +1,21 @@
-"""Two kinds of metrics for what happens for each message, where the usual ones cost too much.
+"""Kinds of metrics for what happens for each message, where the usual ones cost too much, and the notes
+that are kept of all of them for the documentation.
 
-A `Tallied` counter is counted elsewhere, in plain numbers, and read when somebody asks. A `Distribution`
-is a histogram whose `observe` is one bisection, a tenth of the library's time. Each series is written by one
-thread only; the one that asks may meet a sum without its count, which the next scrape sets right.
+A `Tallied` counter is counted elsewhere, in plain numbers, and read when somebody asks. `Levels` is a gauge
+that is set as a whole, so that a series that has nothing to say is gone. A `Distribution` is a histogram
+whose `observe` is one bisection, a tenth of the library's time. Each series is written by one thread only;
+the one that asks may meet a sum without its count, which the next scrape sets right.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 Values = Mapping[tuple[str, ...], float]
@@ -28,7 +31,8 @@ class Tallied(Collector):
         registry.register(self)
 
     def read(self, source: Callable[[], Values]) -> None:
-        """Read this too; a series belongs to one source, which never lets it fall."""
+        """Read this too, now and always; no source ever lets a number fall. A series that several have
+        (loops of several partitions) is their sum."""
         self._sources.append(source)
 
     def describe(self) -> Iterable[CounterMetricFamily]:
@@ -38,9 +42,36 @@ class Tallied(Collector):
     def collect(self) -> Iterable[CounterMetricFamily]:
         """Its values now."""
         [family] = self.describe()
+        sums: dict[tuple[str, ...], float] = {}
         for source in self._sources:
             for labels, value in source().items():
-                family.add_metric(labels, value)
+                sums[labels] = sums.get(labels, 0) + value
+        for labels, value in sums.items():
+            family.add_metric(labels, value)
+        return [family]
+
+
+class Levels(Collector):
+    """A gauge whose series are all set at once."""
+
+    def __init__(self, name: str, meaning: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        self._name, self._meaning, self._labels = name, meaning, labels
+        self._values: Values = {}
+        registry.register(self)
+
+    def set(self, values: Values) -> None:
+        """From now on these are its series."""
+        self._values = values
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Its name, without values."""
+        return [GaugeMetricFamily(self._name, self._meaning, labels=self._labels)]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Its values now."""
+        [family] = self.describe()
+        for labels, value in self._values.items():
+            family.add_metric(labels, value)
         return [family]
 
 
@@ -96,3 +127,53 @@ class Distribution(Collector):
             buckets = list(zip(self._written, accumulate(series.counts), strict=True))
             family.add_metric(labels, buckets, series.total)
         return [family]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric as the documentation names it."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    labels: tuple[str, ...]
+
+
+class Definitions:
+    """Makes metrics of one registry, and notes each. `allowed`: every label there may be."""
+
+    def __init__(self, prefix: str, allowed: frozenset[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.definitions: list[Definition] = []
+        self._prefix = prefix
+        self._allowed = allowed
+
+    def _define(self, name: str, kind: str, unit: str, meaning: str, labels: tuple[str, ...]) -> str:
+        """Note the metric for the documentation; its full name."""
+        if not self._allowed.issuperset(labels):
+            raise ValueError(f"{name}: {set(labels) - self._allowed} is no bounded label")
+        self.definitions.append(Definition(f"{self._prefix}_{name}", kind, unit, meaning, labels))
+        return f"{self._prefix}_{name}"
+
+    def _counter(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Counter:
+        full = self._define(name, "counter", unit, meaning, labels)
+        return Counter(full, meaning, labels, registry=self.registry)
+
+    def _tallied(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Tallied:
+        full = self._define(name, "counter", unit, meaning, labels)
+        return Tallied(full, meaning, labels, self.registry)
+
+    def _gauge(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Gauge:
+        full = self._define(name, "gauge", unit, meaning, labels)
+        return Gauge(full, meaning, labels, registry=self.registry)
+
+    def _levels(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Levels:
+        full = self._define(name, "gauge", unit, meaning, labels)
+        return Levels(full, meaning, labels, self.registry)
+
+    def _histogram(
+        self, name: str, unit: str, meaning: str, labels: tuple[str, ...], bounds: Sequence[float]
+    ) -> Distribution:
+        full = self._define(name, "histogram", unit, meaning, labels)
+        return Distribution(full, meaning, labels, self.registry, bounds)

@@ -11,38 +11,33 @@ message is measured by the kinds of `measures.py`, which cost next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import ProcessCollector, disable_created_metrics, generate_latest
 
-from services.runtime.measures import Distribution, Tallied
+from services.runtime.metrics_desks import SECONDS, DeskMetrics
+
+if TYPE_CHECKING:
+    from services.runtime.loop import Committed
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of `Metrics.render`: the Prometheus text format."""
 
-LABELS = frozenset(
-    {"edge", "route", "status", "topic", "channel", "reason", "outcome", "kind", "state", "rule"}
-)
-"""Every label there is. Each takes values from a list in our code, never from outside."""
+VERSION = "0.1.0"
+"""Of the release; as pyproject.toml has it."""
 
-CHANNELS = frozenset(
-    """email chat whatsapp telegram sms voice messenger instagram allegro api webhook""".split()
+LABELS = frozenset(
+    """edge route status topic input hop channel skill reason outcome kind state rule version""".split()
 )
-"""Channels that are told apart in metrics; the others count as "other". "webhook": what goes to a URL."""
+"""Every label there is. Each takes values from a list in our code, never from outside; but `skill`, which
+desks' leads name: SKILLS_MAX of them, and "other"."""
 
 RULES: Mapping[str, str] = {
     "capacity": "agents who were offered more than their capacity",
     "two_states": "conversations that are in two of waiting, offered, owned, or in none",
     "human_only": "conversations for humans only that a bot is offered or owns",
+    "outcome": "mailbox records that were read and have no outcome, or more than one, since the start",
     "promise": "running targets that are past due, without a breach, for longer than 5 s",
     "send_result": "attempts to send without a result 5 s after their lease",
     "seq_gap": "batches whose number did not follow from the one before, since the start",
@@ -51,38 +46,7 @@ RULES: Mapping[str, str] = {
 }
 """What must always hold (ARCHITECTURE), by the label `rule`, and what is counted of what breaks it."""
 
-# From far below an fsync to the 3 s after which an edge gives up, about two steps an octave where
-# the targets lie (milliseconds).
-SECONDS = (
-    0.0005,
-    0.001,
-    0.002,
-    0.003,
-    0.005,
-    0.0075,
-    0.01,
-    0.015,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    3.0,
-    10.0,
-)
 COUNTS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500)
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One metric as the documentation names it."""
-
-    name: str
-    kind: str
-    unit: str
-    meaning: str
-    labels: tuple[str, ...]
 
 
 class Invariants(Protocol):
@@ -90,6 +54,9 @@ class Invariants(Protocol):
 
     def restored(self, state: Any) -> None:
         """From now on the loop has this state."""
+
+    def committed(self, batch: Committed) -> None:
+        """A batch is committed; its events are heard next."""
 
     def hears(self) -> Mapping[str, Callable[[Any], None]]:
         """Kinds of the service's own events that it must be told of when they are committed."""
@@ -99,29 +66,37 @@ class Invariants(Protocol):
         Between two parts the loops get their turn."""
 
 
-def channel_label(channel: str) -> str:
-    """The channel as a label: itself where it is known, else "other"."""
-    return channel if channel in CHANNELS else "other"
+class Figures(Protocol):
+    """What one service has to tell beside the kinds of its events; `figures.py` of the service."""
+
+    def hears(self, state: Callable[[], Any]) -> Mapping[str, Callable[[Any], None]]:
+        """Kinds of the service's own events that it must be told of when they are committed, by a loop with
+        this state."""
+
+    def look(self, states: Sequence[Any], now_ms: int) -> Iterator[None]:
+        """Set the gauges, given the states of all loops and the time (Unix milliseconds), in parts. Between
+        two parts the loops get their turn."""
 
 
-class Metrics:
+class Metrics(DeskMetrics):
     """The metrics of one process; one attribute each."""
 
     def __init__(self) -> None:
+        super().__init__("centrala", LABELS)
         # A series beside every counter that says when it was made: twice the series, and nobody asks.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
-        self.registry = CollectorRegistry()
-        self.definitions: list[Definition] = []
-        self.invariants: dict[str, Invariants] = {}
-        """By owned topic; each service's shell adds its own, telemetry has them watched."""
+        self.invariants: dict[str, Callable[[], Invariants]] = {}
+        """By owned topic, made anew for each loop; each service's shell adds its own."""
+        self.figures: dict[str, Figures] = {}
+        """By owned topic, the same for all loops; each service's shell adds its own."""
         self.refreshers: list[Callable[[], Awaitable[None]]] = []
         ProcessCollector(registry=self.registry)
         self._edges()
         self._loop()
         self._restores()
         self._log()
-        self._work()
-        self._sending()
+        self.define_desks()
+        self.build_info = self._levels("build_info", "", "1, with the version that runs.", ("version",))
         self.invariant_violations = self._gauge(
             "invariant_violations",
             "",
@@ -134,7 +109,7 @@ class Metrics:
         self.requests = self._counter(
             "requests_total",
             "requests",
-            "Requests answered, by edge (http, webhook, smtp), route and status.",
+            "Requests answered, by edge (http, webhook, smtp, grpc), route and status.",
             ("edge", "route", "status"),
         )
         self.request_seconds = self._histogram(
@@ -151,6 +126,8 @@ class Metrics:
             "not ready, or too much waits to be decided (503).",
             ("reason",),
         )
+        for reason in ("rate", "in_flight", "streams", "restoring"):
+            self.turned_away.labels(reason)
         self.streams_open = self._gauge("streams_open", "streams", "Event streams open now.", ())
 
     def _loop(self) -> None:
@@ -198,11 +175,11 @@ class Metrics:
             "Times an engine was restored: its start, and after a fence.",
             ("topic",),
         )
-        self.restore_seconds = self._gauge(
-            "restore_seconds", "seconds", "How long the last restore took.", ("topic",)
+        self.restore_seconds = self._levels(
+            "restore_seconds", "seconds", "How long the last restore took; the longest.", ("topic",)
         )
-        self.restored_events = self._gauge(
-            "restored_events", "events", "Own events folded in the last restore.", ("topic",)
+        self.restored_events = self._levels(
+            "restored_events", "events", "Own events folded in the last restore; the most.", ("topic",)
         )
         self.claims_lost = self._tallied(
             "claims_lost_total",
@@ -210,8 +187,17 @@ class Metrics:
             "Times a partition was lost to another owner, or an append's outcome was unknown.",
             ("topic",),
         )
-        self.engines_ready = self._gauge(
-            "engine_ready", "", "1 while the engine is restored and running, else 0.", ("topic",)
+        self.engines_ready = self._levels(
+            "engine_ready",
+            "",
+            "1 while all partitions of the topic that this process serves are restored and running, else 0.",
+            ("topic",),
+        )
+        self.lag = self._levels(
+            "lag_records",
+            "records",
+            "Records of an input that the writer of a topic has not decided yet.",
+            ("topic", "input"),
         )
 
     def _log(self) -> None:
@@ -236,50 +222,6 @@ class Metrics:
             ("topic", "outcome"),
         )
 
-    def _work(self) -> None:
-        """What the desks are doing."""
-        self.events = self._tallied(
-            "events_total",
-            "events",
-            "Committed events by topic and kind (see events.md): routing's `accepted` counts accepted "
-            "offers, sla's `breached` broken promises, conversations' `duplicate` repeated messages.",
-            ("topic", "kind"),
-        )
-        self.messages = self._tallied(
-            "messages_total", "messages", "Customers' new messages, by channel.", ("channel",)
-        )
-        self.quarantined = self._tallied(
-            "quarantined_total", "records", "Records that could not be understood, by reason.", ("reason",)
-        )
-        self.requests_refused = self._tallied(
-            "requests_refused_total",
-            "requests",
-            "Agents' requests that were refused, by reason.",
-            ("reason",),
-        )
-        self.conversations = self._gauge(
-            "conversations", "conversations", "Conversations that are open, and that wait.", ("state",)
-        )
-        self.promises_watched = self._gauge(
-            "promises_watched", "conversations", "Conversations with a promise whose clock runs.", ()
-        )
-
-    def _sending(self) -> None:
-        """The outbox."""
-        self.sends = self._tallied(
-            "sends_total",
-            "sends",
-            "Replies, notices and webhooks by kind and outcome: requested, sent, delivered, deferred, "
-            "failed, uncertain, suppressed. Kind `any`: the outcome does not say which.",
-            ("kind", "outcome"),
-        )
-        self.sends_open = self._gauge(
-            "sends_open", "sends", "Sends that have no result yet, held ones included.", ()
-        )
-        self.provider_seconds = self._histogram(
-            "provider_seconds", "seconds", "One call of a provider, by channel.", ("channel",), SECONDS
-        )
-
     async def scrape(self) -> bytes:
         """Bring up to date what is looked at only when somebody asks; then `render`."""
         for refresh in self.refreshers:
@@ -289,31 +231,6 @@ class Metrics:
     def render(self) -> bytes:
         """All of it in the Prometheus text format, what is refreshed as it was."""
         return generate_latest(self.registry)
-
-    def _define(self, name: str, kind: str, unit: str, meaning: str, labels: tuple[str, ...]) -> str:
-        """Note the metric for the documentation; its full name."""
-        if not LABELS.issuperset(labels):
-            raise ValueError(f"{name}: {set(labels) - LABELS} is no bounded label")
-        self.definitions.append(Definition(f"centrala_{name}", kind, unit, meaning, labels))
-        return f"centrala_{name}"
-
-    def _counter(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Counter:
-        full = self._define(name, "counter", unit, meaning, labels)
-        return Counter(full, meaning, labels, registry=self.registry)
-
-    def _tallied(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Tallied:
-        full = self._define(name, "counter", unit, meaning, labels)
-        return Tallied(full, meaning, labels, self.registry)
-
-    def _gauge(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Gauge:
-        full = self._define(name, "gauge", unit, meaning, labels)
-        return Gauge(full, meaning, labels, registry=self.registry)
-
-    def _histogram(
-        self, name: str, unit: str, meaning: str, labels: tuple[str, ...], bounds: Sequence[float]
-    ) -> Distribution:
-        full = self._define(name, "histogram", unit, meaning, labels)
-        return Distribution(full, meaning, labels, self.registry, bounds)
 
 
 def page() -> str:

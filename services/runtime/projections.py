@@ -73,8 +73,11 @@ class Projector:
         loop.on_owned(owned)
         loop.listen(self.apply)
 
-    def apply(self, committed: Committed) -> None:
-        """Take a committed batch into the views, then tell whoever waits. Idempotent by seq."""
+    def apply(self, committed: Committed, again: bool = False) -> None:
+        """Take a committed batch into the views, then tell whoever waits. Idempotent by seq.
+
+        again: it was read from the log, so other logs may have been read further already.
+        """
         position = self._views.position(committed.topic, committed.partition)
         if committed.seq < position.next_seq:
             return
@@ -88,6 +91,8 @@ class Projector:
             name = event.WhichOneof("body")
             body = getattr(event, name) if name else None
             bodies.append((name, event, body))
+            if name == "message" and event.message.opens and not again:
+                views.begins(event.message.conversation_id)
             handler = handlers.get(name)
             if handler is not None:
                 handler(views, event, body)
@@ -164,7 +169,7 @@ class Projector:
                     if fence.admit(batch) and not is_claim(batch):
                         events = [parse(value) for value in batch.events]
                         place = (topic, partition, record.offset, batch.epoch, seq, batch.now_ms)
-                        self.apply(Committed(*place, events, tuple(batch.positions)))
+                        self.apply(Committed(*place, events, tuple(batch.positions)), again=True)
                 self._views.advance(topic, partition, Position(offset, fence.epoch, fence.next_seq))
                 if self._views.changed >= FLUSH_AFTER_CHANGES:
                     await self._views.flush()

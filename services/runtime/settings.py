@@ -65,7 +65,7 @@ class Settings:
         "HOST",
         "127.0.0.1",
         "address",
-        "Address that HTTP and SMTP listen on. `0.0.0.0` for every network; then put TLS in front.",
+        "Address that HTTP, gRPC and SMTP listen on. `0.0.0.0` for every network; then put TLS in front.",
     )
     port: int = _variable(
         "PORT",
@@ -74,6 +74,20 @@ class Settings:
         "Port of HTTP: the API, the webhooks and the pages. 0 takes a free one.",
         least=0,
         most=65_535,
+    )
+    grpc_port: int = _variable(
+        "GRPC_PORT",
+        8081,
+        "port",
+        "Port of gRPC. 0 takes a free one.",
+        least=0,
+        most=65_535,
+    )
+    grpc: bool = _variable(
+        "GRPC",
+        True,
+        "",
+        "Whether gRPC is served at all.",
     )
     smtp_port: int = _variable(
         "SMTP_PORT",
@@ -114,6 +128,14 @@ class Settings:
         "",
         "How much is written to standard error.",
         choices=("debug", "info", "warning", "error"),
+    )
+    log_format: str = _variable(
+        "LOG_FORMAT",
+        "auto",
+        "",
+        "How it is written: a line of text, or a JSON object a line with `desk`, `conversation` and `trace` "
+        "where they are known. `auto`: JSON, unless standard error is a terminal.",
+        choices=("auto", "text", "json"),
     )
     desk_messages_per_s: int = _variable(
         "DESK_MESSAGES_PER_S",

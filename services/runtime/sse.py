@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 from fastapi.responses import StreamingResponse
 
-from services.runtime.hub import Closed, Hub, Subscription, Told
+from services.runtime.hub import Closed, Hub, Snapshot, Subscription, Told
 
 KEEP_ALIVE_S = 10.0
 RETRY_MS = 1_000
 """How long a client waits before it connects again; browsers take 3 s without a word."""
 
-Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 Dress = Callable[[Told], Awaitable[dict[str, Any]]]
 
 
@@ -31,24 +30,14 @@ def frame(event: str, event_id: str, data: Any) -> bytes:
 async def frames(subscription: Subscription, snapshot: Snapshot, dress: Dress) -> AsyncIterator[bytes]:
     """The stream's bytes: a snapshot, then what comes, each event dressed (its words opened)."""
     yield b"retry: %d\n\n" % RETRY_MS
-    number = 0
-    fresh = True
-    while True:
-        if fresh:
-            number += 1
-            yield frame("snapshot", f"snapshot/{number}", await snapshot())
-            fresh = False
-        try:
-            events = await subscription.take(KEEP_ALIVE_S)
-        except Closed:
-            yield b": the process stops; connect again\n\n"
-            return
-        if events is None:
-            fresh = True
-        elif not events:
-            yield b": still here\n\n"
-        else:
-            yield b"".join([frame(told.event, told.id, await dress(told)) for told in events])
+    try:
+        async for events in subscription.tellings(snapshot, KEEP_ALIVE_S):
+            if events:
+                yield b"".join([frame(told.event, told.id, await dress(told)) for told in events])
+            else:
+                yield b": still here\n\n"
+    except Closed:
+        yield b": the process stops; connect again\n\n"
 
 
 def response(

@@ -42,6 +42,18 @@ class Streams:
         tell = getattr(self, f"_{committed.topic}")
         for index, (name, event, body) in enumerate(bodies):
             tell(name, event, body, committed.event_id(index))
+            if self._hub.kinds["conversation"]:
+                self._changed(name, body, committed.event_id(index))
+
+    def _changed(self, name: str, body: Any, event_id: str) -> None:
+        """Say to who watches one conversation that something has happened to it."""
+        conversation: str = getattr(body, "conversation_id", "")
+        send_id: str = getattr(body, "send_id", "")
+        if not conversation and send_id:
+            send = self._views.peek(SendView, send_id)
+            conversation = send.conversation if send is not None else ""
+        if conversation:
+            self._hub.publish(f"conversation/{conversation}", Told(name, event_id, {}, conversation))
 
     def _agent(self, desk: str, agent: str, told: Told) -> None:
         self._hub.publish(f"agent/{desk}/{agent}", told)

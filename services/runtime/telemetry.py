@@ -1,35 +1,29 @@
 """Feeds the metrics of a process with what happens in its loops, its log file and its streams.
 
 Theory of operation. While a message is on its way, telemetry only adds to plain numbers: one dictionary
-access for each committed event, a handful of fields for the few kinds that are counted by more than their
-kind. All the rest is read when somebody asks for `/metrics`: the loops' tallies, what is open, and the
-invariants of the engines' states, in parts between which the loops go on.
+access for each committed event, a handful of fields for the few kinds that a service counts by more than
+their kind (its `figures.py`). All the rest is read when somebody asks for `/metrics`: the loops' tallies,
+what is open, how far each loop is behind its inputs, and the invariants of the engines' states, in parts
+between which the loops go on.
 
 Invariants are not looked at while an engine restores, nor in the first seconds after it did: what became
 due while nobody owned the partition is being worked off then.
+
+A process may drive several loops of one topic, one for each partition. Their counters add up, their gauges
+are told together.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from proto.v1.inbound_pb2 import QuarantineReason
-from proto.v1.notices_pb2 import (
-    SEND_KIND_NOTICE,
-    SEND_KIND_REPLY,
-    SEND_KIND_UNSPECIFIED,
-    SEND_KIND_WEBHOOK,
-    SendKind,
-)
-from proto.v1.routing_pb2 import RefusedWhy
 from services.runtime.clock import Clock
+from services.runtime.event_log import TRY_LATER, EventLog
 from services.runtime.loop import Committed, Loop
-from services.runtime.measures import Tallied, Values
-from services.runtime.metrics import RULES, Invariants, Metrics, channel_label
-from services.runtime.project_conversations import word
+from services.runtime.measures import Values
+from services.runtime.metrics import RULES, VERSION, Figures, Invariants, Metrics
 from services.runtime.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
@@ -37,6 +31,8 @@ if TYPE_CHECKING:
 
 SETTLING_MS = 5_000
 """How long after a restore the invariants are not looked at."""
+PULSE_S = 0.1
+"""Between two looks at how late the process wakes up."""
 
 Hear = Callable[[Any], None]
 """Is told of an event that is committed."""
@@ -46,17 +42,76 @@ Look = Callable[[], Iterable[int]]
 
 def bind(app: App) -> None:
     """Feed the metrics of an App from now on. The services are bound before."""
-    metrics = app.metrics
-    details, held = _details(metrics), _Held(metrics)
-    for topic, loop in app.loops.items():
-        _Topic(metrics, loop, app.clock, details.get(topic, {}), metrics.invariants.get(topic), held)
-    metrics.streams_open.set_function(app.hub.streams)
+    telemetry = Telemetry(app.metrics, app.clock, app.log)
+    for loop in app.loops.values():
+        telemetry.follow(loop)
+    app.metrics.build_info.set({(VERSION,): 1})
+    app.metrics.streams_open.set_function(app.hub.streams)
+
+    async def pulse() -> None:
+        late = app.metrics.event_loop_late_seconds.labels()
+        while True:
+            asked_s = app.clock.monotonic_s()
+            await asyncio.sleep(PULSE_S)
+            late.observe(max(0.0, app.clock.monotonic_s() - asked_s - PULSE_S))
+
+    app.add_task("pulse", pulse)
 
 
 def watch_file(metrics: Metrics, file: SqliteFile) -> None:
     """Feed what the log's file says of its commits."""
     file.observe_commit = metrics.fsync_seconds.labels().observe
     metrics.commit_failures.read(lambda: {(): file.generation})
+
+
+class Telemetry:
+    """All loops of a process."""
+
+    def __init__(self, metrics: Metrics, clock: Clock, log: EventLog) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._log = log
+        self._held = _Held(metrics)
+        self._loops: dict[str, list[Loop]] = {}
+        metrics.refreshers.append(self.refresh)
+
+    def follow(self, loop: Loop) -> None:
+        """Watch a loop from now on, before it runs."""
+        topic, metrics = loop.engine.TOPIC, self._metrics
+        figures, invariants = metrics.figures.get(topic), metrics.invariants.get(topic)
+        made = invariants() if invariants is not None else None
+        _Followed(metrics, loop, self._clock, figures, made, self._held)
+        self._loops.setdefault(topic, []).append(loop)
+
+    async def refresh(self) -> None:
+        """Bring up to date what is told of all loops together."""
+        metrics, owned = self._metrics, self._loops.items()
+        metrics.restore_seconds.set({(t,): max(one.tally.restore_s for one in loops) for t, loops in owned})
+        metrics.restored_events.set(
+            {(t,): max(one.tally.restored_events for one in loops) for t, loops in owned}
+        )
+        metrics.engines_ready.set({(t,): all(one.ready.is_set() for one in loops) for t, loops in owned})
+        for topic, loops in owned:
+            figures = metrics.figures.get(topic)
+            if figures is not None:
+                states = [loop.state for loop in loops if loop.ready.is_set()]
+                for _ in figures.look(states, self._clock.now_ms()):
+                    await asyncio.sleep(0)
+        await self._behind()
+
+    async def _behind(self) -> None:
+        """How many records each loop has still to decide, by input; as it was where the log cannot tell."""
+        lag: dict[tuple[str, ...], float] = {}
+        for topic, loops in self._loops.items():
+            for loop in loops:
+                for name in loop.engine.INPUTS if loop.ready.is_set() else ():
+                    try:
+                        end = await self._log.end(name, loop.partition)
+                    except TRY_LATER:
+                        return
+                    behind = max(0, end - loop.covered(name)) if loop.ready.is_set() else 0
+                    lag[topic, name] = lag.get((topic, name), 0) + behind
+        self._metrics.lag.set(lag)
 
 
 class _Held:
@@ -84,7 +139,7 @@ class _Held:
             self._violations.labels(rule).set(found)
 
 
-class _Topic:
+class _Followed:
     """One loop: counts what it commits, and stands between its state and the invariants."""
 
     def __init__(
@@ -92,7 +147,7 @@ class _Topic:
         metrics: Metrics,
         loop: Loop,
         clock: Clock,
-        details: Mapping[str, Hear],
+        figures: Figures | None,
         invariants: Invariants | None,
         held: _Held,
     ) -> None:
@@ -103,20 +158,25 @@ class _Topic:
         # Kinds that were never seen stand at 0, so that their first one is a rise.
         kinds = loop.engine.EVENT.DESCRIPTOR.oneofs_by_name["body"].fields
         self._kinds = {kind.name: 0 for kind in kinds}
-        self._hears: dict[str, tuple[Hear, ...]] = {kind: (hear,) for kind, hear in details.items()}
+        self._hears: dict[str, tuple[Hear, ...]] = {}
         self._sizes = metrics.batch_events.labels(self._topic)
         self._owned_ms = 0
         self._next_seq: int | None = None
         self._gaps = 0
         self._tell(metrics)
+        if figures is not None:
+            self._hear(figures.hears(lambda: loop.state))
         if invariants is not None:
-            for kind, hear in invariants.hears().items():
-                self._hears[kind] = (*self._hears.get(kind, ()), hear)
+            self._hear(invariants.hears())
             for rule, look in invariants.rules().items():
                 held.hold(rule, self._settled(look))
         held.hold("seq_gap", lambda: (self._gaps,))
         loop.on_owned(self._owned)
         loop.listen(self.committed)
+
+    def _hear(self, hears: Mapping[str, Hear]) -> None:
+        for kind, hear in hears.items():
+            self._hears[kind] = (*self._hears.get(kind, ()), hear)
 
     def _tell(self, metrics: Metrics) -> None:
         """Let the metrics read the loop's numbers."""
@@ -133,9 +193,6 @@ class _Topic:
         ):
             counter.read(_one(topic, total))
         metrics.events.read(lambda: {(topic, kind): count for kind, count in kinds.items()})
-        metrics.restore_seconds.labels(topic).set_function(lambda: tally.restore_s)
-        metrics.restored_events.labels(topic).set_function(lambda: tally.restored_events)
-        metrics.engines_ready.labels(topic).set_function(lambda: loop.ready.is_set())
         loop.observe_append = metrics.append_seconds.labels(topic).observe
         loop.observe_late = metrics.deadline_late_seconds.labels(topic).observe
 
@@ -146,6 +203,8 @@ class _Topic:
             self._gaps += 1
         self._next_seq = batch.seq + 1
         self._sizes.observe(len(events))
+        if self._invariants is not None:
+            self._invariants.committed(batch)
         for event in events:
             kind = event.WhichOneof("body")
             kinds[kind] += 1
@@ -175,47 +234,3 @@ class _Topic:
 def _one(topic: str, total: Callable[[], float]) -> Callable[[], Values]:
     """A source of one series."""
     return lambda: {(topic,): total()}
-
-
-def _details(metrics: Metrics) -> dict[str, dict[str, Hear]]:
-    """Events that are counted by more than their kind, by topic and kind."""
-    messages, quarantined, refused = Counter[str](), Counter[str](), Counter[str]()
-    sends = Counter[tuple[str, ...]]()
-
-    def message(event: Any) -> None:
-        messages[channel_label(event.message.channel)] += 1
-
-    def quarantine(event: Any) -> None:
-        quarantined[word(QuarantineReason, event.quarantined.reason)] += 1
-
-    def refuse(event: Any) -> None:
-        refused[word(RefusedWhy, event.refused.why)] += 1
-
-    def send(outcome: str) -> Hear:
-        def hear(event: Any) -> None:
-            kind: SendKind = getattr(getattr(event, outcome), "kind", SEND_KIND_UNSPECIFIED)
-            sends[_KINDS.get(kind, "any"), outcome] += 1
-
-        return hear
-
-    for counter, counted in (
-        (metrics.messages, messages),
-        (metrics.quarantined, quarantined),
-        (metrics.requests_refused, refused),
-    ):
-        _read_words(counter, counted)
-    metrics.sends.read(lambda: dict(sends))
-    return {
-        "conversations": {"message": message, "quarantined": quarantine},
-        "routing": {"refused": refuse},
-        "notices": {outcome: send(outcome) for outcome in OUTCOMES},
-    }
-
-
-def _read_words(counter: Tallied, counted: Counter[str]) -> None:
-    counter.read(lambda: {(label,): count for label, count in counted.items()})
-
-
-OUTCOMES = ("requested", "sent", "delivered", "deferred", "failed", "uncertain", "suppressed")
-"""Events of notices that say how far a send has come."""
-_KINDS = {SEND_KIND_REPLY: "reply", SEND_KIND_NOTICE: "notice", SEND_KIND_WEBHOOK: "webhook"}

@@ -12,13 +12,14 @@ class Document(msgspec.Struct, array_like=True):
 
     KEY: the fields that name it within its kind. SORT: the field by which those with the same term are
     ordered; it may change only where nobody reads them by pages. CACHED: how many are kept in memory; what
-    has just changed always is.
+    has just changed always is. SCANNED: whether they are read by the prefix of their key, too.
     """
 
     KIND: ClassVar[str] = ""
     KEY: ClassVar[tuple[str, ...]] = ("id",)
     SORT: ClassVar[str] = ""
     CACHED: ClassVar[int] = 10_000
+    SCANNED: ClassVar[bool] = False
 
     def key(self) -> str:
         """Names the document within its kind."""

@@ -5,81 +5,42 @@ the store in batches, together with the position of each log that it covers. So 
 reading the logs from those positions brings back, and the store never needs an fsync. Readers see every
 change at once: by key from memory, by term after a flush.
 
-A store (`ViewStore`: memory, SQLite, later Redis) keeps bytes by kind and key, and sorted terms.
+A store keeps bytes by kind and key, and sorted terms. A near one (`NearStore`: memory, SQLite) is read
+on the spot. A far one (Redis) is not: there the process that owns a log writes its documents
+(`views_far.py`), and everybody else reads what is written (`views_read.py`). So readers ask by `get`,
+`many`, `scan`, `find` and `count`, which wait where they must; `peek` and `under` are for who knows the
+documents to be here: projections, and what is looked up all the time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from services.runtime.documents import KINDS, Document
+from services.runtime.documents import KINDS, Conversation, Document, Ownership, Promises
 from services.runtime.event_log import TopicPartition
+from services.runtime.view_store import Changes as Changes
+from services.runtime.view_store import MemoryStore as MemoryStore
+from services.runtime.view_store import NearStore
+from services.runtime.view_store import Place as Place
+from services.runtime.view_store import Position as Position
 
 D = TypeVar("D", bound=Document)
+
+OF_A_CONVERSATION: tuple[type[Document], ...] = (Conversation, Ownership, Promises)
+"""Kinds whose key is a conversation's id."""
+ABSENT_MAX = 10_000
+"""How many ids of each kind are remembered as absent; it is only a shortcut."""
 Terms = tuple[str, ...]
-
-
-class Position(NamedTuple):
-    """A place in an owned log: everything before `offset` is in the views."""
-
-    offset: int
-    epoch: int
-    next_seq: int
-
-
-class Place(NamedTuple):
-    """Where a document stands among those of a term; the cursor of a page."""
-
-    sort: int
-    key: str
-
-
-@dataclass(slots=True)
-class Changes:
-    """What is written to a store at once, all or nothing."""
-
-    puts: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
-    drops: dict[str, list[str]] = field(default_factory=dict)
-    terms_added: list[tuple[str, int, str]] = field(default_factory=list)
-    terms_dropped: list[tuple[str, int, str]] = field(default_factory=list)
-    positions: dict[TopicPartition, Position] = field(default_factory=dict)
-
-
-class ViewStore(Protocol):
-    """Where documents lie. Reads are quick and local to the process; writes happen elsewhere."""
-
-    async def open(self) -> dict[TopicPartition, Position]:
-        """Make ready, and say how far each log is covered. What cannot be read begins empty."""
-
-    def load(self, kind: str, key: str) -> bytes | None:
-        """One document."""
-
-    def scan(self, kind: str, prefix: str) -> list[tuple[str, bytes]]:
-        """Documents whose key begins with `prefix`, by key."""
-
-    def find(self, term: str, after: Place | None, limit: int, newest: bool) -> list[Place]:
-        """Places of a term behind `after`, newest (largest sort) or oldest first."""
-
-    def count(self, term: str) -> int:
-        """How many documents have the term."""
-
-    async def write(self, changes: Changes) -> None:
-        """Apply changes, all or nothing."""
-
-    async def close(self) -> None:
-        """Let go of files and connections."""
 
 
 class _Kind:
     """The cache of one kind of documents."""
 
-    __slots__ = ("cached", "decoder", "dirty", "docs", "drops", "leaving", "writing", "written")
+    __slots__ = ("absent", "cached", "decoder", "dirty", "docs", "drops", "leaving", "writing", "written")
 
     def __init__(self, of: type[Document]) -> None:
         self.cached = of.CACHED
@@ -90,14 +51,16 @@ class _Kind:
         # The same, while a flush is under way.
         self.writing: set[str] = set()
         self.leaving: set[str] = set()
+        # Known to be nowhere: no look into the store is needed.
+        self.absent: set[str] = set()
         # What stands in the store's terms for a document: (sort, terms).
         self.written: dict[str, tuple[int, Terms]] = {}
 
 
 class Views:
-    """Documents by kind and key. Everything is called on the event loop."""
+    """Documents by kind and key, over a near store. Everything is called on the event loop."""
 
-    def __init__(self, store: ViewStore) -> None:
+    def __init__(self, store: NearStore) -> None:
         self._store = store
         self._kinds = {kind: _Kind(kind) for kind in KINDS}
         self._positions: dict[TopicPartition, Position] = {}
@@ -127,6 +90,15 @@ class Views:
 
     # Writers
 
+    def begins(self, conversation_id: str) -> None:
+        """A conversation begins now: nothing of it is in memory or in the store. Saves three looks into
+        the store for each new one. Not to be called when logs are read again: then some of it may be."""
+        for kind in OF_A_CONVERSATION:
+            absent = self._kinds[kind].absent
+            if len(absent) >= ABSENT_MAX:
+                absent.clear()
+            absent.add(conversation_id)
+
     def edit(self, kind: type[D], key: str) -> D | None:
         """The document, to be changed in place before the next await; None if there is none."""
         doc = self.peek(kind, key)
@@ -140,6 +112,7 @@ class Views:
         cache = self._kinds[type(doc)]
         key = doc.key()
         cache.drops.discard(key)
+        cache.absent.discard(key)
         cache.docs[key] = doc
         cache.dirty.add(key)
         self.changed += 1
@@ -165,7 +138,7 @@ class Views:
         """The document as it stands; None if there is none. Not to be changed."""
         cache = self._kinds[kind]
         doc: D | None = cache.docs.get(key)
-        if doc is not None or key in cache.drops or key in cache.leaving:
+        if doc is not None or key in cache.absent or key in cache.drops or key in cache.leaving:
             return doc
         raw = self._store.load(kind.KIND, key)
         if raw is None:
@@ -189,6 +162,26 @@ class Views:
             if key.startswith(prefix) and key in cache.docs:
                 found[key] = cache.docs[key]
         return [found[key] for key in sorted(found)]
+
+    def of(self, desk_id: str) -> Views:
+        """Every desk's documents are here."""
+        return self
+
+    async def get(self, kind: type[D], key: str) -> D | None:
+        """See ViewReader."""
+        return self.peek(kind, key)
+
+    async def many(self, kind: type[D], keys: Sequence[str]) -> list[D | None]:
+        """See ViewReader."""
+        return [self.peek(kind, key) for key in keys]
+
+    async def scan(self, kind: type[D], prefix: str) -> list[D]:
+        """See ViewReader."""
+        return self.under(kind, prefix)
+
+    async def scan_all(self, kind: type[D]) -> list[D]:
+        """See ViewReader."""
+        return self.under(kind, "")
 
     async def find(
         self, kind: type[D], term: str, limit: int, after: Place | None = None, newest: bool = True
@@ -286,51 +279,3 @@ def _terms_changed(
         changes.terms_dropped += [(f"{kind}/{t}", was[0], key) for t in was[1] if t not in kept]
     had = set(was[1]) if was is not None and was[0] == now[0] else set()
     changes.terms_added += [(f"{kind}/{t}", now[0], key) for t in now[1] if t not in had]
-
-
-class MemoryStore:
-    """A store in memory, for tests and the simulator."""
-
-    def __init__(self) -> None:
-        self._docs: dict[str, dict[str, bytes]] = {}
-        self._terms: dict[str, list[Place]] = {}
-        self._positions: dict[TopicPartition, Position] = {}
-
-    async def open(self) -> dict[TopicPartition, Position]:
-        """Positions as last written."""
-        return dict(self._positions)
-
-    def load(self, kind: str, key: str) -> bytes | None:
-        """One document."""
-        return self._docs.get(kind, {}).get(key)
-
-    def scan(self, kind: str, prefix: str) -> list[tuple[str, bytes]]:
-        """Documents by prefix of the key."""
-        return sorted((k, v) for k, v in self._docs.get(kind, {}).items() if k.startswith(prefix))
-
-    def find(self, term: str, after: Place | None, limit: int, newest: bool) -> list[Place]:
-        """Places of a term."""
-        places: Sequence[Place] = self._terms.get(term, [])
-        if newest:
-            return [p for p in reversed(places) if after is None or p < after][:limit]
-        return [p for p in places if after is None or p > after][:limit]
-
-    def count(self, term: str) -> int:
-        """How many have the term."""
-        return len(self._terms.get(term, ()))
-
-    async def write(self, changes: Changes) -> None:
-        """Apply changes."""
-        for kind, puts in changes.puts.items():
-            self._docs.setdefault(kind, {}).update(puts)
-        for kind, drops in changes.drops.items():
-            for key in drops:
-                self._docs.get(kind, {}).pop(key, None)
-        for term, sort, key in changes.terms_dropped:
-            self._terms[term].remove(Place(sort, key))
-        for term, sort, key in changes.terms_added:
-            insort(self._terms.setdefault(term, []), Place(sort, key))
-        self._positions.update(changes.positions)
-
-    async def close(self) -> None:
-        """Nothing to let go of."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from proto.v1.sla_pb2 import (
     BreachWithdrawn,
@@ -10,6 +10,7 @@ from proto.v1.sla_pb2 import (
     SlaEvent,
     TargetBreached,
     TargetCancelled,
+    TargetKind,
     TargetMet,
     TargetResumed,
     TargetStarted,
@@ -47,10 +48,19 @@ class Draft:
             self.add(started=planned)
         return planned is not None
 
-    def meet(self, conversation: Conversation, target: Target, at_ms: int) -> None:
-        """Met at `at_ms`, the mailbox time: in time or not is judged by that, whatever has fired."""
+    def meet(self, conversation: Conversation, target: Target, at_ms: int, late: bool = False) -> None:
+        """Met at `at_ms`, the mailbox time: in time or not is judged by that, whatever has fired.
+        `late`: this decision has told the breach already."""
         self.judge(conversation, target, at_ms)
-        self.add(met=TargetMet(conversation_id=conversation.id, target_id=target.id, met_at_ms=at_ms))
+        self.add(
+            met=TargetMet(
+                conversation_id=conversation.id,
+                target_id=target.id,
+                met_at_ms=at_ms,
+                kind=kind_of(target),
+                late=late or (at_ms > target.due_at_ms and not target.paused_until_ms),
+            )
+        )
 
     def cancel(self, conversation: Conversation, target: Target, why: CancelledWhy) -> None:
         """The promise holds no longer."""
@@ -76,12 +86,25 @@ class Draft:
         elif at_ms <= target.due_at_ms and target.marks & BREACHED:
             self.add(
                 breach_withdrawn=BreachWithdrawn(
-                    conversation_id=conversation.id, target_id=target.id, met_at_ms=at_ms
+                    conversation_id=conversation.id,
+                    target_id=target.id,
+                    met_at_ms=at_ms,
+                    kind=kind_of(target),
                 )
             )
 
     def breach(self, conversation: Conversation, target: Target, due_at_ms: int) -> None:
         """It was due and nothing came."""
         self.add(
-            breached=TargetBreached(conversation_id=conversation.id, target_id=target.id, due_at_ms=due_at_ms)
+            breached=TargetBreached(
+                conversation_id=conversation.id,
+                target_id=target.id,
+                due_at_ms=due_at_ms,
+                kind=kind_of(target),
+            )
         )
+
+
+def kind_of(target: Target) -> TargetKind:
+    """Which promise it is, as the schema has it: the state keeps the number."""
+    return cast("TargetKind", target.kind)

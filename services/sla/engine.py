@@ -47,7 +47,7 @@ from proto.v1.sla_pb2 import Escalated, SlaEvent, TargetWarned
 from services.kernel.desk_sla import LEAD
 from services.kernel.engine import DEADLINE, Input
 from services.sla import replan
-from services.sla.draft import Draft
+from services.sla.draft import Draft, kind_of
 from services.sla.fold import evolve as evolve
 from services.sla.resolution import conversation_queued, conversation_resolved, resolve_admitted, resumed_at
 from services.sla.responses import message_received, reply_admitted, reply_result
@@ -72,7 +72,7 @@ def _admitted(state: State, draft: Draft, body: Any, record: Input) -> None:
         rule(state, draft, body, record)
 
 
-_RULES: dict[tuple[str, str | None], Rule] = {
+_RULES: dict[tuple[str, str], Rule] = {
     ("conversations", "desk"): replan.desk_configured,
     ("conversations", "message"): message_received,
     ("routing", "admitted"): _admitted,
@@ -83,6 +83,7 @@ _RULES: dict[tuple[str, str | None], Rule] = {
     ("notices", "uncertain"): reply_result,
     ("notices", "suppressed"): reply_result,
 }
+HEARS = {topic: tuple(body for name, body in _RULES if name == topic) for topic in INPUTS}
 
 
 def initial() -> State:
@@ -153,7 +154,10 @@ def _act(
     elif action == WARN:
         draft.add(
             warned=TargetWarned(
-                conversation_id=conversation.id, target_id=target.id, due_at_ms=target.due_at_ms
+                conversation_id=conversation.id,
+                target_id=target.id,
+                due_at_ms=target.due_at_ms,
+                kind=kind_of(target),
             )
         )
     elif action == BREACH:
@@ -165,9 +169,9 @@ def _act(
             escalated=Escalated(
                 conversation_id=conversation.id,
                 target_id=target.id,
-                kind=target.kind,  # type: ignore[arg-type]  # an int in the state, the proto's own value
+                kind=kind_of(target),
                 step=action,
-                at=step.at,  # type: ignore[arg-type]  # the same
+                at=step.at,  # type: ignore[arg-type]  # an int in the state, the proto's own value
                 do=step.do,  # type: ignore[arg-type]  # the same
                 to=to,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from proto.v1.sla_pb2 import SlaEvent
+from services.runtime.loop import Committed
 from services.sla.state import BREACHED, Conversation, State
 
 SLACK_MS = 5_000
@@ -22,6 +23,9 @@ class Invariants:
     def restored(self, state: State) -> None:
         """A new state."""
         self._state = state
+
+    def committed(self, batch: Committed) -> None:
+        """Events say it all."""
 
     def hears(self) -> Mapping[str, Callable[[SlaEvent], None]]:
         """Nothing: the state says it all."""

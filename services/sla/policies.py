@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from proto.v1.desk_pb2 import (
     ESCALATION_AT_BREACH,
     ESCALATION_DO_NOTIFY,
-    Desk,
+    DeskConfig,
     EscalationStep,
     SlaPolicy,
     Span,
@@ -82,10 +82,10 @@ class Live:
 
     __slots__ = ("by_name", "calendar", "leads", "policies", "version")
 
-    def __init__(self, desk: Desk, version: int) -> None:
+    def __init__(self, desk: DeskConfig, version: int) -> None:
         self.version = version
         self.calendar = Calendar(desk.time_zone, desk.hours)
-        week = Desk(time_zone=desk.time_zone, hours=desk.hours).SerializeToString(deterministic=True)
+        week = DeskConfig(time_zone=desk.time_zone, hours=desk.hours).SerializeToString(deterministic=True)
         self.policies = [_policy(policy, version, week) for policy in desk.sla]
         self.by_name = {policy.name: policy for policy in self.policies}
         self.leads = list(desk.leads)
@@ -172,9 +172,9 @@ def _frozen(started: TargetStarted, policy: Policy | None) -> None:
         started.escalate.append(UNKEPT)
 
 
-def sla_part(desk: Desk) -> Desk:
+def sla_part(desk: DeskConfig) -> DeskConfig:
     """What this service keeps of a desk's configuration."""
-    return Desk(time_zone=desk.time_zone, hours=desk.hours, sla=desk.sla, leads=desk.leads)
+    return DeskConfig(time_zone=desk.time_zone, hours=desk.hours, sla=desk.sla, leads=desk.leads)
 
 
 def _policy(policy: SlaPolicy, version: int, week: bytes) -> Policy:

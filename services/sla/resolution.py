@@ -117,12 +117,14 @@ def _close(state: State, draft: Draft, conversation_id: str, at_ms: int) -> None
     live = state.live[draft.desk_id]
     for target in conversation.targets:
         if target.kind == TARGET_KIND_RESOLUTION:
+            late = False
             if 0 < target.paused_until_ms < at_ms:
                 due_at_ms, warn_at_ms = resumed_at(live, target, target.paused_until_ms)
                 draft.resume(conversation, target, due_at_ms, warn_at_ms)
-                if at_ms > due_at_ms:
+                late = at_ms > due_at_ms
+                if late:
                     draft.breach(conversation, target, due_at_ms)
-            draft.meet(conversation, target, at_ms)
+            draft.meet(conversation, target, at_ms, late)
         elif not conversation.suspended(target):
             draft.judge(conversation, target, at_ms)
             draft.cancel(conversation, target, CANCELLED_WHY_RESOLVED)

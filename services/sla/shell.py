@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.sla import engine
+from services.sla.figures import Figures
 from services.sla.invariants import Invariants
 
 if TYPE_CHECKING:
@@ -13,6 +14,6 @@ if TYPE_CHECKING:
 
 def bind(app: App) -> None:
     """Run the sla engine in this process."""
-    loop = app.add_loop(engine, lazy=engine.INPUTS)
-    app.metrics.invariants[engine.TOPIC] = Invariants()
-    app.metrics.promises_watched.set_function(lambda: len(loop.state.deadlines))
+    app.add_loop(engine, lazy=engine.INPUTS)
+    app.metrics.invariants[engine.TOPIC] = Invariants
+    app.metrics.figures[engine.TOPIC] = Figures(app.metrics)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.sla_pb2 import TARGET_KIND_RESOLUTION
 from services.kernel.deadlines import Deadlines
 from services.sla.policies import Live
@@ -174,7 +174,7 @@ class State:
 
     def refresh(self, desk_id: str, desk: DeskData) -> None:
         """Compile the desk's newest version, and list what an edit has still to look at."""
-        self.live[desk_id] = Live(Desk.FromString(desk.desk), desk.version)
+        self.live[desk_id] = Live(DeskConfig.FromString(desk.desk), desk.version)
         key = deadline_key(desk_id, "")
         if desk.replan_after is None:
             self.stale.pop(desk_id, None)

@@ -25,7 +25,7 @@ def make(identity: bytes, n: int = 0, desk: str = "d") -> StoredKey:
     return StoredKey(identity * 16 + n.to_bytes(6, "big") + bytes(8), desk, os.urandom(60))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite surveyed"])
 async def keys(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyStore]:
     """Each adapter in turn."""
     if request.param == "memory":
@@ -33,7 +33,10 @@ async def keys(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         return
     harness = SqliteHarness(tmp_path)
     await harness.start()
-    yield SqliteKeys(harness.file)
+    found = SqliteKeys(harness.file)
+    if request.param == "sqlite surveyed":
+        await found.survey()
+    yield found
     await harness.stop()
 
 
@@ -142,6 +145,21 @@ async def test_an_id_of_a_wrong_length_is_invalid(keys: KeyStore) -> None:
 def raw_files(folder: Path) -> bytes:
     """Every byte of every file there."""
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_keys_of_an_earlier_process_are_found_after_the_survey(tmp_path: Path) -> None:
+    """The survey knows what lies in the file, whoever put it there, and nothing else."""
+    harness = SqliteHarness(tmp_path)
+    await harness.start()
+    kept = [make(bytes([n])) for n in range(200)]
+    for key in kept:
+        await SqliteKeys(harness.file).put(key)
+    await harness.log.append("inbound", 0, [b"and a record"])
+    keys = SqliteKeys(harness.file)
+    await keys.survey()
+    assert [await keys.by_identity("d", key.identity) for key in kept] == kept
+    assert await keys.by_identity("d", bytes([201]) * 16) is None
+    await harness.stop()
 
 
 async def test_a_deleted_key_is_nowhere_in_the_files(tmp_path: Path) -> None:

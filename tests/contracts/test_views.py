@@ -1,8 +1,10 @@
-"""What every view store does alike: memory and SQLite."""
+"""What every view store does alike: memory, SQLite, Redis, and a cluster of Redis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -10,26 +12,61 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.runtime.clock import SystemClock
 from services.runtime.documents import Conversation, Message, Ownership
 from services.runtime.event_log import TopicPartition
-from services.runtime.views import Changes, MemoryStore, Place, Position, Views, ViewStore
+from services.runtime.redis_link import RedisLink
+from services.runtime.views import Changes, MemoryStore, Place, Position, Views
+from services.runtime.views_far import FarViews
+from services.runtime.views_redis import RedisStore
 from services.runtime.views_sqlite import SqliteStore
+from tests.redis_server import RedisServer
 
-Make = Callable[[], ViewStore]
+Make = Callable[[], Views]
+REDIS = [
+    pytest.param("redis", marks=pytest.mark.servers),
+    pytest.param("cluster", marks=pytest.mark.servers),
+]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """Opens the same store again and again."""
-    if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path / "views.db")
-    memory = MemoryStore()
-    return lambda: memory
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One server for all of these tests."""
+    yield from _served(RedisServer(tmp_path_factory.mktemp("redis")))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The same as a cluster, which takes two seconds to find itself."""
+    yield from _served(RedisServer(tmp_path_factory.mktemp("cluster"), cluster=True))
+
+
+def _served(server: RedisServer) -> Iterator[RedisServer]:
+    with ThreadPoolExecutor(1) as thread:  # a test's own loop may be running here
+        thread.submit(lambda: asyncio.run(server.start())).result()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["memory", "sqlite", *REDIS])
+async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+    """Views over the same store, again and again."""
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield lambda: Views(memory)
+    elif request.param == "sqlite":
+        yield lambda: Views(SqliteStore(tmp_path / "views.db"))
+    else:
+        server = request.getfixturevalue(request.param)
+        await server.flush()
+        link = RedisLink(server.url, SystemClock(), within_s=5)
+        yield lambda: FarViews(RedisStore(link, "routing", 0))
+        await link.close()
 
 
 async def opened(make: Make) -> Views:
-    """Views over the store."""
-    views = Views(make())
+    """The views, ready."""
+    views = make()
     await views.open()
     return views
 
@@ -46,7 +83,7 @@ async def test_what_was_flushed_is_there_after_opening_again(make: Make) -> None
     views.advance("routing", 0, Position(7, 2, 5))
     await views.close()
     again = await opened(make)
-    assert again.peek(Ownership, "c1") == owned(1)
+    assert await again.get(Ownership, "c1") == owned(1)
     assert again.position("routing", 0) == Position(7, 2, 5)
     assert await again.count(Ownership, "state/shop/waiting") == 1
     await again.close()
@@ -61,7 +98,7 @@ async def test_what_was_not_flushed_goes_together_with_its_position(make: Make) 
     views.put(owned(2))
     views.advance("routing", 0, Position(2, 1, 2))
     crashed = await opened(make)
-    assert crashed.peek(Ownership, "c2") is None
+    assert await crashed.many(Ownership, ["c2", "c1"]) == [None, owned(1)]
     assert crashed.position("routing", 0) == Position(1, 1, 1)
     await crashed.close()
 
@@ -79,7 +116,7 @@ async def test_a_changed_term_moves_the_document(make: Make) -> None:
     assert [one.id for _, one in found] == ["c1"]
     views.drop(Ownership, "c1")
     assert await views.find(Ownership, "agent/shop/ola", 10) == []
-    assert views.peek(Ownership, "c1") is None
+    assert await views.get(Ownership, "c1") is None
     await views.close()
 
 
@@ -105,9 +142,13 @@ async def test_unflushed_and_flushed_are_read_alike_by_prefix(make: Make) -> Non
     views.put(Message("c1", "c", "in", "chat", "", 1, b""))
     views.put(Message("c2", "d", "in", "chat", "", 1, b""))
     views.drop(Message, "c1/a")
-    assert [doc.id for doc in views.under(Message, "c1/")] == ["b", "c"]
+    assert [doc.id for doc in await views.scan(Message, "c1/")] == ["b", "c"]
     views.drop_prefix(Message, "c1/")
-    assert views.under(Message, "c1/") == []
+    assert await views.scan(Message, "c1/") == []
+    await views.flush()
+    again = await opened(make)
+    assert [doc.id for doc in await again.scan(Message, "c2/")] == ["d"]
+    assert await again.scan(Message, "c1/") == []
     await views.close()
 
 
@@ -128,7 +169,7 @@ class Failing(MemoryStore):
 async def test_a_failed_write_loses_nothing() -> None:
     """What a failing store did not take is written the next time, drops and positions included."""
     store = Failing()
-    views = await opened(lambda: store)
+    views = await opened(lambda: Views(store))
     views.put(owned(1))
     await views.flush()
     store.fail = True
@@ -139,7 +180,7 @@ async def test_a_failed_write_loses_nothing() -> None:
         await views.flush()
     store.fail = False
     await views.flush()
-    again = await opened(lambda: store)
+    again = await opened(lambda: Views(store))
     assert again.peek(Ownership, "c1") is None
     assert again.peek(Ownership, "c2") == owned(2)
     assert (await store.open())[TopicPartition("routing", 0)] == Position(3, 1, 3)
@@ -181,11 +222,14 @@ STEPS = st.lists(
 async def test_any_history_reads_like_a_dictionary(make: Make, steps: list[tuple[str, int, str]]) -> None:
     """Whatever is put, changed, dropped and flushed, reads equal those of a plain dictionary."""
     views = await opened(make)
-    for number in range(6):
-        views.drop(Ownership, f"c{number}")
+    names = [f"c{number}" for number in range(6)]
+    await views.many(Ownership, names)
+    for name in names:
+        views.drop(Ownership, name)
     oracle: dict[str, str] = {}
     for step, number, agent in steps:
         name = f"c{number}"
+        await views.get(Ownership, name)
         if step == "put":
             views.put(owned(number))
             oracle[name] = ""
@@ -202,6 +246,6 @@ async def test_any_history_reads_like_a_dictionary(make: Make, steps: list[tuple
     for agent in ("ola", "jan"):
         found = await views.find(Ownership, f"agent/shop/{agent}", 100)
         assert sorted(doc.id for _, doc in found) == sorted(k for k, a in oracle.items() if a == agent)
-    assert sorted(doc.id for doc in views.under(Ownership, "")) == sorted(oracle)
-    assert all(views.peek(Conversation, key) is None for key in oracle)
+    assert [doc.id for doc in await views.many(Ownership, names) if doc is not None] == sorted(oracle)
+    assert await views.many(Conversation, names) == [None] * len(names)
     await views.close()

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from services.ingest import http as ingest_http
+from services.ingest import rpc as ingest_rpc
 from services.ingest import shell as ingest
 from services.ingest.classify import Languages
 from services.ingest.intake import Intake
@@ -17,6 +18,7 @@ from services.ingest.webhooks import Webhooks
 from services.notify import http as notify_http
 from services.notify import shell as notify
 from services.router import http as router_http
+from services.router import rpc as router_rpc
 from services.router import shell as router
 from services.runtime.auth import Auth, hash_of
 from services.runtime.blobs import MemoryBlobs
@@ -29,7 +31,8 @@ from services.runtime.main import App
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import MemorySnapshots
-from services.runtime.views import MemoryStore, Views, ViewStore
+from services.runtime.view_store import NearStore
+from services.runtime.views import MemoryStore, Views
 from services.sla import shell as sla
 
 ADMIN = "the-installation's-own-key"
@@ -106,7 +109,7 @@ class Installation:
 
 @asynccontextmanager
 async def installation(
-    store: ViewStore | None = None,
+    store: NearStore | None = None,
     log: EventLog | None = None,
     keys: KeyStore | None = None,
     clock: Clock | None = None,
@@ -135,6 +138,8 @@ async def installation(
     ingest_http.bind(app, intake, Webhooks(intake, lambda name: None))
     router_http.bind(app)
     notify_http.bind(app)
+    ingest_rpc.bind(app, intake)
+    router_rpc.bind(app)
     app.on_close(views.close)
     transport = httpx.ASGITransport(app.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://centrala") as client:

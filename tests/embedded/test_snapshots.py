@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, Desk, Queue
+from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, DeskConfig, Queue
 from proto.v1.inbound_pb2 import DeskPut, Inbound, PresencePut
 from services.embedded.snapshots import ENGINES, Snapshotter, _Packed, fold
 from services.ingest import shell as ingest
@@ -57,7 +57,7 @@ class Installation:
 
     async def open_a_shop(self) -> None:
         """A desk and an agent who is there."""
-        desk = Desk(accounts=[Account(channel="chat", account="www")], queues=[Queue(name="all")])
+        desk = DeskConfig(accounts=[Account(channel="chat", account="www")], queues=[Queue(name="all")])
         online = PresencePut(agent_id="ola", state=PRESENCE_STATE_ONLINE, ttl_ms=3_600_000)
         await self.take(
             record("desk", desk=DeskPut(desk=desk, body_hash=h("desk"))),

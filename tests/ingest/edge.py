@@ -25,7 +25,7 @@ SECRETS = {
 }
 
 
-def desk() -> desk_pb2.Desk:
+def desk() -> desk_pb2.DeskConfig:
     """A desk with two mailboxes, a bot and two numbers; its queues ask for attributes.topic."""
     accounts = [
         desk_pb2.Account(channel="email", account=MAIL),
@@ -43,16 +43,16 @@ def desk() -> desk_pb2.Desk:
     ]
     condition = desk_pb2.Condition(field="attributes.topic", values=["dostawa"])
     queue = desk_pb2.Queue(name="dostawa", when=desk_pb2.When(any=[condition]))
-    return desk_pb2.Desk(name="Rowery", accounts=accounts, queues=[queue], languages=["pl", "en"])
+    return desk_pb2.DeskConfig(name="Rowery", accounts=accounts, queues=[queue], languages=["pl", "en"])
 
 
 class Desks:
     """The directory of one desk."""
 
-    def __init__(self, one: desk_pb2.Desk) -> None:
+    def __init__(self, one: desk_pb2.DeskConfig) -> None:
         self.desk = one
 
-    def get(self, desk_id: str) -> desk_pb2.Desk | None:
+    def get(self, desk_id: str) -> desk_pb2.DeskConfig | None:
         """The desk, if it is this one."""
         return self.desk if desk_id == DESK else None
 

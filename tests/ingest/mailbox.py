@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from proto.v1.conversations_pb2 import MessageReceived
-from proto.v1.desk_pb2 import Account, Desk
+from proto.v1.desk_pb2 import Account, DeskConfig
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import (
     AUTO_KIND_NONE,
@@ -103,7 +103,7 @@ def orders(order_id: str, *who: str, body: str = "1", desk: str = "d", **more: A
 def desk_put(desk: str = "d", body: str = "1", accounts: tuple[tuple[str, str], ...] = ACCOUNTS) -> Inbound:
     """A desk's configuration with these accounts."""
     listed = [Account(channel=channel, account=account) for channel, account in accounts]
-    return record("desk " + body, desk, desk=DeskPut(desk=Desk(accounts=listed), body_hash=h(body)))
+    return record("desk " + body, desk, desk=DeskPut(desk=DeskConfig(accounts=listed), body_hash=h(body)))
 
 
 def erase(customer_id: str, name: str = "1", desk: str = "d", **more: Any) -> Inbound:

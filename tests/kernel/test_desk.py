@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proto.v1.desk_pb2 import AGENT_KIND_BOT, SMTP_TLS_IMPLICIT, SMTP_TLS_STARTTLS, Desk
+from proto.v1.desk_pb2 import AGENT_KIND_BOT, SMTP_TLS_IMPLICIT, SMTP_TLS_STARTTLS, DeskConfig
 from services.kernel.desk import (
     SECTIONS,
     attributes_named,
@@ -37,7 +37,7 @@ def yaml(text: str) -> object:
     return load_document(text.encode(), "application/yaml")
 
 
-def parsed(**sections: Any) -> Desk:
+def parsed(**sections: Any) -> DeskConfig:
     """The desk of the least document with these sections."""
     return parse_desk(LEAST | sections).desk
 

@@ -14,7 +14,7 @@ from proto.v1.conversations_pb2 import (
     SendReported,
     ShipmentSeen,
 )
-from proto.v1.desk_pb2 import Account, Desk, Notices, Webhook
+from proto.v1.desk_pb2 import Account, DeskConfig, Notices, Webhook
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import (
     REQUEST_KIND_REPLY,
@@ -47,10 +47,10 @@ def conv(name: str) -> str:
     return derive_id("c", name)
 
 
-def desk(*events: str, quiet: tuple[int, int] = (0, 0), **notices: Any) -> Desk:
+def desk(*events: str, quiet: tuple[int, int] = (0, 0), **notices: Any) -> DeskConfig:
     """A desk with an account of every way out, its webhook subscribed to `events`."""
     settings = {"delay_on": True, "delay_tell_after_ms": HOUR_MS, **notices}
-    return Desk(
+    return DeskConfig(
         name="Sklep Rowerowy",
         locale="pl",
         time_zone="Europe/Warsaw",
@@ -81,7 +81,7 @@ def measured(**body: Any) -> SlaEvent:
     return SlaEvent(desk_id=DESK, **body)
 
 
-def configured(value: Desk) -> ConversationsEvent:
+def configured(value: DeskConfig) -> ConversationsEvent:
     """The desk is configured."""
     return said(desk=DeskConfigured(desk=value, version=1))
 
@@ -183,6 +183,6 @@ def erasure(customer: str = "u1") -> ConversationsEvent:
     return said(erasure_requested=ErasureRequested(erasure_id="e1", customer_id=customer))
 
 
-def story(value: Desk | None = None) -> Story:
+def story(value: DeskConfig | None = None) -> Story:
     """A story of a desk that is configured."""
     return Story(engine).when("conversations", configured(value or desk()))

@@ -166,6 +166,18 @@ def test_late_refusal_makes_an_uncertain_send_failed() -> None:
     story.until(START_MS + 2 * DAY_MS).then_bodies()
 
 
+def test_late_refusal_of_one_attempt_says_nothing_of_an_earlier_one() -> None:
+    """Where an earlier attempt may have arrived, or the word is on another attempt, it stays uncertain."""
+    story, send_id = asked(s.ALLEGRO, "message.out")
+    story.until(START_MS + SEND_DEAD_AFTER_MS + SEND_LEASE_MS)
+    assert [e.WhichOneof("body") for e in story.log].count("attempted") > 1
+    last = max(e.attempted.attempt for e in story.log if e.HasField("attempted"))
+    assert story.log[-1].HasField("uncertain")
+    for attempt in (1, last):
+        story.when("conversations", s.report(send_id, SEND_OUTCOME_RETRY, attempt)).then_bodies()
+    story.when("conversations", s.report(send_id, provider_id_hash=PROVIDER)).then_bodies("sent")
+
+
 def test_webhook_without_result_is_tried_again_with_the_same_id() -> None:
     """A receiver that drops repeats by our id gets the same one again when nobody knows."""
     story, send_id = asked(s.ALLEGRO, "message.out")

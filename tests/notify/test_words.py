@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proto.v1.desk_pb2 import Desk
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SendRequested
 from services.notify.quiet import quiet_until
 from services.notify.templates import render
 
 WARSAW = "Europe/Warsaw"
-DESK = Desk(name="Sklep <Rowerowy>", locale="pl", time_zone=WARSAW)
+DESK = DeskConfig(name="Sklep <Rowerowy>", locale="pl", time_zone=WARSAW)
 
 
 def ms(text: str, zone: str = WARSAW) -> int:

@@ -14,8 +14,8 @@ from typing import Any
 from proto.v1 import desk_pb2 as pb
 from services.router import learning, pricing
 from services.router.explain import rule_for
-from services.router.floor import Ask
 from services.router.lines import NEVER_MS, STARVED_TIMES
+from services.router.profiles import Ask
 from services.router.state import Agent, Conversation, State, Status, ask_of
 
 LATER_MS = learning.LIVE_TARGET_MS

@@ -55,9 +55,9 @@ def desk(
     skills: Sequence[str] = ("dostawa", "zwroty"),
     languages: Sequence[str] = ("pl", "en"),
     units: int = 30,
-) -> pb.Desk:
+) -> pb.DeskConfig:
     """A desk with one queue for all, unless others are given."""
-    return pb.Desk(
+    return pb.DeskConfig(
         skills=skills,
         languages=languages,
         leads=["ola"],
@@ -76,7 +76,7 @@ def desk(
     )
 
 
-def written(*queues: pb.Queue, like: str = "default", **policy: Any) -> pb.Desk:
+def written(*queues: pb.Queue, like: str = "default", **policy: Any) -> pb.DeskConfig:
     """A desk that writes its policy out: a preset with these parts."""
     made = desk(*queues)
     made.routing.policy.CopyFrom(PRESETS[like])
@@ -111,12 +111,12 @@ def message(
 class Scene(Story):
     """A Story that speaks of desks, agents and conversations."""
 
-    def __init__(self, config: pb.Desk | None = None) -> None:
+    def __init__(self, config: pb.DeskConfig | None = None) -> None:
         super().__init__(engine)
         self.requests = 0
         self.configure(config or desk())
 
-    def configure(self, config: pb.Desk, version: int = 1) -> Scene:
+    def configure(self, config: pb.DeskConfig, version: int = 1) -> Scene:
         """Put the desk's configuration, and let it come into effect."""
         self.when("conversations", event(desk=DeskConfigured(desk=config, version=version)))
         return self.settle()

@@ -267,7 +267,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nobody_with_room_is_kept_from_work(self) -> None:
-        """No agent could take any waiting conversation, but for what is held back: that is looked at again."""
+        """No agent could take any who waits, but for what is held back: that is looked at again."""
         if not hasattr(self, "scene"):
             return
         state: State = self.scene.state

@@ -10,7 +10,7 @@ import pytest
 
 from proto.v1.envelope_pb2 import Batch, InputPosition
 from proto.v1.inbound_pb2 import Inbound
-from proto.v1.routing_pb2 import RoutingEvent
+from proto.v1.routing_pb2 import Resolved, RoutingEvent
 from services.kernel.claims import Fence, is_claim
 from services.kernel.engine import LOCAL, Input
 from services.kernel.errors import Corrupt, Fenced
@@ -18,7 +18,7 @@ from services.kernel.limits import BATCH_BYTES_MAX
 from services.runtime import restore
 from services.runtime.clock import ManualClock
 from services.runtime.event_log import LogRecord, TopicPartition
-from services.runtime.inputs import Inputs, Place
+from services.runtime.inputs import Inputs, Place, kinds
 from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.snapshots import MemorySnapshots, Snapshot
@@ -185,7 +185,8 @@ async def test_positions_inside_an_owned_input_batch_let_a_restart_go_on_in_the_
     first.add(records)
     inputs = first.merged()
     assert next(inputs).event.origin_id == "0"
-    first.took("routing")
+    assert [p.index for p in first.written()] == [0], "not consumed before the next is asked for"
+    assert next(inputs).event.origin_id == "1"
     (position,) = first.written()
     assert (position.offset, position.index) == (1, 1)
     place = Place(position.offset, position.epoch, position.next_seq, position.index)
@@ -205,6 +206,20 @@ async def test_a_batch_waits_until_the_positions_of_its_writer_are_reached() -> 
     assert list(inputs.merged()) == []
     inputs.add([LogRecord("conversations", 0, i, 1, b.SerializeToString()) for i, b in enumerate(own)])
     assert [i.topic for i in inputs.merged()] == ["conversations", "sla"]
+
+
+async def test_what_an_engine_does_not_hear_is_passed_over_unparsed_and_counts_as_read() -> None:
+    """Of a batch that names its kinds only those heard are parsed; an older one is read whole."""
+    heard = RoutingEvent(origin_id="heard", resolved=Resolved()).SerializeToString()
+    values = [b"not a message", heard, b"not a message"]
+    named = Batch(epoch=1, seq=0, events=values, kinds=kinds("routing", ["queued", "resolved", "queued"]))
+    older = Batch(epoch=1, seq=1, events=[heard, heard])
+    inputs = Inputs(("routing",), 0, {}, {"routing": ("resolved",)})
+    found = [Batch(epoch=1), named, older]
+    inputs.add([LogRecord("routing", 0, i, 1, b.SerializeToString()) for i, b in enumerate(found)])
+    ids = [(i.id, i.event.origin_id) for i in inputs.merged()]
+    assert ids == [("routing/0/0/1", "heard"), ("routing/0/1/0", "heard"), ("routing/0/1/1", "heard")]
+    assert [(p.offset, p.next_seq, p.index) for p in inputs.written()] == [(3, 2, 0)]
 
 
 async def test_a_deadline_fires_once_never_early_and_after_what_was_in_time() -> None:

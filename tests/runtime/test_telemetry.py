@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, Desk, Queue
+from proto.v1.desk_pb2 import AGENT_KIND_HUMAN, PRESENCE_STATE_ONLINE, Account, Agent, DeskConfig, Queue
+from proto.v1.envelope_pb2 import InputPosition
 from proto.v1.inbound_pb2 import (
     QUARANTINE_REASON_MALFORMED,
+    REQUEST_KIND_ACCEPT,
     REQUEST_KIND_RESOLVE,
     AgentRequest,
     DeskPut,
@@ -23,6 +25,7 @@ from proto.v1.inbound_pb2 import (
 from services.ingest import shell as ingest
 from services.notify import shell as notify
 from services.router import shell as router
+from services.router.figures import Figures
 from services.runtime import telemetry
 from services.runtime.auth import Auth
 from services.runtime.blobs import MemoryBlobs
@@ -32,10 +35,12 @@ from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.main import App
 from services.runtime.metrics import RULES, Metrics
+from services.runtime.metrics_desks import SKILLS_MAX
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import MemorySnapshots
 from services.runtime.sqlite_file import SqliteFile
+from services.runtime.telemetry import Telemetry
 from services.runtime.views import MemoryStore, Views
 from services.sla import shell as sla
 from tests.ingest.mailbox import h, record, says
@@ -89,7 +94,7 @@ class World:
 
     async def with_an_owner_to_be(self) -> None:
         """A desk, an agent, and a conversation that is offered to her."""
-        desk = Desk(
+        desk = DeskConfig(
             accounts=[Account(channel="chat", account="www", units=30)],
             queues=[Queue(name="all")],
             time_zone="Europe/Warsaw",
@@ -103,6 +108,8 @@ class World:
             says("m1", "jan", channel="chat"),
         )
         await self.until("events_total", 'kind="offered",topic="routing"', 1)
+        await self.until("events_total", 'kind="desk",topic="sla"', 1)
+        await self.until("events_total", 'kind="route",topic="notices"', 1)
         self.clock.advance(telemetry.SETTLING_MS)
 
 
@@ -162,7 +169,88 @@ async def test_what_is_open_is_read_from_the_states() -> None:
         values = await made.values()
         assert values["conversations", 'state="open"'] == 1
         assert values["conversations", 'state="waiting"'] == 0
-        assert values["streams_open", ""] == values["sends_open", ""] == 0
+        assert values["conversations", 'state="offered"'] == 1
+        assert values["conversations", 'state="owned"'] == 0
+        assert values["agents", 'kind="human",state="free"'] == 1
+        assert values["capacity_units", 'kind="human",state="used"'] == 30
+        assert values["capacity_units", 'kind="human",state="all"'] == 100
+        assert values["streams_open", ""] == values["sends_open", 'state="due"'] == 0
+
+
+async def test_each_hop_of_a_message_is_measured() -> None:
+    """A message that finds a free agent is threaded once and offered once, and never stood in line."""
+    async with world() as made:
+        await made.with_an_owner_to_be()
+        values = await made.values()
+        counts = {
+            hop: values["hop_seconds_count", f'hop="{hop}"'] for hop in ("threaded", "offered", "queued")
+        }
+        assert counts == {"threaded": 1, "offered": 1, "queued": 0}
+        assert values["queued_total", 'reason="arrived"'] == 1
+
+
+async def test_who_waits_stands_by_channel_and_skill() -> None:
+    """Waiting conversations and the oldest of them stand under their channel and under each asked skill."""
+    async with world() as made:
+        desk = DeskConfig(
+            accounts=[Account(channel="chat", account="www", units=30)],
+            skills=["returns", "polish"],
+            queues=[Queue(name="all", requires={"returns": 1, "polish": 2})],
+            time_zone="Europe/Warsaw",
+        )
+        put = DeskPut(desk=desk, body_hash=h("desk"))
+        await made.append(record("desk", desk=put), says("m1", "jan", channel="chat"))
+        await made.until("waiting_conversations", 'channel="chat"', 1)
+        made.clock.advance(90_000)
+        await made.append(says("m2", "ewa", channel="chat"))
+        values = await made.until("skill_waiting_conversations", 'skill="returns"', 2)
+        assert values["skill_waiting_conversations", 'skill="polish"'] == 2
+        assert values["waiting_oldest_seconds", 'channel="chat"'] == 90
+        assert values["skill_waiting_oldest_seconds", 'skill="polish"'] == 90
+
+
+async def test_skills_beyond_the_bound_are_one_series() -> None:
+    """However many skills desks name, there are SKILLS_MAX series and one for the others."""
+    metrics = Metrics()
+    figures = Figures(metrics, ManualClock())
+    labels = {figures._skill(f"skill {number}") for number in range(3 * SKILLS_MAX)}
+    assert len(labels) == SKILLS_MAX + 1
+    assert "other" in labels
+
+
+async def test_an_accepted_offer_tells_how_long_everybody_waited() -> None:
+    """Accepting ends the customer's wait, under the channel, and the offer's time, under its outcome."""
+    async with world() as made:
+        await made.with_an_owner_to_be()
+        state = made.app.loops["routing"].state
+        accept = AgentRequest(
+            agent_id="ola",
+            kind=REQUEST_KIND_ACCEPT,
+            offer_id=next(iter(state.offers)),
+            requested_at_ms=made.clock.now_ms(),
+            body_hash=h("accept"),
+        )
+        await made.append(record("accept", request=accept))
+        values = await made.until("conversations", 'state="owned"', 1)
+        assert values["wait_seconds_count", 'channel="chat"'] == 1
+        assert values["wait_seconds_sum", 'channel="chat"'] == telemetry.SETTLING_MS / 1000
+        assert values["offer_seconds_sum", 'outcome="accepted"'] == telemetry.SETTLING_MS / 1000
+
+
+async def test_a_loop_that_is_behind_shows_by_input() -> None:
+    """Records that are not decided yet stand as lag under the writer and its input; none do at rest."""
+    async with world() as made:
+        await made.with_an_owner_to_be()
+        values = await made.until("lag_records", 'input="conversations",topic="routing"', 0)
+        assert values["lag_records", 'input="inbound",topic="conversations"'] == 0
+        end = await made.log.end("inbound", 0)
+        await made.append(*(says(f"more {n}", "jan", channel="chat") for n in range(3)))
+        made.app.loops["conversations"]._covered["inbound"] = end
+        telemetry_of = Telemetry(made.app.metrics, made.clock, made.log)
+        telemetry_of._loops = {"conversations": [made.app.loops["conversations"]]}
+        await telemetry_of._behind()
+        text = made.app.metrics.render().decode()
+        assert 'centrala_lag_records{input="inbound",topic="conversations"} 3.0' in text
 
 
 async def test_the_loop_says_how_busy_it_was() -> None:
@@ -204,9 +292,21 @@ def break_human_only(made: World) -> None:
     next(iter(state.data.conversations.values())).human_only = True
 
 
+def break_outcome(made: World) -> None:
+    """Ingest says that it has read a record, and what became of it is nowhere."""
+    loop = made.app.loops["conversations"]
+    position = InputPosition(topic="inbound", offset=loop.covered("inbound") + 1)
+    loop._listeners[-1](Committed("conversations", 0, 0, 1, loop.place()[2], 0, (), (position,)))
+
+
 @pytest.mark.parametrize(
     ("rule", "violate"),
-    [("capacity", break_capacity), ("two_states", break_two_states), ("human_only", break_human_only)],
+    [
+        ("capacity", break_capacity),
+        ("two_states", break_two_states),
+        ("human_only", break_human_only),
+        ("outcome", break_outcome),
+    ],
 )
 async def test_a_broken_invariant_shows(rule: str, violate: Callable[[World], None]) -> None:
     """All rules are zero while all is well; a state that breaks one shows under its name alone."""
@@ -276,7 +376,7 @@ def test_every_metric_is_fed() -> None:
     sources = [
         path.read_text(encoding="utf-8")
         for path in (ROOT / "services").rglob("*.py")
-        if path.name not in ("metrics.py", "measures.py")
+        if path.name not in ("metrics.py", "metrics_desks.py", "measures.py")
     ]
     code = "\n".join(sources)
     metrics = Metrics()

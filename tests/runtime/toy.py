@@ -8,7 +8,7 @@ of 1,000 bytes, "break" makes an event that cannot be folded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from services.kernel.engine import Input
 
 TOPIC = "conversations"
 INPUTS: tuple[str, ...] = ("inbound",)
+HEARS: Mapping[str, Collection[str]] = {}
 EVENT = ConversationsEvent
 STATE_VERSION = 1
 

@@ -11,6 +11,9 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorSet,
 )
 
+RENAMED = {"proto.v1.Desk": "proto.v1.DeskConfig"}
+"""Old name -> new name: a message's name is not on the wire (no field holds an Any)."""
+
 
 def messages(schema: FileDescriptorSet) -> dict[str, DescriptorProto]:
     """Full name -> message, nested ones (maps' entries too) included."""
@@ -37,12 +40,35 @@ def enums(schema: FileDescriptorSet) -> dict[str, EnumDescriptorProto]:
 
 def breaks(old: FileDescriptorSet, new: FileDescriptorSet) -> list[str]:
     """One line for each thing of the old schema that the new one would read differently."""
-    return [*_message_breaks(old, new), *_enum_breaks(old, new)]
+    return [*_message_breaks(old, new), *_enum_breaks(old, new), *_call_breaks(old, new)]
+
+
+def calls(schema: FileDescriptorSet) -> dict[str, tuple[str, str, bool, bool]]:
+    """Every gRPC call: what goes in, what comes out, and which of them are streams."""
+    return {
+        f"{file.package}.{service.name}/{method.name}": (
+            method.input_type,
+            method.output_type,
+            method.client_streaming,
+            method.server_streaming,
+        )
+        for file in schema.file
+        for service in file.service
+        for method in service.method
+    }
+
+
+def _call_breaks(old: FileDescriptorSet, new: FileDescriptorSet) -> Iterator[str]:
+    now = calls(new)
+    for name, was in calls(old).items():
+        if now.get(name) != was:
+            yield f"{name}: a call may neither go away nor take or give something else"
 
 
 def _message_breaks(old: FileDescriptorSet, new: FileDescriptorSet) -> Iterator[str]:
     now = messages(new)
-    for name, was in messages(old).items():
+    for known, was in messages(old).items():
+        name = RENAMED.get(known, known)
         if name not in now:
             yield f"{name}: a message may not go away"
             continue
@@ -72,7 +98,8 @@ def _field_breaks(name: str, was: DescriptorProto, now: DescriptorProto) -> Iter
 
 def _shape(field: FieldDescriptorProto) -> tuple[int, int, str, bool]:
     """What decides how bytes are read: type, repeated or not, the type's name, in a oneof or not."""
-    return field.type, field.label, field.type_name, field.HasField("oneof_index")
+    known = field.type_name.removeprefix(".")
+    return field.type, field.label, RENAMED.get(known, known), field.HasField("oneof_index")
 
 
 def _enum_breaks(old: FileDescriptorSet, new: FileDescriptorSet) -> Iterator[str]:

@@ -81,6 +81,18 @@ def test_a_removed_message_or_enum_value_is_found(current: FileDescriptorSet) ->
     assert any("may not go away" in line for line in breaks(current, changed))
 
 
+def test_a_changed_call_is_found(current: FileDescriptorSet) -> None:
+    """A gRPC call stays, with what it takes and gives; another one beside it breaks nothing."""
+    changed = FileDescriptorSet.FromString(current.SerializeToString())
+    [service] = [one for file in changed.file for one in file.service if one.name == "Intake"]
+    service.method.add(name="Other", input_type=".proto.v1.Message", output_type=".proto.v1.Accepted")
+    assert breaks(current, changed) == []
+    service.method[0].output_type = ".proto.v1.Message"
+    del service.method[1]
+    names = [line.split(":")[0] for line in breaks(current, changed)]
+    assert names == ["proto.v1.Intake/Submit", "proto.v1.Intake/SubmitStream"]
+
+
 def test_enums_begin_with_unspecified(current: FileDescriptorSet) -> None:
     """Every enum's zero says that nothing was said, and its values carry its name."""
     for name, enum in enums(current).items():

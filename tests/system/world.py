@@ -16,9 +16,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -134,8 +135,8 @@ async def start_embedded(
 ) -> AsyncIterator[World]:
     """Start the real composition in this process, and stop it at the end."""
     smtp_port = free_port()
-    given: dict[str, Any] = {"admin_key": ADMIN, "private_targets": True, "smtp_port": smtp_port, "port": 0}
-    given["secrets_dir"] = str(data.parent)
+    given: dict[str, Any] = {"admin_key": ADMIN, "private_targets": True, "smtp_port": smtp_port}
+    given |= {"port": 0, "grpc_port": 0, "secrets_dir": str(data.parent)}
     clock = clock or ShiftedClock()
     async with assembled(Settings(data=str(data), **{**given, **settings}), clock) as made:
         bind_all(made.app, BINDS)
@@ -170,17 +171,20 @@ class Process(Outside):
 
 
 @asynccontextmanager
-async def running(data: Path, smtp_port: int = 0) -> AsyncIterator[Process]:
+async def running(
+    data: Path, smtp_port: int = 0, environment: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Process]:
     """Start a process, wait until it says that it listens; it is killed at the end if it still runs."""
     own = {
         "CENTRALA_ADMIN_KEY": ADMIN,
         "CENTRALA_SMTP_PORT": str(smtp_port or free_port()),
+        "CENTRALA_GRPC_PORT": "0",
         "CENTRALA_PRIVATE_TARGETS": "true",
         "CENTRALA_LOG_LEVEL": "error",
     }
     command = [sys.executable, "-m", "services.embedded", "--data", str(data), "--port", "0"]
     child = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env={**os.environ, **own}, stdout=asyncio.subprocess.PIPE
+        *command, cwd=ROOT, env={**os.environ, **own, **environment}, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert child.stdout is not None

@@ -82,7 +82,7 @@ def test_settings_are_used() -> None:
 
 def test_metrics_are_used() -> None:
     """Every metric is set somewhere."""
-    code = services_code("services/runtime/metrics.py")
+    code = services_code("services/runtime/metrics.py", "services/runtime/metrics_desks.py")
     metrics = Metrics()
     names = [name for name, value in vars(metrics).items() if hasattr(value, "describe")]
     assert len(names) == len(metrics.definitions), "one attribute a metric"

@@ -157,7 +157,8 @@ class TestNotices:
         """A desk in Warsaw with quiet hours."""
         quiet = dk.Notices(quiet_start_min=start_min, quiet_end_min=end_min)
         logs.batch(
-            "notices", ("desk", nt.NotifyDeskSeen(desk=dk.Desk(time_zone="Europe/Warsaw", notices=quiet)))
+            "notices",
+            ("desk", nt.NotifyDeskSeen(desk=dk.DeskConfig(time_zone="Europe/Warsaw", notices=quiet))),
         )
 
     @pytest.mark.parametrize(

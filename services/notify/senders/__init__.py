@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proto.v1.content_pb2 import Attachment, MessageContent, MessageRoute
-from proto.v1.desk_pb2 import Account, Desk
+from proto.v1.desk_pb2 import Account, DeskConfig
 from proto.v1.inbound_pb2 import (
     SEND_OUTCOME_FAILED,
     SEND_OUTCOME_RETRY,
@@ -36,7 +36,7 @@ class SendRequest:
     route: MessageRoute
     account: Account
     desk_id: str
-    desk: Desk
+    desk: DeskConfig
     desk_key: bytes
     requested_ms: int
     """When it was asked for: the same on every attempt."""

@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from proto.v1.content_pb2 import MessageContent, MessageRoute
-from proto.v1.desk_pb2 import SMTP_TLS_NONE, Account, Desk
+from proto.v1.desk_pb2 import SMTP_TLS_NONE, Account, DeskConfig
 from proto.v1.notices_pb2 import SEND_KIND_REPLY, SendRequested
 from services.kernel.ids import derive_id
 from services.notify.senders import SendRequest
@@ -39,7 +39,7 @@ def request(account: Account, text: str = "Dzień dobry, paczka już jedzie.", *
         "route": MessageRoute(address="jan@example.com", name="Jan Kowalski"),
         "account": account,
         "desk_id": "rowery",
-        "desk": Desk(name="Sklep Rowerowy", locale="pl", time_zone="Europe/Warsaw"),
+        "desk": DeskConfig(name="Sklep Rowerowy", locale="pl", time_zone="Europe/Warsaw"),
         "desk_key": KEY,
         "requested_ms": START_MS,
         "now_ms": START_MS + 5_000,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from proto.v1.content_pb2 import Attachment, MessageContent, MessageRoute
-from proto.v1.desk_pb2 import Account, Desk, Webhook
+from proto.v1.desk_pb2 import Account, DeskConfig, Webhook
 from proto.v1.inbound_pb2 import (
     SEND_OUTCOME_FAILED,
     SEND_OUTCOME_RETRY,
@@ -281,7 +281,7 @@ async def test_notice_by_webhook_names_its_matter(http: Http) -> None:
         request = hook(fake.url)
         request.requested.kind, request.requested.event_name = SEND_KIND_NOTICE, "notice"
         request.requested.order_id, request.requested.told_now_ms = "O1", request.now_ms
-        await send(http, replace(request, desk=Desk(name="Sklep")))
+        await send(http, replace(request, desk=DeskConfig(name="Sklep")))
     assert fake.calls[0].json()["data"]["notice"]["order_id"] == "O1"
 
 

@@ -1,17 +1,15 @@
-"""The router's HTTP about decisions: why a conversation was offered to whom, or why it waits."""
+"""What the doors tell about decisions: why a conversation was offered to whom, or why it waits."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
 
 from proto.v1.routing_pb2 import Offered
 from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
-from services.router.floor import Ask
+from services.router.profiles import Ask
 from services.runtime import shapes
-from services.runtime.auth import READERS
 from services.runtime.documents import Conversation, Decision, Ownership
 from services.runtime.edge import Edge
 from services.runtime.problems import Refusal
@@ -20,29 +18,20 @@ _NO_DECISION = Sentence(
     pl="O tej rozmowie nie było jeszcze żadnej decyzji.",
     en="Nothing was decided about this conversation yet.",
 )
-Word = Annotated[str, Query(max_length=200)]
 
 
-class Explanations:
+class Explaining:
     """Explains one conversation."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
 
-    def add_to(self, router: APIRouter) -> None:
-        """Hang the route onto a router."""
-        path = "/v1/desks/{desk}/conversations/{conversation}/explain"
-        router.add_api_route(path, self.explain, methods=["GET"])
-
-    async def explain(
-        self, desk: str, conversation: str, request: Request, decision: Word = "", after: Word = ""
-    ) -> dict[str, Any]:
+    def of(self, desk: str, conversation: str, decision: str) -> dict[str, Any]:
         """The decision that is named; without a name why it waits, if it does, or the last decision.
 
         Of a past decision the counts are kept; the agents' names are worked out where settings say them.
+        Raises Refusal 404.
         """
-        self._edge.check(request, desk, READERS)
-        await self._edge.shown(after)
         doc = self._edge.conversation(desk, conversation)
         owned = self._edge.views.peek(Ownership, doc.id)
         if not decision:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proto.v1 import routing_pb2 as rt
-from services.router.http_offers import late_answer
+from services.router.late_offers import late_answer
 from services.runtime.documents import AgentLoad, Ownership
 from services.runtime.edge import Decided
 from services.runtime.project_routing import HANDLERS

@@ -1,0 +1,1 @@
+"""A typed asyncio client of Centrala's gRPC services."""

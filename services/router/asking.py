@@ -1,0 +1,173 @@
+"""What agents ask for, whichever door they came by: accept, decline, reply, transfer, resolve, reopen,
+priority, notes.
+
+Each is one record of the mailbox; the answer is what the router decided about it, and the same idempotency
+key gets the same answer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from proto.v1.content_pb2 import MessageContent
+from proto.v1.envelope_pb2 import Sealed
+from proto.v1.inbound_pb2 import (
+    REQUEST_KIND_NOTE,
+    REQUEST_KIND_PRIORITY,
+    REQUEST_KIND_REOPEN,
+    REQUEST_KIND_REPLY,
+    REQUEST_KIND_RESOLVE,
+    REQUEST_KIND_TRANSFER,
+    TRANSFER_TO_AGENT,
+    TRANSFER_TO_QUEUE,
+    TRANSFER_TO_SKILL,
+    AgentRequest,
+    RequestKind,
+)
+from services.kernel.errors import Problem
+from services.kernel.limits import CONTENT_BYTES_MAX
+from services.router import schemas
+from services.router.late_offers import late_answer
+from services.runtime.auth import Principal
+from services.runtime.documents import Conversation
+from services.runtime.edge import Decided, Edge, refused, standing
+from services.runtime.problems import Refusal
+
+AGENTS = ("admin", "agent")
+"""Scopes that may act as an agent."""
+EXCERPT_CHARS = 4_000
+"""Of a text that became a blob, so much stays in the record."""
+
+
+class Asker(NamedTuple):
+    """In whose name something is asked: `key` is the idempotency key, b"" for a fresh one."""
+
+    desk: str
+    agent: str
+    key: bytes
+
+
+def agent_of(principal: Principal, named: str) -> str:
+    """The agent who asks: named, or by the key. Raises Refusal 422, 403."""
+    agent = named or principal.agent
+    if not agent:
+        raise Refusal(422, "Nobody asks.", [Problem("/agent", "is required with this key")])
+    principal.speaks_for(agent)
+    return agent
+
+
+class Asking:
+    """Asks, and tells what was decided. Whatever is not granted is raised as a Refusal: 409 with who has
+    the conversation and why, 404, 422, 503."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def offer(self, by: Asker, kind: RequestKind, offer_id: str, body: schemas.OfferAnswer) -> Decided:
+        """Accept or decline an offer."""
+        asked = AgentRequest(kind=kind, agent_id=by.agent, offer_id=offer_id, reason=body.reason)
+        return await self._ask(by, asked, f"{offer_id}\0{body.reason}")
+
+    async def reply(self, by: Asker, conversation_id: str, body: schemas.ReplyIn) -> Decided:
+        """Answer the customer."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        content = MessageContent(text=body.text, html=body.html, author=by.agent)
+        for a in body.attachments:
+            content.attachments.add(name=a.name, media_type=a.media_type, size_bytes=len(a.data))
+        files = [a.data for a in body.attachments]
+        asked = AgentRequest(
+            kind=REQUEST_KIND_REPLY,
+            agent_id=by.agent,
+            conversation_id=doc.id,
+            promise_within_ms=schemas.duration_ms(body.promise_within),
+            content=await self._sealed(doc, content, files),
+        )
+        return await self._ask(by, asked, f"{doc.id}\0{body.model_dump_json()}")
+
+    async def note(self, by: Asker, conversation_id: str, body: schemas.NoteIn) -> Decided:
+        """Keep a note that the customer never sees."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        content = await self._sealed(doc, MessageContent(text=body.text, author=by.agent), [])
+        asked = AgentRequest(
+            kind=REQUEST_KIND_NOTE, agent_id=by.agent, conversation_id=doc.id, content=content
+        )
+        return await self._ask(by, asked, f"{doc.id}\0{body.text}")
+
+    async def resolve(self, by: Asker, conversation_id: str, body: schemas.ResolveIn) -> Decided:
+        """The matter is settled; refused if a newer message is there than the one that was seen."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        asked = AgentRequest(
+            kind=REQUEST_KIND_RESOLVE,
+            agent_id=by.agent,
+            conversation_id=doc.id,
+            reason=body.reason,
+            last_message_seen=body.last_message_seen,
+        )
+        return await self._ask(by, asked, f"{doc.id}\0{body.reason}\0{body.last_message_seen}")
+
+    async def reopen(self, by: Asker, conversation_id: str, body: schemas.ReopenIn) -> Decided:
+        """The matter is not settled after all."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        asked = AgentRequest(
+            kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=doc.id, reason=body.reason
+        )
+        return await self._ask(by, asked, f"{doc.id}\0{body.reason}")
+
+    async def transfer(self, by: Asker, conversation_id: str, body: schemas.TransferIn) -> Decided:
+        """Hand it to a skill, an agent or a queue."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        to = body.to
+        kind = TRANSFER_TO_SKILL if to.skill else TRANSFER_TO_AGENT if to.agent else TRANSFER_TO_QUEUE
+        asked = AgentRequest(
+            kind=REQUEST_KIND_TRANSFER,
+            agent_id=by.agent,
+            conversation_id=doc.id,
+            reason=body.reason,
+            transfer_to=kind,
+            transfer_target=to.skill or to.agent or to.queue,
+        )
+        if body.note:
+            content = await self._sealed(doc, MessageContent(text=body.note, author=by.agent), [])
+            asked.content.CopyFrom(content)
+        return await self._ask(by, asked, f"{doc.id}\0{body.model_dump_json()}")
+
+    async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
+        """Set the priority."""
+        doc = self._edge.conversation(by.desk, conversation_id)
+        asked = AgentRequest(
+            kind=REQUEST_KIND_PRIORITY,
+            agent_id=by.agent,
+            conversation_id=doc.id,
+            priority=body.priority,
+        )
+        return await self._ask(by, asked, f"{doc.id}\0{body.priority}")
+
+    async def _ask(self, by: Asker, asked: AgentRequest, said: str) -> Decided:
+        decided = await self._edge.request(by.key, by.desk, asked, said)
+        if decided.why == "unknown_offer":
+            decided = await late_answer(self._edge.views, by.desk, asked.offer_id, decided)
+        to_owner = asked.transfer_to == TRANSFER_TO_AGENT and asked.transfer_target == decided.owner
+        if decided.why == "unknown_target" and to_owner:
+            problem = Problem("/to/agent", "must be another agent than the one who has the conversation")
+            raise Refusal(422, "The agent has the conversation.", [problem], extra=standing(decided))
+        if decided.why:
+            raise refused(decided)
+        return decided
+
+    async def _sealed(self, doc: Conversation, content: MessageContent, files: list[bytes]) -> Sealed:
+        """The words under the customer's key; files and long texts as blobs beside them."""
+        if self._edge.reads.hidden(doc.customer):
+            raise Refusal(409, "The customer is being erased.", extra={"owner": None, "why": "erased"})
+        sealing = self._edge.app.sealing
+        key = await sealing.key_for(doc.desk, doc.identity_hash)
+
+        async def put(plain: bytes) -> str:
+            return await self._edge.app.blobs.put(sealing.seal_bytes(key, plain).SerializeToString())
+
+        for place, data in enumerate(files):
+            content.attachments[place].blob = await put(data)
+        if content.ByteSize() > CONTENT_BYTES_MAX:
+            content.full_blob = await put(content.SerializeToString())
+            content.text = content.text[:EXCERPT_CHARS]
+            content.ClearField("html")
+        return sealing.seal(key, content)

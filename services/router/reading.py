@@ -1,0 +1,165 @@
+"""What the router's doors show: conversations, queues, waits, the board. Put together from views and the
+engine's state, as the JSON of the HTTP API; gRPC carries the same, field by field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.kernel.errors import Problem
+from services.router import waits
+from services.router.schemas import State
+from services.runtime import shapes
+from services.runtime.documents import AgentLoad, Conversation, Ownership, SendView
+from services.runtime.edge import Edge, no_desk
+from services.runtime.paging import page
+from services.runtime.problems import Refusal
+from services.runtime.streams import load_row, ownership_row
+
+BOARD_ROWS_MAX = 500
+NOTICES_SHOWN_MAX = 50
+_SKILL = re.compile(r"([^:=]{1,64})(?:[:=]([1-5]))?")
+Word = Annotated[str, Field(max_length=200)]
+
+
+class Filters(BaseModel):
+    """Which conversations a list has: those that fit every one that is given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State | None = None
+    agent: Word = ""
+    customer: Word = ""
+    channel: Word = ""
+    order_id: Word = ""
+
+
+class Reading:
+    """Reads for people and programs. Whoever asks was checked before."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def conversations(self, desk: str, by: Filters, cursor: str, limit: int) -> dict[str, Any]:
+        """A page of summaries, newest first."""
+        views, reads = self._edge.views, self._edge.reads
+        person = reads.customer(by.customer) if by.customer else None
+        ids = {person.id, *person.merged} if person is not None else {by.customer}
+
+        def fits(doc: Conversation) -> bool:
+            owned = views.peek(Ownership, doc.id)
+            return (
+                doc.desk == desk
+                and (not by.state or (owned.state if owned else "waiting") == by.state)
+                and (not by.agent or (owned is not None and owned.owner == by.agent))
+                and (not by.customer or doc.customer in ids)
+                and (not by.channel or doc.channel == by.channel)
+                and (not by.order_id or by.order_id in doc.orders)
+            )
+
+        if not by.customer and not by.order_id and (by.agent or by.state):
+            term = f"agent/{desk}/{by.agent}" if by.agent else f"state/{desk}/{by.state}"
+            by_state = await page(views, Ownership, term, cursor, limit, self._of(fits), lambda doc: doc.id)
+            docs = [views.peek(Conversation, one) for one in by_state["items"]]
+            return {**by_state, "items": [reads.summary(doc) for doc in docs if doc is not None]}
+        term = f"all/{desk}"
+        if by.order_id:
+            term = f"order/{desk}/{by.order_id}"
+        elif by.customer and len(ids) == 1:
+            term = f"customer/{next(iter(ids))}"
+        elif by.channel and not by.customer:
+            term = f"channel/{desk}/{by.channel}"
+        return await page(views, Conversation, term, cursor, limit, fits, reads.summary)
+
+    def _of(self, fits: Callable[[Conversation], bool]) -> Callable[[Ownership], bool]:
+        def wanted(owned: Ownership) -> bool:
+            doc = self._edge.views.peek(Conversation, owned.id)
+            return doc is not None and fits(doc)
+
+        return wanted
+
+    async def conversation(self, desk: str, conversation_id: str) -> dict[str, Any]:
+        """A whole conversation. Raises Refusal 404."""
+        return await self._edge.reads.conversation(self._edge.conversation(desk, conversation_id))
+
+    def queues(self, desk: str) -> list[dict[str, Any]]:
+        """Each queue: how many wait, the oldest, who could take them, the estimate. Raises Refusal 404."""
+        self._known(desk)
+        app = self._edge.app
+        return [
+            {
+                "queue": queue.queue,
+                "waiting": queue.waiting,
+                "oldest_s": queue.oldest_ms / 1000,
+                "able": queue.able,
+                "free": queue.free,
+                "wait": shapes.wait(*queue.wait),
+            }
+            for queue in waits.queues(app.loops["routing"].state, desk, app.clock.now_ms())
+        ]
+
+    def wait(self, desk: str, channel: str, skills: str, language: str) -> dict[str, float | None]:
+        """What a customer would be told now. `skills`: "dostawa,zwroty:3". Raises Refusal 404, 422."""
+        self._known(desk)
+        app = self._edge.app
+        estimate = waits.wait_for(
+            app.loops["routing"].state, desk, channel, _levels(skills), language, app.clock.now_ms()
+        )
+        return shapes.wait(*estimate)
+
+    def _known(self, desk: str) -> None:
+        if self._edge.directory.view(desk) is None:
+            raise no_desk(desk)
+
+    def admit_stream(self) -> None:
+        """Whether one more stream may be opened. Raises Refusal 503."""
+        if self._edge.hub.streams() >= self._edge.app.settings.streams_max:
+            self._edge.app.metrics.turned_away.labels("streams").inc()
+            raise Refusal(503, "Too many streams are open.", retry_after_s=5)
+
+    async def board(self, desk: str) -> dict[str, Any]:
+        """What a board's stream begins with."""
+        edge = self._edge
+        rows: dict[str, list[dict[str, Any]]] = {}
+        counts: dict[str, int] = {}
+        for state in ("waiting", "offered", "owned"):
+            found = await edge.views.find(Ownership, f"state/{desk}/{state}", BOARD_ROWS_MAX, newest=False)
+            rows[state] = [self._row(owned) for _, owned in found]
+            counts[state] = await edge.views.count(Ownership, f"state/{desk}/{state}")
+        agents = []
+        for known in edge.directory.agents(desk):
+            key = f"{desk}/{known.agent_id}"
+            load = edge.views.peek(AgentLoad, key) or AgentLoad(desk, known.agent_id)
+            agents.append({**load_row(load), "name": known.name, "of": known.capacity})
+        sends = await edge.views.find(SendView, f"all/{desk}", NOTICES_SHOWN_MAX)
+        app = edge.app
+        queues = waits.queues(app.loops["routing"].state, desk, app.clock.now_ms())
+        return {
+            "desk": desk,
+            "at": shapes.rfc3339(app.clock.now_ms()),
+            "counts": counts,
+            "conversations": rows["waiting"] + rows["offered"] + rows["owned"],
+            "agents": agents,
+            "queues": [{"queue": queue.queue, "waiting": queue.waiting} for queue in queues],
+            "notices": [shapes.notice(send, None) for _, send in sends],
+        }
+
+    def _row(self, owned: Ownership) -> dict[str, Any]:
+        doc = self._edge.views.peek(Conversation, owned.id)
+        targets = self._edge.reads.summary(doc)["targets"] if doc is not None else []
+        return {**ownership_row(owned), "targets": targets}
+
+
+def _levels(text: str) -> list[tuple[str, int]]:
+    """Skills with least levels; 1 where none is said. Raises Refusal 422."""
+    levels: list[tuple[str, int]] = []
+    for part in text.split(",") if text else ():
+        found = _SKILL.fullmatch(part.strip())
+        if found is None:
+            problem = Problem("/skills", 'must be skills such as "dostawa" or "zwroty:3", parted by commas')
+            raise Refusal(422, "The skills cannot be read.", [problem])
+        levels.append((found[1], int(found[2] or 1)))
+    return levels

@@ -1,0 +1,250 @@
+"""The way to Redis or Valkey, or a cluster of them: nobody ever waits for it for long.
+
+Theory of operation. Redis holds what can be made again, so a call that does not come back is worth less
+than the time spent waiting for it. Each call has a time bound; once one has failed the circuit is open,
+and calls fail at once until, after a while, one is let through to see. Whoever calls gets `Busy` and goes
+on without.
+
+Calls that come while others are under way travel together in one pipeline (five times cheaper each), and
+they are made by a task of this module: whoever gives up waiting leaves no half-read answer behind for the
+next. Reads and scripts have a lane of their own, so that a long write does not hold back reads here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+
+from services.kernel.errors import Busy, Invalid
+from services.runtime.clock import Clock
+
+CALL_WITHIN_S = 0.25
+"""A call that takes longer counts as failed: a thousand times what it takes on a quiet day."""
+OPEN_S = 1.0
+"""How long calls fail at once after one has failed."""
+TOGETHER_MAX = 500
+"""Commands in one pipeline: about 10 ms of work for both ends."""
+CLUSTER = "redis+cluster://"
+
+Argument = str | bytes | int
+Command = tuple[Argument, ...]
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+
+_log = logging.getLogger(__name__)
+
+
+class Script:
+    """A Lua script. All of its keys are named, and share one hash tag, so it runs in a cluster too."""
+
+    __slots__ = ("sha", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class _Call(NamedTuple):
+    """What somebody waits for: `work` is commands, or one script with its keys and arguments."""
+
+    commands: Sequence[Command]
+    script: Script | None
+    done: asyncio.Future[Any]
+
+
+class RedisLink:
+    """One address, for one process. Every call raises Busy when Redis is not there in time."""
+
+    def __init__(self, url: str, clock: Clock, within_s: float = CALL_WITHIN_S) -> None:
+        self._url = url
+        self._clock = clock
+        self._within_s = within_s
+        self._client: Any = None
+        self._open_until_s = 0.0
+        self.up = True
+        """Whether the last call came back."""
+        self._lanes = (_Lane(self._read), _Lane(self._run))
+
+    async def read(self, commands: Sequence[Command]) -> list[Any]:
+        """The commands' answers, in order. Raises Busy."""
+        answers: list[Any] = await self._call(self._lanes[0], commands, None)
+        return answers
+
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        """Run a script; what it returns. Raises Busy: then it may or may not have run, or run later."""
+        command: Command = (len(keys), *keys, *arguments)
+        return await self._call(self._lanes[1], (command,), script)
+
+    async def keys(self, pattern: str) -> list[str]:
+        """Every key that fits, by walking through all of them: for cleaning up. Raises Busy."""
+        found: list[str] = []
+        try:
+            async for key in self._connected().scan_iter(match=pattern, count=1_000):
+                found.append(key.decode())
+        except FAILURES as error:
+            raise Busy(f"redis: {type(error).__name__}") from error
+        return found
+
+    async def close(self) -> None:
+        """Let go of the connections; what is under way fails."""
+        for lane in self._lanes:
+            lane.close()
+        await self._disconnect()
+
+    async def _call(self, lane: _Lane, commands: Sequence[Command], script: Script | None) -> Any:
+        if self._clock.monotonic_s() < self._open_until_s:
+            raise Busy("redis does not answer")
+        return await lane.enter(_Call(commands, script, asyncio.get_running_loop().create_future()))
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            options: dict[str, Any] = {
+                "socket_timeout": self._within_s,
+                "socket_connect_timeout": self._within_s,
+                "decode_responses": False,
+                "retry": Retry(NoBackoff(), 0),
+                "max_connections": 8,
+            }
+            try:
+                if self._url.startswith(CLUSTER):
+                    url = "redis://" + self._url.removeprefix(CLUSTER)
+                    self._client = RedisCluster.from_url(url, **options)
+                else:
+                    self._client = Redis.from_url(self._url, **options)
+            except ValueError as error:  # the URL holds a password: it is not told
+                raise Invalid("CENTRALA_REDIS must be redis://, rediss:// or redis+cluster://") from error
+        return self._client
+
+    async def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            try:
+                await client.aclose()
+            except FAILURES as error:
+                _log.debug("redis: closing: %s", type(error).__name__)
+
+    async def _read(self, calls: list[_Call]) -> None:
+        """Everything in one pipeline, without a transaction."""
+        commands = [command for call in calls for command in call.commands]
+        answers = await self._bounded(lambda client: _pipelined(client, commands), calls)
+        if answers is None:
+            return
+        place = 0
+        for call in calls:
+            mine = answers[place : place + len(call.commands)]
+            place += len(call.commands)
+            wrong = next((one for one in mine if isinstance(one, Exception)), None)
+            _settle(call, mine, wrong)
+
+    async def _run(self, calls: list[_Call]) -> None:
+        """One script after the other."""
+        for call in calls:
+            script, command = call.script, call.commands[0]
+            assert script is not None
+            answers = await self._bounded(_scripted(script, command), [call])
+            if answers is not None:
+                wrong = answers[0] if isinstance(answers[0], Exception) else None
+                _settle(call, answers[0], wrong)
+
+    async def _bounded(
+        self, work: Callable[[Any], Awaitable[list[Any]]], calls: list[_Call]
+    ) -> list[Any] | None:
+        """The answers; None if Redis did not give them, which the calls are told."""
+        try:
+            # The client bounds each of its steps; this bounds them together.
+            async with asyncio.timeout(2 * self._within_s):
+                answers = await work(self._connected())
+            lost = next((one for one in answers if _is_lost(one)), None)
+            if lost is not None:  # a cluster's pipeline hands out even what its connections died of
+                raise lost
+        except FAILURES as error:
+            self._failed(error)
+            for call in calls:
+                _settle(call, None, error)
+            await self._disconnect()
+            return None
+        if not self.up:
+            _log.warning("redis answers again")
+        self.up = True
+        return answers
+
+    def _failed(self, error: Exception) -> None:
+        self._open_until_s = self._clock.monotonic_s() + OPEN_S
+        if self.up:
+            _log.warning("redis does not answer (%s): going on without", type(error).__name__)
+        self.up = False
+
+
+def _is_lost(answer: Any) -> bool:
+    """Whether this is no answer at all; a refused command is one."""
+    return isinstance(answer, Exception) and not isinstance(answer, ResponseError)
+
+
+async def _pipelined(client: Any, commands: list[Command]) -> list[Any]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    return answers
+
+
+def _scripted(script: Script, command: Command) -> Callable[[Any], Awaitable[list[Any]]]:
+    async def work(client: Any) -> list[Any]:
+        try:
+            return [await client.execute_command("EVALSHA", script.sha, *command)]
+        except NoScriptError:
+            return [await client.execute_command("EVAL", script.text, *command)]
+
+    return work
+
+
+def _settle(call: _Call, answer: Any, wrong: Exception | None) -> None:
+    if call.done.done():
+        return  # whoever waited has gone
+    if wrong is None:
+        call.done.set_result(answer)
+    else:
+        error = Busy(f"redis: {type(wrong).__name__}")
+        error.__cause__ = wrong
+        call.done.set_exception(error)
+
+
+class _Lane:
+    """Calls on their way; those that come meanwhile go together next."""
+
+    def __init__(self, work: Callable[[list[_Call]], Awaitable[None]]) -> None:
+        self._work = work
+        self._waiting: list[_Call] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def enter(self, call: _Call) -> Any:
+        """Wait for the call's answer."""
+        self._waiting.append(call)
+        if self._task is None:
+            self._task = asyncio.create_task(self._drive(), name="redis")
+        return await call.done
+
+    async def _drive(self) -> None:
+        under_way: list[_Call] = []
+        try:
+            while self._waiting:
+                under_way, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+                await self._work(under_way)
+        finally:
+            self._task = None
+            for call in (*under_way, *self._waiting):
+                _settle(call, None, ConnectionError("closed"))
+            self._waiting.clear()
+
+    def close(self) -> None:
+        """End what is under way."""
+        if self._task is not None:
+            self._task.cancel()

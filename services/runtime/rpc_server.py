@@ -1,0 +1,117 @@
+"""The gRPC server of a process: its port, health, reflection, and how long connections live.
+
+Health (grpc.health.v1) says SERVING exactly while the process is ready, for the whole and for each service.
+Reflection tells tools what there is, without a key, as `/openapi.json` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.kernel.errors import Invalid
+from services.runtime.hub import Hub
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
+
+MESSAGE_BYTES_MAX = 4_194_304
+"""What the transport takes at all; below it, above the bound of a body, a refusal says what is right."""
+STOP_WITHIN_S = 0.5
+"""What calls may take to end at a stop."""
+HEALTH_EVERY_S = 0.25
+"""Between two looks at whether the process is ready, for those who watch."""
+
+Options = tuple[tuple[str, int], ...]
+OPTIONS: Options = (
+    ("grpc.so_reuseport", 0),  # else a second process would share the port instead of being refused
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # The default lets a client ping every five minutes, then says too_many_pings and goes away.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Connections end now and then, so that they spread over the edges there are.
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+)
+
+
+class RpcServer:
+    """Serves an App's calls. `listen` before the App starts, `run` while it runs."""
+
+    def __init__(self, app: App, options: Options = OPTIONS) -> None:
+        self._app = app
+        self._server = grpc.aio.server(options=options)
+        self._server.add_generic_rpc_handlers((app.rpc,))
+
+    def listen(self, host: str, port: int) -> int:
+        """Take the port (0: a free one); returns it. Raises Invalid, naming it, if it is taken."""
+        address = f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"
+        try:
+            bound = self._server.add_insecure_port(address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise Invalid(
+                f"cannot listen for gRPC on {host} port {port}. Is it running already? "
+                "Another port: CENTRALA_GRPC_PORT; no gRPC: CENTRALA_GRPC=false."
+            )
+        return bound
+
+    async def run(self) -> None:
+        """Serve until cancelled; then open calls get a moment, and streams end at once."""
+        names = self._app.rpc.services()
+        health_pb2_grpc.add_HealthServicer_to_server(
+            Health(self._app.ready, self._app.hub, frozenset(["", *names])), self._server
+        )
+        shown = (*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(shown, self._server)
+        await self._server.start()
+        try:
+            await self._server.wait_for_termination()
+        finally:
+            await self._server.stop(STOP_WITHIN_S)
+
+    async def close(self) -> None:
+        """Let go of the port; for a process that never ran."""
+        await self._server.stop(None)
+
+
+class Health(health_pb2_grpc.HealthServicer):
+    """grpc.health.v1 over what is true at the moment."""
+
+    def __init__(self, ready: Callable[[], bool], hub: Hub, services: frozenset[str]) -> None:
+        self._ready = ready
+        self._hub = hub
+        self._services = services
+
+    def _status(self) -> health_pb2.HealthCheckResponse:
+        kinds = health_pb2.HealthCheckResponse
+        return kinds(status=kinds.SERVING if self._ready() else kinds.NOT_SERVING)
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
+        """Whether requests are let in now; NOT_FOUND for a service that is not here."""
+        if request.service not in self._services:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
+        return self._status()
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
+        """The same as it changes, until the caller goes or the process stops."""
+        if request.service not in self._services:
+            kinds = health_pb2.HealthCheckResponse
+            await context.write(kinds(status=kinds.SERVICE_UNKNOWN))
+            return
+        told: health_pb2.HealthCheckResponse | None = None
+        while not self._hub.closed:
+            now = self._status()
+            if now != told:
+                await context.write(now)
+                told = now
+            await asyncio.sleep(HEALTH_EVERY_S)
