@@ -19,7 +19,7 @@ from typing import Any, Self
 import grpc
 
 from .backoff import Backoff
-from .errors import AGAIN, CallRefused, of_call, of_request
+from .errors import AGAIN, of_call, of_request
 from .v1.rpc_agents_pb2 import (
     Accept,
     AddNote,
