@@ -19,7 +19,7 @@ import uvloop
 
 from services.embedded.compose import BINDS, Embedded, assembled
 from services.embedded.demo import DESK_ID, Demo
-from services.kernel.errors import CentralaError
+from services.kernel.errors import CentralaError, Invalid
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
@@ -40,9 +40,11 @@ async def serve(settings: Settings, demo: bool) -> None:
     clock = SystemClock()
     async with assembled(settings, clock) as made:
         if demo:
+            if not made.grpc:
+                raise Invalid("the demo's agents come by gRPC: leave CENTRALA_GRPC on, or leave --demo out")
             made.app.guest_key = made.app.auth.admit_guest(DESK_ID, "read")
             key = made.app.auth.admit_guest(DESK_ID, "admin")
-            made.app.add_task("demo", Demo(made.url, key, clock).run)
+            made.app.add_task("demo", Demo(made.url, made.grpc, key, clock).run)
         await run(made.app, BINDS, _announcer(made, demo))
 
 

@@ -1,4 +1,5 @@
-"""The demo: customers, agents and a carrier who use the public API and nothing else.
+"""The demo: customers, agents and a carrier who use the public API and nothing else: customers and the
+carrier by HTTP, agents by gRPC through the Python client.
 
 A calm stream of matters in Polish and English, orders behind them, a delayed carrier now and then.
 The shop's own mail server and its webhook receiver are small servers on loopback, so that replies
@@ -19,6 +20,9 @@ from typing import Any
 import httpx
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from clients.python.centrala_client import AgentSession, CallRefused, Centrala
+from clients.python.centrala_client.v1.rpc_agents_pb2 import AgentOffer
+from clients.python.centrala_client.v1.rpc_shapes_pb2 import Conversation
 from services.embedded.demo_matters import (
     AGENTS,
     BOT_ANSWERS,
@@ -54,14 +58,17 @@ class _MailServer:
 
 
 class Demo:
-    """Everybody who acts in the demo. `url`: the installation; `key`: an admin key of the desk."""
+    """Everybody who acts in the demo. `url`, `grpc`: the installation; `key`: an admin key of the desk."""
 
-    def __init__(self, url: str, key: str, clock: Clock, seed: int = 8147, pace: float = 1.0) -> None:
+    def __init__(
+        self, url: str, grpc: str, key: str, clock: Clock, seed: int = 8147, pace: float = 1.0
+    ) -> None:
         self._base = f"{url}/v1/desks/{DESK_ID}"
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(10.0, read=None),
         )
+        self._centrala = Centrala(grpc, key, DESK_ID)
         self._clock = clock
         self._dice = random.Random(seed)
         self._pace = pace
@@ -73,7 +80,7 @@ class Demo:
 
     async def run(self) -> None:
         """Set the desk up and act until cancelled."""
-        async with self._shop_servers() as (smtp_port, webhook_url), self._http:
+        async with self._shop_servers() as (smtp_port, webhook_url), self._http, self._centrala:
             await self._set_up(smtp_port, webhook_url)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -198,64 +205,51 @@ class Demo:
 
     async def _agent(self, agent: str, kind: str) -> None:
         while True:
-            await self._call("PUT", f"/agents/{agent}/presence", {"state": "online"})
-            with contextlib.suppress(httpx.HTTPError):
-                await self._attend(agent, kind)
+            try:
+                async with self._centrala.agent(agent) as session:
+                    await session.presence("online")
+                    async for told in session:
+                        if told.HasField("offer"):
+                            self._spawn(self._handle(session, kind, told.offer))
+            except (CallRefused, TimeoutError) as error:  # the process stops, or restores for long
+                _log.debug("demo: %s: %s", agent, error)
             await self._pause(1, 2)
 
-    async def _attend(self, agent: str, kind: str) -> None:
-        async with self._http.stream("GET", f"{self._base}/agents/{agent}/stream") as answer:
-            name = ""
-            async for line in answer.aiter_lines():
-                if line.startswith("event:"):
-                    name = line[6:].strip()
-                elif line.startswith("data:") and name in ("snapshot", "offer"):
-                    told = json.loads(line[5:])
-                    for offer in told["offers"] if name == "snapshot" else [told]:
-                        self._spawn(self._handle(agent, kind, offer))
-
-    async def _handle(self, agent: str, kind: str, offer: dict[str, Any]) -> None:
+    async def _handle(self, session: AgentSession, kind: str, offer: AgentOffer) -> None:
         """Accept, read, answer, resolve; or decline, or miss it, as people do."""
-        offer_id, conversation = offer["offer_id"], offer["conversation_id"]
         mood = self._dice.random()
         await self._pause(0.3, 0.8) if kind == "bot" else await self._pause(1, 5)
-        if kind == "human" and mood < 0.05:
-            await self._call(
-                "POST", f"/offers/{offer_id}/decline", {"agent": agent, "reason": "busy"}, offer_id
-            )
+        if kind == "human" and 0.05 <= mood < 0.08:
             return
-        if kind == "human" and mood < 0.08:
-            return
-        if await self._call("POST", f"/offers/{offer_id}/accept", {"agent": agent}, offer_id) is None:
-            return
+        try:
+            if kind == "human" and mood < 0.05:
+                await session.decline(offer.offer_id, "busy")
+                return
+            await session.accept(offer.offer_id)
+            await self._work(session, kind, offer)
+        except (CallRefused, TimeoutError) as error:  # a lost race is part of the day
+            _log.debug("demo: %s: %s", offer.agent, error)
+
+    async def _work(self, session: AgentSession, kind: str, offer: AgentOffer) -> None:
+        conversation = offer.conversation_id
         await self._pause(1, 3) if kind == "bot" else await self._pause(8, 30)
-        talk = await self._call("GET", f"/conversations/{conversation}")
-        if talk is None or talk["owner"] != agent:
-            return
+        talk = await self._centrala.conversation(conversation)
         matter = self._matter_of(talk)
         text = BOT_ANSWERS[matter.language] if kind == "bot" else matter.answer
-        path = f"/conversations/{conversation}"
-        if (
-            await self._call("POST", f"{path}/replies", {"agent": agent, "text": text}, f"{offer_id}-r")
-            is None
-        ):
-            return
-        await self._pause(4, 10)
-        await self._close(agent, conversation, matter, offer_id)
+        await session.reply(conversation, text)
+        while talk.owner == offer.agent:
+            await self._pause(4, 10)
+            talk = await self._centrala.conversation(conversation)
+            seen = [message.id for message in talk.messages if message.direction == "in"]
+            try:
+                await session.resolve(conversation, matter.topic, seen[-1])
+                return
+            except CallRefused as refused:
+                if refused.why != "newer_message":
+                    raise
 
-    async def _close(self, agent: str, conversation: str, matter: Matter, key: str) -> None:
-        talk = await self._call("GET", f"/conversations/{conversation}")
-        if talk is None or talk["owner"] != agent:
-            return
-        seen = [m["id"] for m in talk["messages"] if m["direction"] == "in"]
-        body = {"agent": agent, "reason": matter.topic, "last_message_seen": seen[-1]}
-        if await self._call("POST", f"/conversations/{conversation}/resolve", body, f"{key}-z") is None:
-            await self._pause(4, 8)
-            await self._close(agent, conversation, matter, f"{key}-again")
-
-    def _matter_of(self, talk: dict[str, Any]) -> Matter:
-        topic = (talk.get("attributes") or {}).get("topic", "")
-        language = (talk.get("labels") or {}).get("language", "pl")
+    def _matter_of(self, talk: Conversation) -> Matter:
+        topic, language = talk.attributes.get("topic", ""), talk.labels.language or "pl"
         fitting = [m for m in MATTERS if m.topic == topic and m.language == language]
         return self._dice.choice(fitting or list(MATTERS))
 

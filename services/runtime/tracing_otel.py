@@ -60,7 +60,6 @@ CLOSES_WITHIN_S = 1.0
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _RECORD_ID = re.compile(r"r([0-9a-f]{32})")
-_ABOUT = re.compile(r"/(conversations|offers)/([^/]+)/")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -202,32 +201,35 @@ class Otel:
     # Where a request belongs.
 
     def _arrived(self, scope: Scope) -> Place:
-        """A request's place: in its sender's trace, else in that of the conversation that it is about."""
-        about = self._about(scope["path"])
-        brought = _TRACEPARENT.fullmatch(dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1"))
-        if brought is None:
-            trace, parent = about or (b"", b"")
-            return Place(trace, secrets.token_bytes(8), parent)
-        trace, parent = bytes.fromhex(brought[1]), bytes.fromhex(brought[2])
-        place = Place(trace, secrets.token_bytes(8), parent)
-        flags = api.TraceFlags(int(brought[3], 16))
-        caller = api.set_span_in_context(api.NonRecordingSpan(_context(trace, parent, flags)))
-        place.sampled = self._sampled(trace, caller)
-        if about is not None:
-            place.links.append(api.Link(_context(*about)))
+        """A request's place: in its sender's trace, if it brings one."""
+        place = Place(b"", secrets.token_bytes(8))
+        self._continue(place, dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1"))
         return place
 
-    def _about(self, path: str) -> tuple[bytes, bytes] | None:
-        found = _ABOUT.search(path)
-        if found is None:
-            return None
-        conversation_id = found[2] if found[1] == "conversations" else self._offers.get(found[2])
-        return self._conversations.get(conversation_id or "")
+    def _continue(self, place: Place, traceparent: str) -> None:
+        brought = _TRACEPARENT.fullmatch(traceparent)
+        if brought is not None:
+            place.trace, place.parent = bytes.fromhex(brought[1]), bytes.fromhex(brought[2])
+            flags = api.TraceFlags(int(brought[3], 16))
+            above = api.NonRecordingSpan(_context(place.trace, place.parent, flags))
+            place.sampled = self._sampled(place.trace, api.set_span_in_context(above))
 
-    def begin(self, place: Place, record_id: str) -> None:
-        """Begin a trace with this record, if the place has none."""
+    def begin(self, place: Place, record: Inbound) -> None:
+        """A record is appended here. If the place has no trace, it gets that of the conversation which the
+        record is about, or the record's own, or a new one."""
+        request = record.request
+        conversation_id = request.conversation_id or self._offers.get(request.offer_id) or ""
+        about = self._conversations.get(conversation_id)
+        if place.trace:
+            if about is not None and about[0] != place.trace and not place.used:
+                place.links.append(api.Link(_context(*about)))
+            return
+        if about is not None:
+            (place.trace, place.parent), place.sampled = about, True
+            return
+        self._continue(place, record.traceparent)
         if not place.trace:
-            named = _RECORD_ID.fullmatch(record_id)
+            named = _RECORD_ID.fullmatch(record.record_id)
             place.trace = bytes.fromhex(named[1]) if named else secrets.token_bytes(16)
             place.sampled = self._sampled(place.trace, None)
 
@@ -324,7 +326,7 @@ class _TracedLog:
             return await self._log.append(topic, partition, values)
         records = [Inbound.FromString(value) for value in values]
         place = _here.get() or Place(b"", b"")
-        self._otel.begin(place, records[0].record_id)
+        self._otel.begin(place, records[0])
         place.used = True
         for record in records:
             above = (place.span or span_id(record.record_id)).hex()
@@ -332,7 +334,8 @@ class _TracedLog:
         began_ns = self._otel.now_ns()
         offset = await self._log.append(topic, partition, [record.SerializeToString() for record in records])
         for index, record in enumerate(records) if place.sampled else ():
-            durable = Place(place.trace, span_id(f"{MAILBOX}/{partition}/{offset + index}"), place.span)
+            at = span_id(f"{MAILBOX}/{partition}/{offset + index}")
+            durable = Place(place.trace, at, place.span or place.parent)
             attributes = {"centrala.desk": record.desk_id, "centrala.record": record.record_id}
             self._otel.emit(f"{MAILBOX} append", durable, began_ns, attributes, api.SpanKind.PRODUCER)
         return offset

@@ -72,10 +72,10 @@ def wanted() -> dict[str, str]:
 async def busy_system(data: Path) -> AsyncIterator[str]:
     """The embedded mode with the demo's people at forty times their pace; where it listens."""
     clock = SystemClock()
-    settings = Settings(data=str(data), port=0, smtp_port=0, snapshot_every_events=1_000)
+    settings = Settings(data=str(data), port=0, smtp_port=0, grpc_port=0, snapshot_every_events=1_000)
     async with assembled(settings, clock) as made:
         key = made.app.auth.admit_guest(DESK_ID, "admin")
-        made.app.add_task("demo", Demo(made.url, key, clock, pace=1 / 40).run)
+        made.app.add_task("demo", Demo(made.url, made.grpc, key, clock, pace=1 / 40).run)
         bind_all(made.app, BINDS)
         try:
             await made.app.start()

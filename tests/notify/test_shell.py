@@ -31,6 +31,7 @@ from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.metrics import Metrics
 from services.runtime.sealing import Sealing
+from services.runtime.tracing import Untraced
 from tests.notify import samples as s
 from tests.story import START_MS, Story
 
@@ -65,7 +66,12 @@ class Bench:
         self.sender = sender
         self.story = s.story()
         parts = SimpleNamespace(
-            clock=self.clock, log=self.log, sealing=self.sealing, blobs=self.blobs, metrics=Metrics()
+            clock=self.clock,
+            log=self.log,
+            sealing=self.sealing,
+            blobs=self.blobs,
+            metrics=Metrics(),
+            tracing=Untraced(),
         )
         loop = SimpleNamespace(state=self.story.state, partition=0)
         by_channel = dict.fromkeys(("email", "whatsapp", "webhook"), sender)

@@ -16,9 +16,11 @@ DOORS = Row(
         ),
         lines(
             "Errors",
-            "Requests that failed by our fault (5xx; SMTP 4yz), of all.",
+            "Requests that failed by our fault (5xx, SMTP 4yz, UNAVAILABLE ...), of all.",
             "(sum by (edge) (rate(centrala_requests_total{@, edge!='smtp', status=~'5..'}[~]))"
             " or sum by (edge) (rate(centrala_requests_total{@, edge='smtp', status=~'4..'}[~]))"
+            " or sum by (edge) (rate(centrala_requests_total{@, edge='grpc', "
+            "status=~'UNAVAILABLE|INTERNAL|UNKNOWN'}[~]))"
             " or sum by (edge) (0 * rate(centrala_requests_total{@}[~])))"
             " / sum by (edge) (rate(centrala_requests_total{@}[~]))",
             "{{edge}}",
