@@ -281,11 +281,6 @@ class Floor:
         crowd.add(key)
 
 
-def mask_of(slots: list[int]) -> int:
-    """The kinds (bits) of which there is a slot."""
-    return sum(1 << kind for kind, free in enumerate(slots) if free)
-
-
 def demand_key(d: Demand) -> tuple[object, ...]:
     """The key of the shape that it is the demand of."""
     return d.requires, d.prefers, d.language, d.channel, d.human_only, d.units

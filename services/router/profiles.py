@@ -186,3 +186,8 @@ def relive(profile: Profile) -> None:
         (kind, [shape for shape in shapes if shape.live]) for kind, shapes in enumerate(profile.by_kind)
     )
     profile.live = [(kind, shapes) for kind, shapes in live if shapes]
+
+
+def mask_of(slots: list[int]) -> int:
+    """The kinds (bits) of which there is a slot."""
+    return sum(1 << kind for kind, free in enumerate(slots) if free)

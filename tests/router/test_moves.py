@@ -11,7 +11,8 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.conversations_pb2 import AgentConfigured, DeskConfigured
 from proto.v1.envelope_pb2 import Skipped
 from services.router import engine
-from services.router.changes import CHANGES, SKIPPED_AGAIN_MS
+from services.router.changes import CHANGES
+from services.router.skipping import SKIPPED_AGAIN_MS
 from services.router.state import Conversation, Data, Desk, State, Status
 from tests.router.scenes import DESK, Scene, desk, event
 from tests.story import START_MS
