@@ -20,7 +20,7 @@ from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS
-from services.router import planning, pricing, scoring, waits
+from services.router import choosing, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.state import Conversation, Queue, State, Status, ask_of
 
@@ -198,14 +198,15 @@ class Draft:
         return body
 
     def _choice(self, c: Conversation) -> Choice:
-        ask, matcher, desk = ask_of(c), self.state.matcher, self.desk
-        floor = matcher.floor(self.desk_id)
+        ask, desk = ask_of(c), self.desk
+        floor = self.state.matcher.floor(self.desk_id)
         shape = floor.shape(ask)
         if shape.fitting and desk.policy.hold_back and not c.only:
             most = pricing.limit(floor, shape, c.weight, c.due_ms, c.since_ms, self.now_ms)
         else:
             most = inf
-        return matcher.choose(ask, Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most), self.moves)
+        want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most)
+        return choosing.choose(floor, shape, ask, want, self.moves)
 
     def _hold_until(self, c: Conversation) -> int:
         """Until when to wait for the last agent, who could take it but for being busy; 0: not.
