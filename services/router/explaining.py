@@ -35,7 +35,9 @@ class Explaining:
         doc = self._edge.conversation(desk, conversation)
         owned = self._edge.views.peek(Ownership, doc.id)
         if not decision:
-            waiting = explain_waiting(self._edge.app.loops["routing"].state, doc.id)
+            waiting = explain_waiting(
+                self._edge.app.loops["routing"].state, doc.id, self._edge.app.clock.now_ms()
+            )
             if waiting is not None:
                 return self._waiting(doc, owned, waiting)
         wanted = decision or (owned.decision if owned else "")
