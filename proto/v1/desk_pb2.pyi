@@ -234,7 +234,7 @@ class Queue(_message.Message):
     def __init__(self, name: _Optional[str] = ..., when: _Optional[_Union[When, _Mapping]] = ..., requires: _Optional[_Mapping[str, int]] = ..., priority: _Optional[int] = ..., human_only: _Optional[bool] = ..., relax: _Optional[_Iterable[_Union[Relaxation, _Mapping]]] = ..., prefers: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Relaxation(_message.Message):
-    __slots__ = ("after_ms", "requires", "queue", "keeps_requires")
+    __slots__ = ("after_ms", "requires", "queue", "as_queue")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -245,12 +245,12 @@ class Relaxation(_message.Message):
     AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     REQUIRES_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
-    KEEPS_REQUIRES_FIELD_NUMBER: _ClassVar[int]
+    AS_QUEUE_FIELD_NUMBER: _ClassVar[int]
     after_ms: int
     requires: _containers.ScalarMap[str, int]
     queue: str
-    keeps_requires: bool
-    def __init__(self, after_ms: _Optional[int] = ..., requires: _Optional[_Mapping[str, int]] = ..., queue: _Optional[str] = ..., keeps_requires: _Optional[bool] = ...) -> None: ...
+    as_queue: bool
+    def __init__(self, after_ms: _Optional[int] = ..., requires: _Optional[_Mapping[str, int]] = ..., queue: _Optional[str] = ..., as_queue: _Optional[bool] = ...) -> None: ...
 
 class Routing(_message.Message):
     __slots__ = ("preset", "offer_expires_ms", "last_agent_wait_ms", "agent_lost_after_ms", "policy", "weights", "last_agent_worth_ms")

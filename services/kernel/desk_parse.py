@@ -231,12 +231,14 @@ def _relaxations(node: Node, context: Context) -> list[Relaxation]:
         if steps and after_ms <= steps[-1].after_ms:
             fields["after"].wrong("each step comes later than the one before")
         step = Relaxation(after_ms=after_ms)
+        if steps and steps[-1].queue:
+            item.wrong("comes behind a step that overflows into another queue: that one is the last")
         if "queue" in fields:
             step.queue = fields["queue"].name()
         if "requires" in fields:
             step.requires.update(parse_levels(fields["requires"], context.skills))
         else:
-            step.keeps_requires = True
+            step.as_queue = True
         steps.append(step)
     return steps
 

@@ -12,19 +12,21 @@ from typing import Any
 
 from proto.v1 import inbound_pb2 as inbound
 from proto.v1 import routing_pb2 as rt
-from proto.v1.envelope_pb2 import Skipped
 from proto.v1.routing_pb2 import RoutingEvent
-from services.kernel.engine import DEADLINE
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS, MINUTE_MS
-from services.router import planning, staff, timers, waits
+from services.kernel.desk_policy import WEIGHT_PERMILLE
+from services.router import experience, planning, skipping, staff, timers, waits
 from services.router.resolved import Short
-from services.router.state import RELAX_DONE, ClosedOffer, Conversation, Desk, Served, State, Status
+from services.router.skipping import let_go, spoken
+from services.router.state import (
+    RELAX_DONE,
+    Conversation,
+    Desk,
+    Served,
+    State,
+    Status,
+)
 
-CLOSED_OFFERS_MS = 2 * MINUTE_MS
-"""How long it is known what became of an offer: longer than any request for it may travel."""
-
-SKIPPED_AGAIN_MS = MINUTE_MS
-"""A deadline that could not be decided is due again after this."""
+_ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
 _KEEPS_WAITING = frozenset(
     (rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED, rt.QUEUED_WHY_NOT_TAKEN)
@@ -47,7 +49,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     if c is None:
         c = conversations[key] = Conversation(intern(event.desk_id), Status.LOOSE, "", "", body.customer_id)
     elif c.status in (Status.OFFERED, Status.OWNED):
-        _let_go(state, event, key, c, rt.REFUSED_WHY_WITHDRAWN)
+        let_go(state, event, key, c, rt.REFUSED_WHY_WITHDRAWN)
     was_waiting = c.status == Status.WAITING
     c.status = Status.WAITING
     c.channel, c.account = intern(body.channel), intern(body.account)
@@ -55,6 +57,9 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.customer = body.customer_id or c.customer
     requires, labels = body.requires, body.labels
     c.requires = state.share(planning.pairs(requires)) if requires else ()
+    prefers = body.prefers
+    c.prefers = state.share(planning.pairs(prefers)) if prefers else ()
+    c.weight = body.weight_permille or WEIGHT_PERMILLE
     c.labels = state.share(tuple(sorted(labels.items()))) if labels else ()
     c.units, c.priority = body.units, body.priority
     c.since_ms, c.due_ms = body.since_ms, body.due_at_ms
@@ -68,15 +73,19 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
     c.last_message = body.last_message_id
+    if body.why in _ARRIVES:
+        experience.arrived(state, c, event.occurred_at_ms)
     if not body.offered_next:
-        _wait(state, key, c)
+        _wait(state, key, c, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
 
 
-def _wait(state: State, key: str, c: Conversation) -> None:
+def _wait(state: State, key: str, c: Conversation, now_ms: int) -> None:
     """Index a waiting conversation, or move it to where it belongs now."""
     state.join(key, c)
+    if c.desk in state.data.desks:
+        state.hold_back(c.desk, now_ms)
     c.timer_ms = planning.timer_ms(state.desk(c.desk), c)
     if c.timer_ms:
         state.deadlines.set("w:" + key, c.timer_ms)
@@ -96,13 +105,17 @@ def relaxed(state: State, event: RoutingEvent, body: rt.RequirementsRelaxed) -> 
     if c is None:
         return
     c.requires = state.share(planning.pairs(body.requires))
+    if body.queue:
+        queue = planning.queue_named(state.desk(c.desk), body.queue)
+        c.queue, c.prefers = intern(body.queue), queue.prefers if queue is not None else ()
+        c.priority = c.priority if c.raised else body.priority
     if body.why == rt.RELAXED_WHY_ESCALATED:
         c.only, c.fixed, c.relax_step, c.hold_ms = "", True, RELAX_DONE, 0
     else:
         c.relax_step = body.step
     if c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c)
+        _wait(state, body.conversation_id, c, event.occurred_at_ms)
 
 
 def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> None:
@@ -110,7 +123,7 @@ def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> No
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c)
+        _wait(state, body.conversation_id, c, event.occurred_at_ms)
 
 
 def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
@@ -130,7 +143,9 @@ def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
     agent = desk.agents.get(body.agent_id)
     if agent is not None:
         agent.last_offer, agent.idle_ms = desk.offers, event.occurred_at_ms
-        state.matcher.hold(event.desk_id, body.agent_id, key, body.units)
+        state.matcher.hold(event.desk_id, body.agent_id, key, body.units, c.channel)
+    if desk.policy.shares:
+        experience.shared(desk, c.queue)
 
 
 def accepted(state: State, event: RoutingEvent, body: rt.OfferAccepted) -> None:
@@ -153,6 +168,8 @@ def assigned(state: State, event: RoutingEvent, body: rt.Assigned) -> None:
         return
     state.deadlines.drop("o:" + c.offer)
     c.status, c.expires_ms, c.barred = Status.OWNED, 0, None
+    c.assigned_ms = event.occurred_at_ms
+    c.beside = state.matcher.held_by(c.desk, c.agent) - 1
     c.last_agent = c.agent
     if c.only:
         c.only, c.fixed, c.relax_step = "", False, 0
@@ -177,37 +194,12 @@ def _listen(state: State, key: str, c: Conversation, desk: Desk, now_ms: int) ->
         state.deadlines.set("s:" + key, c.silent_ms)
 
 
-def _spoken(state: State, key: str, c: Conversation) -> None:
-    c.silent_ms = 0
-    state.deadlines.drop("s:" + key)
-
-
-def _let_go(state: State, event: RoutingEvent, key: str, c: Conversation, why: int) -> None:
-    """The agent has it in hand no longer; the offer is remembered for a while."""
-    now_ms = event.occurred_at_ms
-    state.matcher.free(c.desk, c.agent, key)
-    agent = state.desk(c.desk).agents.get(c.agent)
-    if agent is not None:
-        agent.idle_ms = now_ms
-        state.matcher.put_agent(c.desk, c.agent, agent)
-    closed, order = state.data.closed, state.closed_order
-    while order and closed[order[0]].at_ms < now_ms - CLOSED_OFFERS_MS:
-        del closed[order.popleft()]
-    if c.offer and c.offer not in closed:
-        closed[c.offer] = ClosedOffer(now_ms, c.desk, key, why)
-        order.append(c.offer)
-    state.offers.pop(c.offer, None)
-    state.deadlines.drop("o:" + c.offer)
-    _spoken(state, key, c)
-    c.status, c.agent, c.offer, c.expires_ms = Status.LOOSE, "", "", 0
-
-
 def _offer_over(why: int) -> Callable[[State, RoutingEvent, Any], None]:
     def offer_over(state: State, event: RoutingEvent, body: Any) -> None:
         """An offer ended without an owner."""
         c = state.data.conversations.get(body.conversation_id)
         if c is not None and c.status == Status.OFFERED and c.offer == body.offer_id:
-            _let_go(state, event, body.conversation_id, c, why)
+            let_go(state, event, body.conversation_id, c, why)
 
     return offer_over
 
@@ -216,7 +208,8 @@ def released(state: State, event: RoutingEvent, body: rt.Released) -> None:
     """The owner has it no longer."""
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.OWNED:
-        _let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
+        experience.bot_done(state, c, alone=False)
+        let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
 
 
 def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
@@ -228,7 +221,8 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     if c.status == Status.WAITING:
         _wait_no_more(state, key, c)
     elif c.status != Status.LOOSE:
-        _let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
+        experience.bot_done(state, c, alone=True)
+        let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
     last_agent = body.owner_id or c.last_agent
     short = Short(
         c.desk,
@@ -292,6 +286,8 @@ def deadline(state: State, event: RoutingEvent, body: rt.DeadlineChanged) -> Non
     if c is None:
         return
     targets = c.targets or {}
+    if not targets and body.target_due_at_ms and c.status != Status.OWNED:
+        experience.promised(state, c, body.target_due_at_ms, event.occurred_at_ms)
     targets.pop(body.target_id, None)
     if body.target_due_at_ms:
         targets[body.target_id] = body.target_due_at_ms
@@ -311,7 +307,7 @@ def human_only(state: State, event: RoutingEvent, body: rt.HumanOnly) -> None:
     if c.status == Status.WAITING:
         state.join(body.conversation_id, c)
     elif c.silent_ms:
-        _spoken(state, body.conversation_id, c)
+        spoken(state, body.conversation_id, c)
 
 
 def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> None:
@@ -321,54 +317,14 @@ def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> Non
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.OWNED:
         c.bot_answered = True
-        _spoken(state, body.conversation_id, c)
-
-
-def skipped(state: State, event: RoutingEvent, body: Skipped) -> None:
-    """A deadline could not be decided: it is put off, so that the others go on, and nothing is lost."""
-    if body.topic != DEADLINE:
-        return
-    kind, _, name = body.input_id.partition(":")
-    state.deadlines.drop(body.input_id)
-    again_ms = event.occurred_at_ms + SKIPPED_AGAIN_MS
-    c = state.data.conversations.get(name)
-    if kind == "o" and name in state.offers:
-        _expire_skipped(state, event, state.offers[name])
-    elif kind == "w" and c is not None and c.timer_ms:
-        c.timer_ms = again_ms
-        state.watch(name, c)
-    elif kind == "s" and c is not None and c.silent_ms:
-        c.silent_ms = again_ms
-        state.watch(name, c)
-    elif kind == "r" and name in state.data.desks:
-        staff.put_off_replan(state, name, again_ms)
-    elif kind in ("a", "p"):
-        staff.put_off(state, kind, *timers.split_name(state, name), again_ms)
-
-
-def _expire_skipped(state: State, event: RoutingEvent, key: str) -> None:
-    """An offer is over all the same: its capacity is free, and it waits again. Who could take it, and what
-    its agent could take, is looked for by deadlines that are due now."""
-    c, now_ms = state.data.conversations[key], event.occurred_at_ms
-    agent_id = c.agent
-    _let_go(state, event, key, c, rt.REFUSED_WHY_EXPIRED)
-    c.status = Status.WAITING
-    c.barred = {**(c.barred or {}), agent_id: now_ms + BARRED_AFTER_DECLINE_MS}
-    if c.only == agent_id:
-        c.only, c.fixed = "", False
-    state.join(key, c)
-    c.timer_ms = now_ms
-    state.watch(key, c)
-    agent = state.desk(c.desk).agents.get(agent_id)
-    if agent is not None:
-        agent.look_ms = now_ms
-        state.watch_agent(c.desk, agent_id, agent)
+        spoken(state, body.conversation_id, c)
 
 
 CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
-    "skipped": skipped,
+    "skipped": skipping.skipped,
     "desk": staff.desk_seen,
     "replanned": staff.replanned,
+    "desk_looked": staff.desk_looked,
     "agent": staff.agent_seen,
     "presence": staff.presence,
     "agent_lost": staff.agent_lost,

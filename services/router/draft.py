@@ -8,6 +8,7 @@ agent who has room. `moves` carries the difference to what the matcher knows.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import msgspec
@@ -15,11 +16,12 @@ import msgspec
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import HumanOnly, RoutingEvent
+from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS
-from services.router import planning, scoring, waits
-from services.router.matching import Choice, Moves
+from services.router import planning, pricing, scoring, waits
+from services.router.matching import Choice, Moves, Want
 from services.router.state import Conversation, Queue, State, Status, ask_of
 
 OFFERS_IN_STEP_MAX = 200
@@ -69,7 +71,7 @@ class Draft:
         c.hold_ms = 0
         c.status = Status.WAITING
         choice = self._choice(c)
-        if why in _HOLDS and c.last_agent and not (choice.best and choice.best[0][4] == c.last_agent):
+        if why in _HOLDS and c.last_agent and not (choice.best and choice.best[0].agent_id == c.last_agent):
             c.hold_ms = self._hold_until(c)
             if c.hold_ms:
                 choice = self._choice(c)
@@ -79,6 +81,8 @@ class Draft:
         body = self._queued(conversation_id, c, why, wait)
         if choice.best:
             body["offered_next"] = True
+        elif choice.held:
+            body["held_back"] = True
         self.say(queued=body)
         if newly_human:
             self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)
@@ -89,15 +93,17 @@ class Draft:
         """From now on no bot, for ever."""
         self.say(human_only=HumanOnly(conversation_id=conversation_id, why=why))
 
-    def place(self, conversation_id: str, c: Conversation) -> None:
-        """Offer a waiting conversation, as `c` says it is now, if somebody can take it."""
+    def place(self, conversation_id: str, c: Conversation) -> bool:
+        """Offer a waiting conversation, as `c` says it is now, if somebody can take it. Whether it was."""
         choice = self._choice(c)
-        if choice.best:
-            self._offer(conversation_id, c, choice)
+        if not choice.best:
+            return False
+        self._offer(conversation_id, c, choice)
+        return True
 
     def take_from(self, c: Conversation) -> None:
         """What `c` took of its agent's capacity is free again."""
-        self.moves.take(c.agent, c.units)
+        self.moves.take(c.agent, c.units, c.channel)
 
     def refill(self, agent_id: str) -> bool:
         """Offer what waits to an agent who has room; whether there may be more than fits a step."""
@@ -105,7 +111,8 @@ class Draft:
             conversation_id = self.state.matcher.next_for(self.desk_id, agent_id, self.moves)
             if conversation_id is None:
                 return False
-            self.place(conversation_id, self.state.data.conversations[conversation_id])
+            if not self.place(conversation_id, self.state.data.conversations[conversation_id]):
+                return False
         return True
 
     def changed(self, c: Conversation, bar: str = "") -> Conversation:
@@ -135,14 +142,14 @@ class Draft:
         c.units = planning.units_asked(desk, c)
         if c.fixed:
             queue = planning.queue_named(desk, c.queue) or planning.NO_QUEUE
+            if not c.raised:
+                c.priority = queue.priority
         else:
             queue = planning.queue_of(desk, c)
-            c.queue = queue.name
-            c.relax_step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms)
-            c.requires = planning.requires_at(queue, c.relax_step)
+            step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms) if queue.relax else 0
+            queue = planning.relax(desk, queue, step, c)
         c.language = planning.language_of(desk, c)
-        if not c.raised:
-            c.priority = queue.priority
+        c.weight = planning.weight_of(desk, c)
         return queue
 
     def _queued(
@@ -165,6 +172,8 @@ class Draft:
         }
         rest = (
             ("requires", dict(c.requires)),
+            ("prefers", dict(c.prefers)),
+            ("weight_permille", c.weight if c.weight != WEIGHT_PERMILLE else 0),
             ("labels", dict(c.labels)),
             ("language", c.language),
             ("due_at_ms", c.due_ms),
@@ -189,12 +198,22 @@ class Draft:
         return body
 
     def _choice(self, c: Conversation) -> Choice:
-        return self.state.matcher.choose(ask_of(c), c.last_agent, self.moves)
+        ask, matcher, desk = ask_of(c), self.state.matcher, self.desk
+        floor = matcher.floor(self.desk_id)
+        shape = floor.shape(ask)
+        if shape.fitting and desk.policy.hold_back and not c.only:
+            most = pricing.limit(floor, shape, c.weight, c.due_ms, c.since_ms, self.now_ms)
+        else:
+            most = inf
+        return matcher.choose(ask, Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most), self.moves)
 
     def _hold_until(self, c: Conversation) -> int:
-        """Until when to wait for the last agent, who could take it but for being busy; 0: not."""
-        agent = self.desk.agents.get(c.last_agent)
-        wait_ms = self.desk.last_agent_wait_ms
+        """Until when to wait for the last agent, who could take it but for being busy; 0: not.
+
+        Where agents are chosen by what it costs, nobody waits so who is promised an answer in minutes.
+        """
+        desk = self.desk
+        agent, wait_ms = desk.agents.get(c.last_agent), desk.last_agent_wait_ms
         if agent is None or not wait_ms or c.only or (agent.bot and c.human_only):
             return 0
         if agent.state not in (pb.PRESENCE_STATE_ONLINE, pb.PRESENCE_STATE_BUSY):
@@ -203,23 +222,26 @@ class Draft:
             return 0
         if not self.state.matcher.fits(ask_of(c), c.last_agent):
             return 0
+        learned = desk.learned
+        if desk.policy.is_costly and learned.is_promised(c.channel) and learned.is_live(c.channel):
+            return 0
         return self.now_ms + wait_ms
 
     def _offer(self, conversation_id: str, c: Conversation, choice: Choice) -> None:
-        agent_id = choice.best[0][4]
+        agent_id = choice.best[0].agent_id
         number = self.desk.offers + self.offers + 1
         rules = sorted(choice.ruled_out)
-        names, scores, parts = scoring.explained(self.desk, choice.best, self.now_ms)
+        names, scores, parts = scoring.explained(self.desk.policy, choice.best, self.now_ms)
         offered: dict[str, Any] = {
             "conversation_id": conversation_id,
             "offer_id": derive_id("o", self.input_id, conversation_id, agent_id, str(number)),
             "agent_id": agent_id,
             "units": c.units,
             "expires_at_ms": self.now_ms + self.desk.offer_expires_ms,
-            "policy": self.desk.preset,
+            "policy": self.desk.policy.name,
             "policy_version": self.desk.version,
             "considered": choice.considered,
-            "best_agents": [candidate[4] for candidate in choice.best],
+            "best_agents": [candidate.agent_id for candidate in choice.best],
             "best_scores": scores,
             "score_parts": names,
             "best_parts": parts,
@@ -229,4 +251,4 @@ class Draft:
             offered["ruled_out_counts"] = [choice.ruled_out[rule] for rule in rules]
         self.say(offered=offered)
         self.offers += 1
-        self.moves.give(agent_id, c.units, conversation_id, number)
+        self.moves.give(agent_id, c.units, c.channel, conversation_id, number)

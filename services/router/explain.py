@@ -13,8 +13,9 @@ from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
-from services.router.floor import Ask
 from services.router.matching import ruled_out
+from services.router.policy import Policy
+from services.router.profiles import Ask
 from services.router.state import Agent, Desk, State, Status, ask_of
 
 AGENTS_NAMED_MAX = 20
@@ -57,8 +58,13 @@ class Explanation(Struct, frozen=True):
     sentence: Sentence
 
 
-def rule_for(agent: Agent, agent_id: str, used: int, ask: Ask) -> int:
-    """The first rule that excludes an agent from a conversation; 0: they can take it."""
+def rule_for(
+    agent: Agent, agent_id: str, used: int, ask: Ask, of_channel: int = 0, policy: Policy | None = None
+) -> int:
+    """The first rule that excludes an agent from a conversation; 0: they can take it.
+
+    used: units in hand; of_channel: conversations of its channel in hand.
+    """
     rule = ruled_out(agent) or unfit_for(agent, ask)
     if rule:
         return rule
@@ -66,7 +72,11 @@ def rule_for(agent: Agent, agent_id: str, used: int, ask: Ask) -> int:
         return rt.RULE_NOT_NAMED
     if agent_id in ask.barred:
         return rt.RULE_BARRED
-    return rt.RULE_CAPACITY if used + ask.units > agent.capacity else 0
+    if used + ask.units > agent.capacity:
+        return rt.RULE_CAPACITY
+    limits = dict(policy.limits) if policy is not None else {}
+    limits.update(agent.limits)
+    return rt.RULE_LIMIT if of_channel >= limits.get(ask.channel, of_channel + 1) else 0
 
 
 def unfit_for(agent: Agent, ask: Ask) -> int:
@@ -142,7 +152,7 @@ def explain_waiting(state: State, conversation_id: str) -> Explanation | None:
     return Explanation(
         conversation_id=conversation_id,
         chosen="",
-        policy=desk.preset,
+        policy=desk.policy.name,
         policy_version=desk.version,
         considered=len(desk.agents),
         ruled_out=ruled,
@@ -155,7 +165,9 @@ def _judge_all(state: State, desk_id: str, desk: Desk, ask: Ask) -> Mapping[int,
     found: dict[int, list[str]] = {}
     for agent_id, agent in desk.agents.items():
         used = state.matcher.used(desk_id, agent_id)
-        found.setdefault(rule_for(agent, agent_id, used, ask), []).append(agent_id)
+        of_channel = state.matcher.held_of(desk_id, agent_id, ask.channel)
+        rule = rule_for(agent, agent_id, used, ask, of_channel, desk.policy)
+        found.setdefault(rule, []).append(agent_id)
     return found
 
 
@@ -175,6 +187,7 @@ _RULES_PL = {
     "barred": "po niedawnej odmowie lub bez odpowiedzi",
     "human_only": "boty (sprawa tylko dla ludzi)",
     "not_named": "inni niż wskazana osoba",
+    "limit": "z tyloma sprawami z tego kanału, ile wolno naraz",
 }
 _RULES_EN = {
     "not_online": "not online",
@@ -186,6 +199,7 @@ _RULES_EN = {
     "barred": "declined or let it ring lately",
     "human_only": "bots (it is for humans only)",
     "not_named": "others than the named agent",
+    "limit": "with as many of this channel as they may have",
 }
 _WHY_PL = {
     "default": "najmniejsze obciążenie",

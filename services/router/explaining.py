@@ -8,7 +8,7 @@ import msgspec
 
 from proto.v1.routing_pb2 import Offered
 from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
-from services.router.floor import Ask
+from services.router.profiles import Ask
 from services.runtime import shapes
 from services.runtime.documents import Conversation, Decision, Ownership
 from services.runtime.edge import Edge

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from proto.v1.routing_pb2 import QUEUED_WHY_ARRIVED, RULE_NOT_ONLINE, QueuedWhy, RefusedWhy, RoutingEvent
-from services.router.floor import Floor, Seat
+from services.router.floor import Floor
+from services.router.profiles import Seat
 from services.router.state import State, Status
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
@@ -146,8 +147,8 @@ class _Seen:
         for shape in floor.shapes.values():
             if not shape.lines:
                 continue
-            count = sum(len(line.live) for line in shape.lines.values())
-            since_ms = min(place[2] for line in shape.lines.values() for place in line.live.values())
+            count = sum(line.count for line in shape.lines.values())
+            since_ms = min(place[1] for line in shape.lines.values() for place in line.places)
             channel = (channel_label(shape.channel),)
             self.waiting[channel] += count
             self.oldest_ms[channel] = min(since_ms, self.oldest_ms.get(channel, since_ms))

@@ -1,330 +1,286 @@
 """One desk's floor: agents by what they have, waiting conversations by what they ask for.
 
-The structures behind `matching.py`, which explains them and is the only one to use them.
+The structures behind `matching.py`, which explains them and is the only one to change them; what stands on
+it is in `profiles.py`.
 """
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from bisect import bisect_left, insort
 
+from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
+from services.router.learning import HANDS_MAX, Demand, Learned
+from services.router.lines import Line, Waiter
+from services.router.ordered import Ordered
+from services.router.policy import Policy
+from services.router.profiles import Ask, Key, Profile, Seat, Shape, relive
 
-AGENTS_FEW = 64
-"""So many agents are passed by one by one quicker than the heads of their profiles are compared."""
-PROFILES_MANY = 64
-"""With more profiles than this, too, passing by who does not fit is the quicker way."""
 SHAPES_MAX = 1_000
 """Shapes of a desk kept although nobody waits in them; they cost a judgement to make anew."""
-NEVER_MS = 1 << 62
-"""Stands for no deadline: goes last."""
-
-Key = tuple[int, int, str]
-"""Place of an agent in a profile's list: two numbers of the preset, then the id."""
-Place = tuple[int, int, int, str]
-"""Place of a conversation in a line: two numbers of the preset, since_ms, id."""
-
-
-class Has(Protocol):
-    """What the matcher reads of an agent; it never writes it."""
-
-    bot: bool
-    skills: tuple[tuple[str, int], ...]
-    languages: tuple[str, ...]
-    channels: tuple[str, ...]
-    capacity: int
-    state: int
-    present: bool
-    idle_ms: int
-    last_offer: int
-
-
-class Ask(NamedTuple):
-    """A signature: what a conversation asks of an agent. `only`: nobody else may take it."""
-
-    desk: str
-    requires: tuple[tuple[str, int], ...]
-    language: str
-    channel: str
-    units: int
-    human_only: bool
-    only: str
-    barred: tuple[str, ...]
-
-
-class Line:
-    """Conversations that ask for the very same, in order. Gone ones are dropped lazily."""
-
-    __slots__ = ("barred", "heap", "live", "only", "units")
-
-    def __init__(self, units: int, only: str, barred: tuple[str, ...]) -> None:
-        self.units = units
-        self.only = only
-        self.barred = barred
-        self.heap: list[Place] = []
-        self.live: dict[str, Place] = {}
-
-    def add(self, place: Place) -> None:
-        """Somebody begins to wait here."""
-        self.live[place[3]] = place
-        heapq.heappush(self.heap, place)
-
-    def remove(self, conversation_id: str) -> None:
-        """Somebody waits here no longer; the first of the heap is always one who does."""
-        del self.live[conversation_id]
-        if len(self.heap) > 2 * len(self.live) + 32:
-            self.heap = sorted(self.live.values())
-        while self.heap and self.live.get(self.heap[0][3]) != self.heap[0]:
-            heapq.heappop(self.heap)
-
-    def first(self, taken: set[str]) -> Place | None:
-        """The first who is not taken; leaves the line as it is."""
-        if not taken:
-            return self.heap[0]
-        for place in self._in_order():
-            if place[3] not in taken and self.live.get(place[3]) == place:
-                return place
-        return None
-
-    def _in_order(self) -> Iterator[Place]:
-        # Walks the heap without changing it: the next is always a child of one already seen.
-        heap, ahead = self.heap, [(self.heap[0], 0)]
-        while ahead:
-            place, i = heapq.heappop(ahead)
-            yield place
-            for child in (2 * i + 1, 2 * i + 2):
-                if child < len(heap):
-                    heapq.heappush(ahead, (heap[child], child))
-
-
-class Profile:
-    """Agents who have the same."""
-
-    __slots__ = ("bot", "channels", "given", "languages", "levels", "lists", "seats", "shapes",
-                 "skills")  # fmt: skip
-
-    def __init__(self, agent: Has) -> None:
-        self.given = (agent.bot, agent.skills, agent.languages, agent.channels)
-        self.bot = agent.bot
-        self.skills = dict(agent.skills)
-        self.languages = frozenset(agent.languages)
-        self.channels = frozenset(agent.channels)
-        self.levels = sum(self.skills.values())
-        self.seats: dict[str, Seat] = {}
-        self.lists: dict[int, list[Key]] = {}
-        self.shapes: dict[Shape, None] = {}
-
-
-class Shape:
-    """What the asking part of a signature says about profiles."""
-
-    __slots__ = ("able", "able_available", "channel", "human_only", "language", "lines", "need",
-                 "requires", "room", "ruled", "unable")  # fmt: skip
-
-    def __init__(self, ask: Ask) -> None:
-        self.requires = ask.requires
-        self.language = ask.language
-        self.channel = ask.channel
-        self.human_only = ask.human_only
-        self.need = sum(level for _, level in ask.requires)
-        self.able: dict[Profile, int] = {}
-        """Profiles that fit, and by how many levels they have more than is asked."""
-        self.unable: dict[Profile, int] = {}
-        self.able_available = 0
-        self.room: dict[int, int] = {}
-        """Units -> how many agents who fit are available and have room for so much."""
-        self.ruled: dict[int, int] = {}
-        self.lines: dict[tuple[int, str, tuple[str, ...]], Line] = {}
-        """Only lines in which somebody waits."""
-
-    def judge(self, profile: Profile) -> int:
-        """The first rule that excludes the profile; 0: it fits."""
-        if self.human_only and profile.bot:
-            return rt.RULE_HUMAN_ONLY
-        if profile.channels and self.channel not in profile.channels:
-            return rt.RULE_CHANNEL
-        if self.language and self.language not in profile.languages:
-            return rt.RULE_LANGUAGE
-        skills = profile.skills
-        for skill, level in self.requires:
-            if skills.get(skill, 0) < level:
-                return rt.RULE_SKILL
-        return 0
-
-    def count(self, profile: Profile, by: int) -> None:
-        """`by` more agents of the profile are available."""
-        if profile in self.able:
-            self.able_available += by
-        else:
-            rule = self.unable[profile]
-            self.ruled[rule] = self.ruled.get(rule, 0) + by
-
-
-class Seat:
-    """An agent and what is in their hands."""
-
-    __slots__ = ("agent", "fits", "held", "id", "key", "profile", "ruled", "used")
-
-    def __init__(self, agent_id: str, agent: Has, profile: Profile) -> None:
-        self.id = agent_id
-        self.agent = agent
-        self.profile = profile
-        self.held: dict[str, int] = {}
-        self.used = 0
-        self.ruled = 0
-        """The rule that keeps the agent from taking anything; 0: available."""
-        self.key: Key | None = None
-        """Where the agent stands in the lists; None: in none of them."""
-        self.fits = 0
-        """How many of the floor's sizes, from the least on, fit into the agent's room."""
+SLOTS_MAX = 40
+"""With so many free slots nobody is missed, so one of them is worth nothing."""
+NEEDED_WHOLE = 0.6
+NEEDED_PART = 0.5
+"""How likely the next free slot is needed too, once one is: where an agent takes one such conversation
+at a time, and where several. Geometric, as in a queue that is about that busy (research 2b)."""
 
 
 class Floor:
     """One desk's agents and waiting conversations."""
 
-    __slots__ = ("away", "crowd", "lost", "preset", "profiles", "seats", "shapes", "sizes",
-                 "waiting", "where")  # fmt: skip
+    __slots__ = ("away", "crowd", "demands", "hand_factors", "kinds", "later", "learned", "level_factors",
+                 "limits", "lost", "policy", "profiles", "seats", "shapes", "sizes", "staffed", "waiting",
+                 "where")  # fmt: skip
 
-    def __init__(self, preset: str) -> None:
-        self.preset = preset
+    def __init__(self, policy: Policy, learned: Learned) -> None:
+        self.policy = policy
+        self.limits = dict(policy.limits)
+        self.learned = learned
+        self.demands = {demand_key(demand): demand for demand in learned.demands}
         self.seats: dict[str, Seat] = {}
         self.profiles: dict[object, Profile] = {}
-        self.shapes: dict[object, Shape] = {}
+        self.shapes: dict[tuple[object, ...], Shape] = {}
+        self.kinds: dict[tuple[str, int], int] = {}
+        """Channel and units that somebody asked for, numbered."""
         self.sizes: list[int] = []
-        """Units that somebody asked for, ascending."""
-        self.crowd: dict[int, list[Key]] | None = {}
-        """One list for each size over all profiles; None: each profile has its own."""
+        """Units by kind."""
+        self.crowd: dict[int, Ordered[Key]] = {}
+        """All who have room, by the kinds that fit (bits)."""
         self.away = 0
         self.lost = 0
-        self.where: dict[str, tuple[Shape, Line, str]] = {}
+        self.where: dict[str, tuple[Shape, Line, tuple[int, int, str]]] = {}
         self.waiting: dict[str, int] = {}
+        """By queue."""
+        self.later = 0
+        """How many of those who wait were not promised an answer within minutes."""
+        self.staffed = 0
+        """Changes whenever the shares of live work do."""
+        self.factor()
+
+    def factor(self) -> None:
+        """What was learned of how long work takes has changed."""
+        self.level_factors = [self.learned.level_factor(level) for level in range(6)]
+        self.hand_factors = [self.learned.hand_factor(in_hand) for in_hand in range(HANDS_MAX)]
 
     def shape(self, ask: Ask) -> Shape:
         """The shape of a signature, judged against every profile when it is new."""
-        key = (*ask[1:4], ask.human_only)
+        key = (ask.requires, ask.prefers, ask.language, ask.channel, ask.human_only, ask.units)
         shape = self.shapes.get(key)
         if shape is None:
             if len(self.shapes) >= SHAPES_MAX:
                 self._drop_idle_shapes()
-            shape = self.shapes[key] = Shape(ask)
+            shape = self.shapes[key] = Shape(ask, self._kind(ask.channel, ask.units))
+            shape.demand = self.demands.get(key)
             for profile in self.profiles.values():
                 self.introduce(shape, profile)
-        if ask.units not in self.sizes:
-            self._add_size(ask.units)
+            self._rate(shape)
         return shape
 
-    def line(self, ask: Ask) -> tuple[Shape, Line]:
+    def demand_of(self, shape: Shape) -> Demand:
+        """What is known of how much of this comes."""
+        if shape.demand is None:
+            demand = Demand(
+                shape.requires, shape.prefers, shape.language, shape.channel, shape.human_only, shape.units
+            )
+            shape.demand = self.demands[demand_key(demand)] = demand
+        return shape.demand
+
+    def rates_changed(self) -> None:
+        """What comes is rated anew: every shape's risk follows, and demands without a shape get one."""
+        if len(self.demands) > len(self.learned.demands):
+            self.demands = {demand_key(demand): demand for demand in self.learned.demands}
+            for key, shape in self.shapes.items():
+                shape.demand = self.demands.get(key)
+        self.staffed += 1
+        for shape in self.shapes.values():
+            self._rate(shape)
+
+    def know_demands(self, desk_id: str) -> None:
+        """Make the shapes of all that is learned; for a floor that was made anew."""
+        for d in self.learned.demands:
+            self.shape(
+                Ask(desk_id, d.requires, d.language, d.channel, d.units, d.human_only, "", (), d.prefers)
+            )
+
+    def _rate(self, shape: Shape) -> None:
+        was_live, demand = shape.live, shape.demand
+        shape.live = self.learned.is_live(shape.channel)
+        if shape.live != was_live:
+            waiting = sum(line.count for line in shape.lines.values())
+            self.later += -waiting if shape.live else waiting
+            for profile in shape.able:
+                relive(profile)
+        rate = demand.rate if demand is not None and shape.live else 0.0
+        if rate != shape.rate or not shape.risks:
+            shape.rate = rate
+            again = NEEDED_WHOLE if shape.whole else NEEDED_PART
+            loss, risks = rate * (1 - again), [0.0]
+            while rate and len(risks) < SLOTS_MAX:
+                risks.append(loss)
+                loss *= again
+            shape.risks = risks
+        shape.risk = shape.risk_at(shape.slots)
+
+    def line(self, shape: Shape, ask: Ask, c: Waiter) -> Line:
         """The line of a signature; somebody will wait in it."""
-        shape = self.shape(ask)
-        key = (ask.units, ask.only, ask.barred)
+        key = (ask.only, ask.barred, c.queue, c.weight, c.priority, c.raised)
         line = shape.lines.get(key)
         if line is None:
-            line = shape.lines[key] = Line(*key)
-        return shape, line
-
-    def order(self, priority: int, due_ms: int, since_ms: int, conversation_id: str) -> Place:
-        """Where the preset puts a waiting conversation; the least goes first."""
-        if self.preset == "deadline":
-            return 0, due_ms or NEVER_MS, since_ms, conversation_id
-        if self.preset == "priority":
-            return -priority, 0, since_ms, conversation_id
-        return -priority, due_ms or NEVER_MS, since_ms, conversation_id
+            line = shape.lines[key] = Line(self.policy, key, c, shape.channel)
+        return line
 
     def introduce(self, shape: Shape, profile: Profile) -> None:
         """Judge a pair of shape and profile, of which one is new."""
         rule = shape.judge(profile)
+        available = [seat for seat in profile.seats.values() if not seat.ruled]
         if rule:
             shape.unable[profile] = rule
-        else:
-            shape.able[profile] = profile.levels - shape.need
-            profile.shapes[shape] = None
-        available = [seat for seat in profile.seats.values() if not seat.ruled]
-        if not available:
+            profile.rulings.append((shape.ruled, rule))
+            if available:
+                shape.ruled[rule] = shape.ruled.get(rule, 0) + len(available)
             return
-        shape.count(profile, len(available))
-        for seat in available if not rule else ():
-            for size in self.sizes[: seat.fits]:
-                shape.room[size] = shape.room.get(size, 0) + 1
+        shape.able[profile] = profile.able[shape] = shape.fit(profile)
+        profile.by_kind[shape.kind].append(shape)
+        if shape.live:
+            relive(profile)
+        shape.able_available += len(available)
+        bit = 1 << shape.kind
+        for seat in available:
+            shape.slots += seat.slots[shape.kind]
+            shape.fitting += bool(seat.slots[shape.kind])
+            shape.limited += bool(seat.limited & bit)
 
     def _drop_idle_shapes(self) -> None:
-        for key in [key for key, shape in self.shapes.items() if not shape.lines]:
+        for key in [key for key, s in self.shapes.items() if not s.lines and not (s.live and s.rate)]:
             shape = self.shapes.pop(key)
             for profile in shape.able:
-                del profile.shapes[shape]
+                del profile.able[shape]
+                profile.by_kind[shape.kind].remove(shape)
+                relive(profile)
+            for profile in shape.unable:
+                profile.rulings.remove((shape.ruled, shape.unable[profile]))
 
-    def _add_size(self, units: int) -> None:
-        for seat in self.seats.values():
+    def _kind(self, channel: str, units: int) -> int:
+        kind = self.kinds.get((channel, units))
+        if kind is None:
+            kind = self.kinds[channel, units] = len(self.kinds)
+            self.sizes.append(units)
+            for profile in self.profiles.values():
+                profile.by_kind.append([])
+            for seat in self.seats.values():
+                seat.slots.append(0)
+            for seat in self.seats.values():
+                self.reseat(seat)
+        return kind
+
+    def key(self, seat: Seat, units: int = 0, cases: int = 0, at_ms: int = 0, last_offer: int = 0) -> Key:
+        """Where the policy puts an agent, with so much more in hand; the least is asked first."""
+        agent, who = seat.agent, self.policy.agent
+        if who == pb.POLICY_AGENT_LEAST_LOADED:
+            load = (seat.used + units) * 1000 // max(agent.capacity, 1)
+            return load, at_ms or agent.idle_ms, seat.id
+        if who in (pb.POLICY_AGENT_LEAST_ACTIVE, pb.POLICY_AGENT_LEAST_COST):
+            return len(seat.held) + cases, at_ms or agent.idle_ms, seat.id
+        if who == pb.POLICY_AGENT_ROUND_ROBIN:
+            return last_offer or agent.last_offer, 0, seat.id
+        return at_ms or agent.idle_ms, 0, seat.id
+
+    def room(self, seat: Seat, units: int = 0, more: dict[str, int] | None = None) -> tuple[list[int], int]:
+        """How many of each kind the agent could take with so much more in hand, and for which kinds only a
+        limit stands in the way."""
+        room = seat.agent.capacity - seat.used - units
+        if seat.ruled or room <= 0:
+            return [0] * len(self.kinds), 0
+        slots = [room // kind[1] for kind in self.kinds]
+        if not self.limits and not seat.profile.limits:
+            return slots, 0
+        limited = 0
+        for (channel, _), kind in self.kinds.items():
+            limit = seat.profile.limits.get(channel, self.limits.get(channel))
+            if limit is not None and slots[kind]:
+                has = seat.by_channel.get(channel, 0) + (more.get(channel, 0) if more else 0)
+                slots[kind] = min(slots[kind], max(0, limit - has))
+                if not slots[kind]:
+                    limited |= 1 << kind
+        return slots, limited
+
+    def reseat(self, seat: Seat) -> None:
+        """Anything of the agent has changed: counts and lists follow."""
+        slots, limited = self.room(seat)
+        profile = seat.profile
+        if limited != seat.limited:
+            self._recount_limited(seat, limited)
+        if slots != seat.slots:
+            mask = 0
+            for kind, (now, was) in enumerate(zip(slots, seat.slots, strict=True)):
+                if now:
+                    mask |= 1 << kind
+                if now == was:
+                    continue
+                step, fitting = now - was, bool(now) - bool(was)
+                for shape in profile.by_kind[kind]:
+                    shape.slots = left = shape.slots + step
+                    shape.fitting += fitting
+                    if shape.rate:
+                        shape.risk = shape.risks[left] if 0 < left < SLOTS_MAX else 0.0
+            seat.slots = slots
+        else:
+            mask = seat.mask
+        key = self.key(seat) if mask else None
+        if key != seat.key or mask != seat.mask:
             self.unlist(seat)
-            self._recount(seat, 0)
-        self.sizes = sorted([*self.sizes, units])
-        for seat in self.seats.values():
-            self.enlist(seat)
+            if key is not None:
+                self._enlist(seat, key, mask)
 
-    def arrange(self) -> None:
-        """Let agents stand in common lists, or by profile, whichever is quicker to look through."""
-        is_crowd = len(self.seats) <= AGENTS_FEW or len(self.profiles) > PROFILES_MANY
-        if is_crowd == (self.crowd is not None):
-            return
-        for seat in self.seats.values():
-            self.unlist(seat)
-        self.crowd = {} if is_crowd else None
-        for seat in self.seats.values():
-            self.enlist(seat)
+    def count(self, seat: Seat, by: int) -> None:
+        """`by` more agents as this one is now; an available one has no slots yet, or none any more."""
+        if seat.ruled == rt.RULE_NOT_ONLINE:
+            self.away += by
+        elif seat.ruled == rt.RULE_LOST:
+            self.lost += by
+        else:
+            self.staffed += 1
+            for shape in seat.profile.able:
+                shape.able_available += by
+            for ruled, rule in seat.profile.rulings:
+                ruled[rule] = ruled.get(rule, 0) + by
 
-    def key(self, agent_id: str, capacity: int, used: int, count: int, idle_ms: int, last_offer: int) -> Key:
-        """Where the preset puts an agent with so much in hand; the least is asked first."""
-        if self.preset == "default":
-            return used * 1000 // max(capacity, 1), idle_ms, agent_id
-        if self.preset == "least_active":
-            return count, idle_ms, agent_id
-        if self.preset == "round_robin":
-            return last_offer, 0, agent_id
-        return idle_ms, 0, agent_id
+    def forget(self, profile: Profile) -> None:
+        """Nobody has this profile any more."""
+        del self.profiles[profile.given]
+        for shape in profile.able:
+            del shape.able[profile]
+        for shape in self.shapes.values():
+            shape.unable.pop(profile, None)
 
-    def place(self, seat: Seat) -> Key:
-        """Where the preset puts an agent as they are."""
-        agent = seat.agent
-        return self.key(seat.id, agent.capacity, seat.used, len(seat.held), agent.idle_ms, agent.last_offer)
-
-    def enlist(self, seat: Seat) -> None:
-        """Put an available agent where the preset and their room say."""
-        fits = 0 if seat.ruled else bisect_right(self.sizes, seat.agent.capacity - seat.used)
-        if fits != seat.fits:
-            self._recount(seat, fits)
-        if not fits:
-            return
-        seat.key = key = self.place(seat)
-        lists = seat.profile.lists if self.crowd is None else self.crowd
-        for size in self.sizes[:fits]:
-            there = lists.get(size)
-            if there is None:
-                lists[size] = [key]
-            else:
-                insort(there, key)
+    def _recount_limited(self, seat: Seat, limited: int) -> None:
+        for kind in range(len(self.kinds)):
+            step = (limited >> kind & 1) - (seat.limited >> kind & 1)
+            for shape in seat.profile.by_kind[kind] if step else ():
+                shape.limited += step
+        seat.limited = limited
 
     def unlist(self, seat: Seat) -> None:
-        """Take an agent out of the lists, before anything changes that the place depends on."""
-        key = seat.key
-        if key is None:
+        """Take an agent out of the lists."""
+        if seat.key is None:
             return
-        lists = seat.profile.lists if self.crowd is None else self.crowd
-        for size in self.sizes[: seat.fits]:
-            there = lists[size]
-            del there[bisect_left(there, key)]
-        seat.key = None
+        there = seat.profile.lists[seat.mask]
+        del there[bisect_left(there, seat.key)]
+        if not there:
+            del seat.profile.lists[seat.mask]
+        self.crowd[seat.mask].remove(seat.key)
+        seat.key, seat.mask = None, 0
 
-    def leave_profile(self, seat: Seat) -> None:
-        """The agent, out of the lists, is counted nowhere any more."""
-        self._recount(seat, 0)
+    def _enlist(self, seat: Seat, key: Key, mask: int) -> None:
+        seat.key, seat.mask = key, mask
+        insort(seat.profile.lists.setdefault(mask, []), key)
+        crowd = self.crowd.get(mask)
+        if crowd is None:
+            crowd = self.crowd[mask] = Ordered()
+        crowd.add(key)
 
-    def _recount(self, seat: Seat, fits: int) -> None:
-        """Tell the shapes that this agent has room for so many of the sizes now."""
-        by = 1 if fits > seat.fits else -1
-        changed = self.sizes[min(fits, seat.fits) : max(fits, seat.fits)]
-        for shape in seat.profile.shapes:
-            room = shape.room
-            for size in changed:
-                room[size] = room.get(size, 0) + by
-        seat.fits = fits
+
+def demand_key(d: Demand) -> tuple[object, ...]:
+    """The key of the shape that it is the demand of."""
+    return d.requires, d.prefers, d.language, d.channel, d.human_only, d.units

@@ -15,13 +15,13 @@ from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.desk_pb2 import Queue as QueueConfig
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
 from services.kernel.conditions import ATTRIBUTE_PREFIX, compile_when, fits
+from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
+from services.router.policy import policy_of
 from services.router.state import RELAX_DONE, Conversation, Desk, Labels, Pairs, Queue, Relaxation
 
 NO_QUEUE = Queue(name="")
 """Where a conversation waits that no queue of its desk takes."""
-
-PRESETS = ("default", "longest_idle", "least_active", "round_robin", "priority", "deadline")
 
 
 def pairs(levels: Mapping[str, int]) -> Pairs:
@@ -93,8 +93,36 @@ def steps_done(queue: Queue, since_ms: int, now_ms: int) -> int:
 
 
 def requires_at(queue: Queue, step: int) -> Pairs:
-    """What is required after so many relaxation steps."""
+    """What is required after so many relaxation steps, of which none overflows."""
     return queue.relax[step - 1].requires if step else queue.requires
+
+
+def relax(desk: Desk, queue: Queue, step: int, c: Conversation) -> Queue:
+    """Put into `c` what so many steps of its queue make of it, and the queue that it waits in then."""
+    last = queue.relax[step - 1] if step else None
+    c.relax_step, c.prefers = step, queue.prefers
+    c.requires = last.requires if last is not None else queue.requires
+    overflow = queue_named(desk, last.queue) if last is not None and last.queue else None
+    if last is not None and overflow is not None:
+        c.relax_step, c.prefers = RELAX_DONE, overflow.prefers
+        c.requires = overflow.requires if last.as_queue else last.requires
+        queue = overflow
+    c.queue = queue.name
+    if not c.raised:
+        c.priority = queue.priority
+    return queue
+
+
+def weight_of(desk: Desk, c: Conversation) -> int:
+    """What a broken promise to this customer weighs, in thousandths."""
+    if not desk.weights:
+        return WEIGHT_PERMILLE
+    known = dict(c.labels)
+    known["channel"] = c.channel
+    for when, weight in desk.weights:
+        if fits(when, known):
+            return weight
+    return WEIGHT_PERMILLE
 
 
 def timer_ms(desk: Desk, c: Conversation) -> int:
@@ -150,12 +178,15 @@ def configure(desk: Desk, config: DeskConfig, version: int) -> None:
     desk.languages = tuple(config.languages)
     desk.leads = tuple(config.leads)
     desk.queues = tuple(_queue(queue) for queue in config.queues)
-    desk.preset = routing.preset if routing.preset in PRESETS else plain.preset
+    desk.policy = policy_of(routing)
+    desk.weights = tuple((compile_when(one.when), one.weight_permille) for one in routing.weights)
     desk.offer_expires_ms = routing.offer_expires_ms or plain.offer_expires_ms
     # Without the field 0 means "do not wait for the last agent", which a desk may say.
     desk.last_agent_wait_ms = (
         routing.last_agent_wait_ms if config.HasField("routing") else plain.last_agent_wait_ms
     )
+    has_worth = routing.HasField("last_agent_worth_ms")
+    desk.last_agent_worth_ms = routing.last_agent_worth_ms if has_worth else plain.last_agent_worth_ms
     desk.agent_lost_after_ms = routing.agent_lost_after_ms or plain.agent_lost_after_ms
     desk.bots_asked = config.bots.asked if config.HasField("bots") else plain.bots_asked
     desk.bots_order_value = config.bots.order_value_over_minor
@@ -174,7 +205,8 @@ def _queue(queue: QueueConfig) -> Queue:
         priority=queue.priority or NO_QUEUE.priority,
         human_only=queue.human_only,
         relax=tuple(
-            Relaxation(after_ms=step.after_ms, requires=pairs(step.requires))
+            Relaxation(step.after_ms, pairs(step.requires), intern(step.queue), step.as_queue)
             for step in sorted(queue.relax, key=lambda step: step.after_ms)
         ),
+        prefers=pairs(queue.prefers),
     )

@@ -1,65 +1,62 @@
-"""The numbers behind a choice of agent: what each preset looks at, and one score that sorts alike.
+"""The numbers behind a choice of agent: what each policy looks at, and one score that sorts alike.
 
-Candidates are compared part by part (`matching.Candidate`). The score says the same in one number:
-each later part is scaled so far down that it only decides between equals, and the last agent is
-lifted above everybody.
+Candidates compare part by part (`choosing.Candidate`). The score says the same in one number: where cost
+decides it is that cost, below zero; elsewhere each later part is scaled so far down that it only decides
+between equals, and the last agent is lifted above everybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.router.matching import Candidate
-from services.router.state import Desk
+from proto.v1 import desk_pb2 as pb
+from services.router.choosing import Candidate
+from services.router.policy import Policy
 
-LAST_AGENT = 1e9
-"""More than any other part can make: preferred whatever else."""
+BOTS = 1e14
+LAST_AGENT = 1e13
+"""More than any other part but bots can make: preferred whatever else."""
+MISSING = 1e11
+LEVEL = 1e10
 _TIE = 1e-12
-"""An hour of idling weighs 4e-9, less than any load or surplus."""
+"""An hour of idling weighs 4e-9, less than any load or level."""
+
+_COST = ("last_agent", "work", "costs_others", "usual_share", "levels_missing")
+_OWN_NAMES: dict[int, str] = {
+    pb.POLICY_AGENT_LONGEST_IDLE: "",
+    pb.POLICY_AGENT_LEAST_LOADED: "load_permille",
+    pb.POLICY_AGENT_LEAST_ACTIVE: "open",
+    pb.POLICY_AGENT_ROUND_ROBIN: "last_offer",
+    pb.POLICY_AGENT_BEST_SKILLED: "level",
+    pb.POLICY_AGENT_LEAST_FLEXIBLE: "breadth",
+    pb.POLICY_AGENT_FASTEST: "pace_ms",
+    pb.POLICY_AGENT_SCORE: "score",
+}
 
 
 def explained(
-    desk: Desk, best: Sequence[Candidate], now_ms: int
+    policy: Policy, best: Sequence[Candidate], now_ms: int
 ) -> tuple[tuple[str, ...], list[float], list[float]]:
     """Names of the parts, the score of each candidate, and each one's parts in a row."""
-    names, score = _PRESETS.get(desk.preset, (_IDLE, _by_idle))
     scores: list[float] = []
     parts: list[float] = []
+    if policy.is_costly:
+        for candidate in best:
+            bot, total, _ = candidate.key
+            scores.append(-total - bot * BOTS)
+            parts += candidate.parts
+        return _COST, scores, parts
+    own = _OWN_NAMES.get(policy.agent, "")
+    names = (
+        ("last_agent", "levels_missing", own, "idle_s") if own else ("last_agent", "levels_missing", "idle_s")
+    )
     for candidate in best:
-        not_last, first, surplus, _, agent_id = candidate
-        idle_s = max(0, now_ms - desk.agents[agent_id].idle_ms) / 1000
-        last = 0.0 if not_last else 1.0
-        value, own = score(first, surplus, idle_s)
-        scores.append(value + last * LAST_AGENT)
-        parts += (last, *own)
+        bot, _, missing, level, value, first, _ = candidate.key
+        last, _, _, shown, idle_ms = candidate.parts
+        idle_s = max(0.0, now_ms - idle_ms) / 1000
+        score = idle_s if not own else -(value or first) + idle_s * _TIE
+        scores.append(score + last * LAST_AGENT - bot * BOTS - missing * MISSING - level * LEVEL)
+        if policy.agent == pb.POLICY_AGENT_BEST_SKILLED or policy.agent == pb.POLICY_AGENT_SCORE:
+            shown = -shown
+        parts += (last, missing, shown, idle_s) if own else (last, missing, idle_s)
     return names, scores, parts
-
-
-_DEFAULT = ("last_agent", "load_permille", "skill_surplus", "idle_s")
-_ACTIVE = ("last_agent", "open", "idle_s")
-_TURN = ("last_agent", "last_offer")
-_IDLE = ("last_agent", "idle_s")
-
-
-def _by_load(first: int, surplus: int, idle_s: float) -> tuple[float, tuple[float, ...]]:
-    score = -first - surplus * 1e-4 + idle_s * _TIE
-    return score, (first, surplus, idle_s)
-
-
-def _by_open(first: int, _: int, idle_s: float) -> tuple[float, tuple[float, ...]]:
-    return -first + idle_s * _TIE, (first, idle_s)
-
-
-def _by_turn(first: int, _: int, __: float) -> tuple[float, tuple[float, ...]]:
-    return -first, (first,)
-
-
-def _by_idle(_: int, __: int, idle_s: float) -> tuple[float, tuple[float, ...]]:
-    return idle_s, (idle_s,)
-
-
-_PRESETS = {
-    "default": (_DEFAULT, _by_load),
-    "least_active": (_ACTIVE, _by_open),
-    "round_robin": (_TURN, _by_turn),
-}

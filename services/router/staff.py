@@ -25,15 +25,13 @@ def _tell(state: State, desk_id: str, agent_id: str, agent: Agent) -> None:
 def desk_seen(state: State, event: RoutingEvent, body: rt.RouterDeskSeen) -> None:
     """A configuration holds; what waits is planned anew from a deadline that is due now."""
     desk, desk_id = state.own_desk(event.desk_id), event.desk_id
-    was = desk.preset
+    was = desk.policy
     planning.configure(desk, body.desk, body.version)
-    if desk.preset != was:
+    if desk.policy != was:
         waiting = list(state.matcher.waiting(desk_id))
-        for key in waiting:
-            state.matcher.leave(desk_id, key)
-        state.matcher.put_desk(desk_id, desk.preset)
-        for key in waiting:
-            state.join(key, state.data.conversations[key])
+        state.matcher.put_desk(desk_id, desk.policy, desk.learned)
+        state.join_all(waiting)
+        state.hold_back(desk_id, event.occurred_at_ms)
     desk.replan_ms, desk.replan_after = event.occurred_at_ms, ""
     state.list_replan(desk_id, desk)
     if not state.replan_left[desk_id]:
@@ -77,6 +75,7 @@ def agent_seen(state: State, event: RoutingEvent, body: rt.RouterAgentSeen) -> N
     agent.skills = planning.pairs(config.skills)
     agent.languages = tuple(sorted(config.languages))
     agent.channels = tuple(sorted(config.channels))
+    agent.limits = tuple(sorted((intern(name), limit) for name, limit in config.limits.items()))
     agent.capacity = config.capacity or CAPACITY_DEFAULT
     agent.look_ms = event.occurred_at_ms
     _tell(state, event.desk_id, config.agent_id, agent)
@@ -118,6 +117,23 @@ def agent_found(state: State, event: RoutingEvent, body: rt.AgentFound) -> None:
     agent.session = agent.present = True
     agent.look_ms = event.occurred_at_ms
     _tell(state, event.desk_id, body.agent_id, agent)
+
+
+def desk_looked(state: State, event: RoutingEvent, body: rt.DeskLooked) -> None:
+    """What was held back was looked at; if some still is, it will be again."""
+    desk = state.own_desk(event.desk_id)
+    desk.beat_ms = 0
+    state.deadlines.drop("h:" + event.desk_id)
+    if body.again:
+        state.hold_back(event.desk_id, event.occurred_at_ms)
+
+
+def put_off_beat(state: State, desk_id: str, again_ms: int) -> None:
+    """Looking at what was held back could not be decided: it is due again then."""
+    desk = state.own_desk(desk_id)
+    if desk.beat_ms:
+        desk.beat_ms = again_ms
+        state.deadlines.set("h:" + desk_id, again_ms)
 
 
 def agent_looked(state: State, event: RoutingEvent, body: rt.AgentLooked) -> None:

@@ -6,12 +6,14 @@ are under their global ids; agents and queues belong to their desk.
 
 Deadline ids: `o:OFFER` an offer expires, `w:CONVERSATION` a bar, a wait for the last or the named
 agent or a relaxation step ends, `s:CONVERSATION` a bot has said nothing for too long, `p:DESK/AGENT` presence
-ends, `a:DESK/AGENT` an agent is to be looked at, `r:DESK` waiting work is to be planned anew.
+ends, `a:DESK/AGENT` an agent is to be looked at, `r:DESK` waiting work is to be planned anew, `h:DESK`
+work that was held back is to be looked at again.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from enum import IntEnum
 from sys import intern
 from typing import Any, TypeVar
@@ -23,8 +25,10 @@ from proto.v1 import desk_pb2 as pb
 from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
-from services.router.floor import Ask
+from services.router.learning import Learned
 from services.router.matching import Matcher
+from services.router.policy import Policy
+from services.router.profiles import Ask
 from services.router.resolved import Resolved
 
 Pairs = tuple[tuple[str, int], ...]
@@ -37,6 +41,10 @@ _Pairs = TypeVar("_Pairs", Pairs, Labels)
 
 RELAX_DONE = 1_000
 """As `relax_step`: time takes nothing more away."""
+
+
+BEAT_MS = 30_000
+"""How often work that was held back is looked at again; whoever is freed looks by themselves."""
 
 
 class Status(IntEnum):
@@ -95,6 +103,12 @@ class Conversation(Struct, array_like=True, gc=False):
     """When a bot that owns it will have been silent for too long."""
     only_until_ms: int = 0
     """Until when it waits for `only` alone; 0: for ever."""
+    prefers: Pairs = ()
+    weight: int = 1_000
+    """What a broken promise weighs, in thousandths."""
+    assigned_ms: int = 0
+    beside: int = 0
+    """How many others its agent had in hand when it was assigned."""
 
 
 class Agent(Struct, array_like=True, gc=False):
@@ -117,6 +131,10 @@ class Agent(Struct, array_like=True, gc=False):
     last_offer: int = 0
     """Number of their last offer among the desk's, for taking turns."""
     look_ms: int = 0
+    limits: Pairs = ()
+    """At most so many at a time, by channel, where not as the policy says."""
+    paces: dict[str, tuple[int, float]] | None = None
+    """By queue, how many they had in hand and for how long on average (ms), if the policy looks at it."""
 
 
 class Relaxation(Struct, array_like=True, frozen=True, gc=False):
@@ -124,6 +142,10 @@ class Relaxation(Struct, array_like=True, frozen=True, gc=False):
 
     after_ms: int
     requires: Pairs
+    queue: str = ""
+    """It overflows into this queue."""
+    as_queue: bool = False
+    """It requires what that queue does."""
 
 
 class Queue(Struct, array_like=True, frozen=True, gc=False):
@@ -135,6 +157,7 @@ class Queue(Struct, array_like=True, frozen=True, gc=False):
     priority: int = 5
     human_only: bool = False
     relax: tuple[Relaxation, ...] = ()
+    prefers: Pairs = ()
 
 
 class Served(Struct, array_like=True, frozen=True, gc=False):
@@ -153,7 +176,7 @@ class Desk(Struct, array_like=True):
     languages: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
     queues: tuple[Queue, ...] = ()
-    preset: str = "default"
+    policy: Policy = Policy()
     offer_expires_ms: int = limits.OFFER_EXPIRES_MS
     last_agent_wait_ms: int = limits.LAST_AGENT_WAIT_MS
     agent_lost_after_ms: int = limits.AGENT_LOST_AFTER_MS
@@ -170,6 +193,12 @@ class Desk(Struct, array_like=True):
     replan_ms: int = 0
     replan_after: str = ""
     """Planning anew goes on behind this conversation."""
+    weights: tuple[tuple[Compiled, int], ...] = ()
+    """What a broken promise weighs to whom, in thousandths: the first that fits."""
+    last_agent_worth_ms: int = limits.LAST_AGENT_WORTH_MS
+    learned: Learned = msgspec.field(default_factory=Learned)
+    beat_ms: int = 0
+    """When work that was held back is looked at again; 0: none is."""
 
 
 class ClosedOffer(Struct, array_like=True, frozen=True, gc=False):
@@ -232,18 +261,31 @@ class State:
 
     def join(self, conversation_id: str, c: Conversation) -> None:
         """Put a waiting conversation into the matcher's lines."""
-        self.matcher.join(ask_of(c), c.queue, c.priority, c.due_ms, c.since_ms, conversation_id)
+        self.matcher.join(ask_of(c), c, conversation_id)
+
+    def join_all(self, conversation_ids: Iterable[str]) -> None:
+        """Put very many into the matcher's lines."""
+        every = ((key, self.data.conversations[key]) for key in conversation_ids)
+        self.matcher.join_all((ask_of(c), c, key) for key, c in every)
+
+    def hold_back(self, desk_id: str, now_ms: int) -> None:
+        """Have work that can wait looked at again after a while, if any waits and may be held back."""
+        desk = self.data.desks[desk_id]
+        if not desk.beat_ms and desk.policy.hold_back and self.matcher.floor(desk_id).later:
+            desk.beat_ms = now_ms + BEAT_MS
+            self.deadlines.set("h:" + desk_id, desk.beat_ms)
 
     def own_desk(self, desk_id: str) -> Desk:
         """The desk, made when something about it is first folded."""
         desk = self.data.desks.get(desk_id)
         if desk is None:
             desk = self.data.desks[intern(desk_id)] = Desk()
+            self.matcher.put_desk(desk_id, desk.policy, desk.learned)
         return desk
 
     def _index(self) -> None:
         for desk_id, desk in self.data.desks.items():
-            self.matcher.put_desk(desk_id, desk.preset)
+            self.matcher.put_desk(desk_id, desk.policy, desk.learned)
             for agent_id, agent in desk.agents.items():
                 self.matcher.put_agent(desk_id, agent_id, agent)
                 self.watch_agent(desk_id, agent_id, agent)
@@ -253,13 +295,12 @@ class State:
             if c.offer:
                 self.offers[c.offer] = key
             if c.status != Status.WAITING and c.agent:
-                self.matcher.hold(c.desk, c.agent, key, c.units)
-        self.matcher.join_all(
-            (ask_of(c), c.queue, c.priority, c.due_ms, c.since_ms, key)
-            for key, c in self.data.conversations.items()
-            if c.status == Status.WAITING
-        )
+                self.matcher.hold(c.desk, c.agent, key, c.units, c.channel)
+        self.join_all(key for key, c in self.data.conversations.items() if c.status == Status.WAITING)
         for desk_id, desk in self.data.desks.items():
+            self.matcher.put_rates(desk_id)
+            if desk.beat_ms:
+                self.deadlines.set("h:" + desk_id, desk.beat_ms)
             if desk.replan_ms:
                 self.list_replan(desk_id, desk)
 
@@ -303,6 +344,7 @@ def ask_of(c: Conversation) -> Ask:
         c.human_only,
         c.only or (c.last_agent if c.hold_ms else ""),
         tuple(sorted(c.barred)) if c.barred else (),
+        c.prefers,
     )
 
 
@@ -315,6 +357,8 @@ def _share(state: State, c: Conversation) -> None:
     c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent = shared
     if c.requires:
         c.requires = state.share(c.requires)
+    if c.prefers:
+        c.prefers = state.share(c.prefers)
     if c.labels:
         c.labels = state.share(c.labels)
 

@@ -11,6 +11,7 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import (
     AgentLooked,
     AgentLost,
+    DeskLooked,
     DeskReplanned,
     OfferExpired,
     Reconsidered,
@@ -40,7 +41,7 @@ def due(state: State, key: str, now_ms: int) -> Draft:
 
 
 def _desk_of(state: State, kind: str, name: str) -> str:
-    if kind == "r":
+    if kind in ("r", "h"):
         return name
     if kind in ("a", "p"):
         return split_name(state, name)[0]
@@ -88,10 +89,15 @@ def _wait_changes(draft: Draft, key: str) -> None:
     queue = planning.queue_named(draft.desk, c.queue)
     step = planning.steps_done(queue, c.since_ms, draft.now_ms) if queue is not None else 0
     if queue is not None and c.relax_step < step:
-        copy.requires = planning.requires_at(queue, step)
+        into = planning.relax(draft.desk, queue, step, copy)
         relaxed = RequirementsRelaxed(
-            conversation_id=key, requires=dict(copy.requires), step=step, why=rt.RELAXED_WHY_WAITED
+            conversation_id=key,
+            requires=dict(copy.requires),
+            step=copy.relax_step,
+            why=rt.RELAXED_WHY_WAITED,
         )
+        if into is not queue:
+            relaxed.queue, relaxed.priority = into.name, copy.priority
         draft.say(relaxed=relaxed)
     else:
         draft.say(reconsidered=Reconsidered(conversation_id=key))
@@ -156,6 +162,15 @@ def _release_all(draft: Draft, agent_id: str, why: rt.ReleasedWhy) -> bool:
     return False
 
 
+def _look_at_held(draft: Draft, _: str) -> None:
+    """Offer what was held back and may be no longer; whoever is freed in between looks by themselves."""
+    matcher = draft.state.matcher
+    for agent_id in matcher.with_room_later(draft.desk_id):
+        if draft.refill(agent_id):
+            break
+    draft.say(desk_looked=DeskLooked(again=matcher.floor(draft.desk_id).later > draft.offers))
+
+
 def _replan(draft: Draft, _: str) -> None:
     """Plan the next waiting conversations by the desk's new configuration."""
     state, desk = draft.state, draft.desk
@@ -189,4 +204,5 @@ _KINDS: Mapping[str, Callable[[Draft, str], None]] = {
     "p": _presence_ends,
     "a": _look_at_agent,
     "r": _replan,
+    "h": _look_at_held,
 }

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.router.floor import Ask
 from services.router.planning import language_asked, queue_named, units_asked
+from services.router.profiles import Ask
 from services.router.state import Conversation, Served, State, Status
 
 SERVED_MAX = 20

@@ -129,7 +129,7 @@ def test_relaxation_overflows_into_another_queue() -> None:
     ]
     first = parse_desk(LEAST | {"queues": queues}).desk.queues[0]
     assert dict(first.prefers) == {"faktury": 2}
-    assert [(step.queue, step.keeps_requires) for step in first.relax] == [("", False), ("reszta", True)]
+    assert [(step.queue, step.as_queue) for step in first.relax] == [("", False), ("reszta", True)]
     queues[0]["relax"] = [{"after": "1m", "queue": "zwroty"}, {"after": "2m"}]
     found = problems(queues=queues)
     assert "is not another queue" in found["/queues/0/relax/0/queue"]

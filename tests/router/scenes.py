@@ -19,6 +19,7 @@ from proto.v1.conversations_pb2 import (
     RequestSubmitted,
 )
 from proto.v1.routing_pb2 import AgentFound, AgentLost, RoutingEvent
+from services.kernel.desk_policy import PRESETS
 from services.kernel.engine import LOCAL
 from services.router import engine
 from services.router.state import Conversation, State, Status
@@ -73,6 +74,14 @@ def desk(
             pb.Account(channel="email", account="pomoc", units=10),
         ],
     )
+
+
+def written(*queues: pb.Queue, like: str = "default", **policy: Any) -> pb.DeskConfig:
+    """A desk that writes its policy out: a preset with these parts."""
+    made = desk(*queues)
+    made.routing.policy.CopyFrom(PRESETS[like])
+    made.routing.policy.MergeFrom(pb.Policy(**policy))
+    return made
 
 
 def event(origin_id: str = "", **body: Any) -> ConversationsEvent:

@@ -11,7 +11,8 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.conversations_pb2 import AgentConfigured, DeskConfigured
 from proto.v1.envelope_pb2 import Skipped
 from services.router import engine
-from services.router.changes import CHANGES, SKIPPED_AGAIN_MS
+from services.router.changes import CHANGES
+from services.router.skipping import SKIPPED_AGAIN_MS
 from services.router.state import Conversation, Data, Desk, State, Status
 from tests.router.scenes import DESK, Scene, desk, event
 from tests.story import START_MS
@@ -96,7 +97,7 @@ def test_the_table_knows_every_event() -> None:
     """Every body of a routing event is tried above, or is about desks and agents only."""
     bodies = {field.name for field in rt.RoutingEvent.DESCRIPTOR.oneofs_by_name["body"].fields}
     assert bodies == set(BODIES) | OF_AGENTS
-    assert set(CHANGES) == bodies - {"transferred", "refused", "desk_looked"}
+    assert set(CHANGES) == bodies - {"transferred", "refused"}
 
 
 @pytest.mark.parametrize("name", sorted(OF_AGENTS))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import copy
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -12,14 +13,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
+from services.kernel.desk_policy import DOCUMENTS, parse_policy
+from services.kernel.document import Node
 from services.router import explain
-from services.router.explain import rule_for
-from services.router.floor import NEVER_MS, Ask
-from services.router.state import Conversation, State, Status, ask_of
+from services.router.state import BEAT_MS, State, Status, ask_of
+from tests.router.oracle import Oracle
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
 
 AGENTS = ("anna", "bob", "cyd", "bot")
-PRESETS = ("default", "longest_idle", "least_active", "round_robin", "priority", "deadline")
+MORE = {
+    "ageing": {"priority": {"first": True, "ageing": "1m"}, "order": "deadline"},
+    "levels": {"like": "longest_idle", "levels": True},
+    "least_loaded": {"agent": "least_loaded", "order": "weighted"},
+    "least_flexible": {"agent": "least_flexible", "hold_back": 0.5, "limits": {"chat": 1}},
+    "score": {"agent": "score", "score": {"idle": 1, "load": 2, "skill": 1, "pace": 0.5}},
+    "shares": {"like": "least_active", "shares": {"dostawa": 3, "ogolna": 1}},
+    "surges": {"like": "round_robin", "surges": [{"queue": "reklamacje", "waiting": 3}]},
+    "bots": {"bots": {"first": True, "contain": 0.5}, "limits": {"chat": 2}},
+}
+QUEUES, CHANNELS = ["reklamacje", "dostawa", "ogolna"], {"chat", "email"}
+POLICIES = {name: parse_policy(Node(name, "", []), QUEUES, CHANNELS) for name in DOCUMENTS} | {
+    name: parse_policy(Node(document, "", []), QUEUES, CHANNELS) for name, document in MORE.items()
+}
+"""Every preset, and every part of a policy at least once."""
 STATES = (
     pb.PRESENCE_STATE_ONLINE,
     pb.PRESENCE_STATE_ONLINE,
@@ -27,20 +43,6 @@ STATES = (
     pb.PRESENCE_STATE_AWAY,
     pb.PRESENCE_STATE_OFFLINE,
 )
-
-
-def able(state: State, ask: Ask) -> list[str]:
-    """Who could take it now, by looking at every agent."""
-    agents = state.data.desks[DESK].agents
-    used = used_units(state)
-    return [name for name, agent in agents.items() if not rule_for(agent, name, used.get(name, 0), ask)]
-
-
-def judged(state: State, ask: Ask) -> dict[int, int]:
-    """How many agents each rule excludes first, by looking at every agent."""
-    used = used_units(state)
-    agents = state.data.desks[DESK].agents
-    return Counter(rule_for(agent, name, used.get(name, 0), ask) for name, agent in agents.items())
 
 
 def used_units(state: State) -> dict[str, int]:
@@ -52,68 +54,36 @@ def used_units(state: State) -> dict[str, int]:
     return used
 
 
-def agent_key(state: State, c: Conversation, name: str) -> tuple[Any, ...]:
-    """How the preset sorts agents, said once more and without an index."""
-    d = state.data.desks[DESK]
-    agent = d.agents[name]
-    mine = [one for one in state.data.conversations.values() if one.agent == name]
-    used = sum(one.units for one in mine)
-    not_last = name != c.last_agent
-    if d.preset == "default":
-        surplus = sum(dict(agent.skills).values()) - sum(dict(c.requires).values())
-        return not_last, used * 1000 // agent.capacity, surplus, agent.idle_ms, name
-    if d.preset == "least_active":
-        return not_last, len(mine), agent.idle_ms, name
-    if d.preset == "round_robin":
-        return not_last, agent.last_offer, name
-    return not_last, agent.idle_ms, name
-
-
-def line_key(preset: str, key: str, c: Conversation) -> tuple[Any, ...]:
-    """How the preset sorts those who wait."""
-    if preset == "deadline":
-        return c.due_ms or NEVER_MS, c.since_ms, key
-    if preset == "priority":
-        return -c.priority, c.since_ms, key
-    return -c.priority, c.due_ms or NEVER_MS, c.since_ms, key
-
-
 class Checked(Scene):
     """A scene in which every offer is compared with what brute force would have done."""
 
     def _take(self, events: Sequence[Any]) -> Sequence[Any]:
         just_queued = ""
+        state: State = self.state
+        learned = copy.deepcopy(state.own_desk(DESK).learned)
         for event in events:
             body = event.WhichOneof("body")
             if body == "offered":
-                self.check(event.offered, just_queued)
+                self.check(event.offered, just_queued, Oracle(state, DESK, self.now_ms, learned))
             if body in ("queued", "relaxed", "reconsidered"):
                 just_queued = getattr(event, body).conversation_id
             super()._take([event])
         return events
 
-    def check(self, offered: rt.Offered, just_queued: str) -> None:
-        """The best agent for what has just begun to wait; else, the first in line for the agent."""
-        state: State = self.state
-        conversations = state.data.conversations
+    def check(self, offered: rt.Offered, just_queued: str, oracle: Oracle) -> None:
+        """The best agent for what has just begun to wait; else, the first in line for some agent."""
         key = offered.conversation_id
-        c = conversations[key]
-        could = able(state, ask_of(c))
-        best = sorted(could, key=lambda name: agent_key(state, c, name))
-        assert list(offered.best_agents) == best[:5]
-        assert offered.agent_id == best[0]
+        c = self.state.data.conversations[key]
+        best = oracle.candidates(c)
+        keys = {name: oracle.agent_key(c, name)[:-1] for name in best}
+        assert [keys[name] for name in offered.best_agents] == [keys[name] for name in best[:5]]
+        assert offered.agent_id == offered.best_agents[0]
         assert list(offered.best_scores) == sorted(offered.best_scores, reverse=True)
-        counts = judged(state, ask_of(c))
-        counts.pop(0, None)
-        assert dict(zip(offered.ruled_out_rules, offered.ruled_out_counts, strict=True)) == counts
+        assert dict(zip(offered.ruled_out_rules, offered.ruled_out_counts, strict=True)) == oracle.counts(
+            ask_of(c)
+        )
         if key != just_queued:
-            preset = state.data.desks[DESK].preset
-            waits = [
-                (line_key(preset, other, o), other)
-                for other, o in conversations.items()
-                if o.status == Status.WAITING and offered.agent_id in able(state, ask_of(o))
-            ]
-            assert min(waits)[1] == key
+            assert key in {oracle.next_for(name) for name in oracle.able(ask_of(c))}
 
 
 class Life(RuleBasedStateMachine):
@@ -125,16 +95,24 @@ class Life(RuleBasedStateMachine):
         self.left: dict[str, int] = {}
         """What a lowered capacity still has to drain to, by agent."""
 
-    @initialize(preset=st.sampled_from(PRESETS))
-    def begin(self, preset: str) -> None:
+    @initialize(policy=st.sampled_from(sorted(POLICIES)))
+    def begin(self, policy: str) -> None:
         """A desk with three queues, three people and a bot."""
         config = desk(
             queue("reklamacje", {"zwroty": 3}, {"intent": ["complaint"]}, priority=8, human_only=True),
-            queue("dostawa", {"dostawa": 2}, {"intent": ["where"]}, [(180 * SECOND, {})], priority=5),
+            queue(
+                "dostawa",
+                {"dostawa": 2},
+                {"intent": ["where"]},
+                [(180 * SECOND, {})],
+                priority=5,
+                prefers={"zwroty": 2},
+            ),
             queue("ogolna", priority=4),
-            preset=preset,
             bots=pb.Bots(asked=True, failed_answers=2, silent_for_ms=30 * SECOND),
         )
+        config.routing.policy.CopyFrom(POLICIES[policy])
+        config.routing.weights.add(weight_permille=5_000).when.any.add(field="intent", values=["complaint"])
         self.scene = Checked(config)
         self.scene.agent("anna", {"zwroty": 5, "dostawa": 1}).agent("bob", {"dostawa": 3}, ["pl"])
         self.scene.agent("cyd", {"zwroty": 3, "dostawa": 2}, capacity=60).agent("bot", bot=True, capacity=150)
@@ -245,12 +223,14 @@ class Life(RuleBasedStateMachine):
         if key:
             self.scene.promise(escalated={"conversation_id": key, "do": "ESCALATION_DO_" + do, "to": ["9"]})
 
-    @rule(preset=st.sampled_from(PRESETS), narrower=st.booleans())
-    def reconfigures(self, preset: str, narrower: bool) -> None:
+    @rule(policy=st.sampled_from(sorted(POLICIES)), narrower=st.booleans())
+    def reconfigures(self, policy: str, narrower: bool) -> None:
         """The desk is configured anew."""
         queues = [queue("ogolna", {"dostawa": 1} if narrower else {}, priority=4)]
         version = self.scene.state.data.desks[DESK].version + 1
-        self.scene.configure(desk(*queues, preset=preset), version)
+        config = desk(*queues)
+        config.routing.policy.CopyFrom(POLICIES[policy])
+        self.scene.configure(config, version)
 
     @rule(seconds=st.sampled_from([1, 7, 25, 130, 301]))
     def time_passes(self, seconds: int) -> None:
@@ -287,13 +267,15 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nobody_with_room_is_kept_from_work(self) -> None:
-        """No agent could take any waiting conversation: else it would have been offered."""
+        """No agent could take any who waits, but for what is held back: that is looked at again."""
         if not hasattr(self, "scene"):
             return
         state: State = self.scene.state
+        oracle = Oracle(state, DESK, self.scene.now_ms, state.own_desk(DESK).learned)
         for key, c in state.data.conversations.items():
-            if c.status == Status.WAITING:
-                assert not able(state, ask_of(c)), key
+            if c.status == Status.WAITING and oracle.able(ask_of(c)):
+                assert oracle.limit(c) < inf, key
+                assert state.data.desks[DESK].beat_ms <= self.scene.now_ms + BEAT_MS
 
     @invariant()
     def replays(self) -> None:

@@ -78,13 +78,14 @@ def test_an_offer_explains_itself() -> None:
     scene = Scene(desk(queue("z", {"zwroty": 1}))).agent("anna", {"zwroty": 3}).agent("bob", {"zwroty": 2})
     scene.agent("cyd").agent("away", {"zwroty": 5}, online=False).at(scene.now_ms + SECOND).arrives("c1")
     told = explain.explain_offered(scene.body("offered"))
-    assert (told.chosen, told.considered, told.policy) == ("bob", 4, "default")
+    assert (told.chosen, told.considered, told.policy) == ("anna", 4, "default")
     assert {one.rule: one.count for one in told.ruled_out} == {"not_online": 1, "skill": 1}
-    assert [one.agent for one in told.best] == ["bob", "anna"]
+    assert [one.agent for one in told.best] == ["anna", "bob"]
     assert told.best[0].score > told.best[1].score
-    assert told.best[0].parts == {"last_agent": 0, "load_permille": 0, "skill_surplus": 1, "idle_s": 1}
-    assert "bob" in told.sentence.pl
-    assert "bob" in told.sentence.en
+    parts = told.best[0].parts
+    assert parts == {"last_agent": 0, "work": 1, "costs_others": 0, "usual_share": 0, "levels_missing": 0}
+    assert "anna" in told.sentence.pl
+    assert "anna" in told.sentence.en
 
 
 def test_a_past_offer_names_whom_settings_ruled_out() -> None:

@@ -1,0 +1,143 @@
+"""What it costs to give an agent a conversation: the work, and what others will need the agent for.
+
+Theory of operation (research/routing-theory 2b, opportunity cost; the parts in brackets are this page's).
+Customers of *live* work sit and wait, so a minute too late is lost. For each live shape the matcher counts
+the free slots n of those who could take it; if one slot less is free, weight is lost at
+`risk = rate * a ** (n - 1) * (1 - a)` a second: the chance that the slot would have been the next one
+needed and none left behind it. The *price* of an agent is the sum of the risks of what they could take now,
+and a conversation that is in hand for t seconds costs t times that.
+
+- An agent is chosen by work (handling time against the usual, longer with more in hand, shorter with more
+  skill) + half the price [+ their usual share of live work, rate / agents who can, without which agents who
+  do everything are spent on what specialists could do while nothing is scarce yet].
+- Work that can wait is *held back* while its price is above a limit that grows as its time runs out,
+  and is as free as live work once an eighth of its time is left. What is late already is held like what
+  has just come, until it has waited ten times what was promised.
+- [What is held back has a price too: the more of it waits for the time that agents will have, the higher
+  the limit, so that a peak does not drown the slow channels.]
+- The agent who had the customer last saves the seconds that the desk says.
+
+Rates, handling times and promised times are learned (`learning.py`): nothing here knows a channel.
+"""
+
+from __future__ import annotations
+
+from math import fsum, inf
+
+from services.router.floor import Floor
+from services.router.learning import LIVE_TARGET_MS
+from services.router.lines import STARVED_TIMES
+from services.router.moves import Moves
+from services.router.profiles import Profile, Seat, Shape
+
+PRICE_WEIGHT = 0.5
+USUAL_WEIGHT = 0.7
+HELD_LIMIT = 0.077
+"""Weight that may be lost for a conversation with four hours left ..."""
+HELD_SLACK_MS = 4 * 3_600_000
+HELD_POWER = 1.25
+"""... and so much more with less time left."""
+HELD_URGENT = 0.125
+"""With this share of its time left nothing is held back any more."""
+MISSING_WORK = 0.1
+"""A level short of what is preferred weighs like so much more work."""
+
+
+Shift = dict[Shape, int]
+"""Free slots that live shapes have more once a decision under way is folded."""
+
+
+def shifted(floor: Floor, moves: Moves) -> Shift:
+    """What the moves of a decision change in the free slots of live work."""
+    shift: Shift = {}
+    for agent_id, moved in moves.agents.items():
+        seat = floor.seats.get(agent_id)
+        if seat is None or seat.ruled:
+            continue
+        slots = floor.room(seat, moved.units, moved.by_channel)[0]
+        for kind, shapes in seat.profile.live:
+            more = slots[kind] - seat.slots[kind]
+            for shape in shapes if more else ():
+                shift[shape] = shift.get(shape, 0) + more
+    return shift
+
+
+def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int, shift: Shift) -> float:
+    """Weight that is lost in a second while the agent has so much less room.
+
+    slots, room: of the agent as they will be once this decision is folded. What takes none of the slots
+    away costs nobody anything. An exact sum: the order in which shapes came about must not show.
+    """
+    left, sizes = max(0, room - units), floor.sizes
+    risks: list[float] = []
+    for kind, shapes in seat.profile.live:
+        lost = slots[kind] - left // sizes[kind]
+        if lost <= 0:
+            continue
+        if shift:
+            risks += [lost * shape.risk_at(shape.slots + shift.get(shape, 0)) for shape in shapes]
+        elif lost == 1:
+            risks += [shape.risk for shape in shapes]
+        else:
+            risks += [lost * shape.risk for shape in shapes]
+    return fsum(risks)
+
+
+def usual(floor: Floor, profile: Profile, mask: int) -> float:
+    """The share of all live work that falls to an agent of this profile with room for these kinds."""
+    known = profile.usual.get(mask)
+    if known is not None and known[0] == floor.staffed:
+        return known[1]
+    share = fsum(
+        shape.rate / max(shape.able_available, 1)
+        for kind, shapes in profile.live
+        if mask >> kind & 1
+        for shape in shapes
+    )
+    profile.usual[mask] = (floor.staffed, share)
+    return share
+
+
+def work(floor: Floor, shape: Shape) -> tuple[float, list[float], list[float]]:
+    """Seconds that such a conversation is in hand usually, and the factors by level and by what else is in
+    hand."""
+    learned = floor.learned
+    return learned.handled_ms(shape.demand, shape.channel) / 1000, floor.level_factors, floor.hand_factors
+
+
+def is_held(floor: Floor, shape: Shape, due_ms: int, since_ms: int) -> bool:
+    """Whether work of this shape can wait: its customer was not promised an answer within minutes."""
+    return not shape.live or (due_ms > 0 and due_ms - since_ms > LIVE_TARGET_MS)
+
+
+def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, now_ms: int) -> float:
+    """What a conversation may cost now; infinite if it is not held back at all."""
+    policy = floor.policy
+    if not policy.hold_back or not is_held(floor, shape, due_ms, since_ms):
+        return inf
+    length_ms = floor.learned.target_ms(shape.channel, weight)
+    if due_ms:
+        # Over a night a promise is longer by the clock than it is.
+        length_ms = min(length_ms, max(due_ms - since_ms, 1))
+    slack_ms = (due_ms or since_ms + length_ms) - now_ms
+    if slack_ms <= 0 and -slack_ms < (STARVED_TIMES - 1) * length_ms:
+        slack_ms = length_ms  # what is late already is no reason to be late with others
+    if slack_ms <= length_ms * HELD_URGENT:
+        return inf
+    return float(HELD_LIMIT * (HELD_SLACK_MS / slack_ms) ** HELD_POWER / policy.hold_back)
+
+
+def costs(
+    floor: Floor,
+    shape: Shape,
+    seat: Seat,
+    level: int,
+    in_hand: int,
+    slots: list[int],
+    room: int,
+    shift: Shift,
+) -> float:
+    """What it costs others that this agent takes one of these."""
+    seconds, levels, hands = work(floor, shape)
+    lost = price(floor, seat, slots, room, shape.units, shift)
+    return seconds * levels[level] * hands[min(in_hand, len(hands) - 1)] * lost

@@ -1,0 +1,193 @@
+"""What stands on a floor: profiles and seats of agents, shapes of what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from proto.v1 import routing_pb2 as rt
+from services.kernel.limits import CAPACITY_DEFAULT
+from services.router.learning import Demand
+from services.router.lines import Line, LineKey
+
+LEVEL_NONE = 3
+"""Where nothing is required, everybody counts as of the middle level."""
+
+Key = tuple[int, int, str]
+"""Place of an agent among those who could be asked: two numbers of the policy, then the id."""
+Pairs = tuple[tuple[str, int], ...]
+
+
+class Has(Protocol):
+    """What the matcher reads of an agent; it never writes it."""
+
+    bot: bool
+    skills: Pairs
+    languages: tuple[str, ...]
+    channels: tuple[str, ...]
+    limits: Pairs
+    capacity: int
+    state: int
+    present: bool
+    idle_ms: int
+    last_offer: int
+    paces: dict[str, tuple[int, float]] | None
+
+
+class Ask(NamedTuple):
+    """A signature: what a conversation asks of an agent. `only`: nobody else may take it."""
+
+    desk: str
+    requires: Pairs
+    language: str
+    channel: str
+    units: int
+    human_only: bool
+    only: str
+    barred: tuple[str, ...]
+    prefers: Pairs = ()
+
+
+class Fit(NamedTuple):
+    """How well a profile fits a shape: its level in what is required, and the levels it lacks of what is
+    preferred."""
+
+    level: int
+    missing: int
+
+
+class Profile:
+    """Agents who have the same."""
+
+    __slots__ = ("able", "bot", "breadth", "by_kind", "channels", "given", "languages", "limits", "lists",
+                 "live", "rulings", "seats", "skills", "usual")  # fmt: skip
+
+    def __init__(self, agent: Has, kinds: int) -> None:
+        self.given = profile_key(agent)
+        self.bot = agent.bot
+        self.skills = dict(agent.skills)
+        self.languages = frozenset(agent.languages)
+        self.channels = frozenset(agent.channels)
+        self.limits = dict(agent.limits)
+        self.breadth = (1 + len(agent.languages)) * (1 + len(agent.skills)) * (len(agent.channels) or 99)
+        self.seats: dict[str, Seat] = {}
+        self.lists: dict[int, list[Key]] = {}
+        """Whoever has room, by the kinds that fit (bits)."""
+        self.able: dict[Shape, Fit] = {}
+        self.by_kind: list[list[Shape]] = [[] for _ in range(kinds)]
+        """The same shapes by their kind."""
+        self.live: list[tuple[int, list[Shape]]] = []
+        """Those of them whose customers sit and wait."""
+        self.rulings: list[tuple[dict[int, int], int]] = []
+        """The counts of shapes that exclude the profile, and by which rule."""
+        self.usual: dict[int, tuple[int, float]] = {}
+        """By the kinds that fit (bits): the share of live work that falls to such an agent, and the
+        floor's `staffed` for which it was worked out."""
+
+
+def profile_key(agent: Has) -> tuple[object, ...]:
+    """What agents of one profile have in common."""
+    return agent.bot, agent.skills, agent.languages, agent.channels, agent.limits
+
+
+class Shape:
+    """What the asking part of a signature says about profiles, and what it is worth to keep room for it."""
+
+    __slots__ = ("able", "able_available", "channel", "demand", "fitting", "human_only", "kind", "language",
+                 "limited", "lines", "live", "prefers", "rate", "requires", "risk", "risks", "ruled", "slots",
+                 "unable", "units", "whole")  # fmt: skip
+
+    def __init__(self, ask: Ask, kind: int) -> None:
+        self.requires = ask.requires
+        self.prefers = ask.prefers
+        self.language = ask.language
+        self.channel = ask.channel
+        self.human_only = ask.human_only
+        self.units = ask.units
+        self.kind = kind
+        self.able: dict[Profile, Fit] = {}
+        """Profiles that fit, and how well."""
+        self.unable: dict[Profile, int] = {}
+        self.able_available = 0
+        self.fitting = 0
+        """Available agents who fit and have room for one more."""
+        self.limited = 0
+        """Those who have room, but as many of the channel as they may."""
+        self.slots = 0
+        """How many more all of them could take."""
+        self.ruled: dict[int, int] = {}
+        self.lines: dict[LineKey, Line] = {}
+        """Only lines in which somebody waits."""
+        self.demand: Demand | None = None
+        self.live = False
+        self.whole = 2 * ask.units > CAPACITY_DEFAULT
+        """Whether agents take one such conversation at a time."""
+        self.rate = 0.0
+        self.risks: list[float] = []
+        """`risk` by free slots."""
+        self.risk = 0.0
+        """Weight that is lost in a second if one slot less is free (`pricing.py`)."""
+
+    def judge(self, profile: Profile) -> int:
+        """The first rule that excludes the profile; 0: it fits."""
+        if self.human_only and profile.bot:
+            return rt.RULE_HUMAN_ONLY
+        if profile.channels and self.channel not in profile.channels:
+            return rt.RULE_CHANNEL
+        if self.language and self.language not in profile.languages:
+            return rt.RULE_LANGUAGE
+        skills = profile.skills
+        for skill, level in self.requires:
+            if skills.get(skill, 0) < level:
+                return rt.RULE_SKILL
+        return 0
+
+    def fit(self, profile: Profile) -> Fit:
+        """How well a profile fits that does."""
+        skills = profile.skills
+        level = LEVEL_NONE
+        if self.requires:
+            level = sum(skills[skill] for skill, _ in self.requires) // len(self.requires)
+        missing = sum(max(0, wanted - skills.get(skill, 0)) for skill, wanted in self.prefers)
+        return Fit(min(level, 5), missing)
+
+    def risk_at(self, slots: int) -> float:
+        """What would be lost in a second if one of so many free slots less were there."""
+        return self.risks[slots] if 0 < slots < len(self.risks) else 0.0
+
+
+class Seat:
+    """An agent and what is in their hands."""
+
+    __slots__ = ("agent", "by_channel", "held", "id", "key", "limited", "mask", "profile", "ruled", "slots",
+                 "used")  # fmt: skip
+
+    def __init__(self, agent_id: str, agent: Has, profile: Profile) -> None:
+        self.id = agent_id
+        self.agent = agent
+        self.profile = profile
+        self.held: dict[str, int] = {}
+        self.by_channel: dict[str, int] = {}
+        self.used = 0
+        self.ruled = 0
+        """The rule that keeps the agent from taking anything; 0: available."""
+        self.key: Key | None = None
+        """Where the agent stands in the lists; None: in none of them."""
+        self.mask = 0
+        self.slots: list[int] = []
+        """How many more of each kind the agent could take."""
+        self.limited = 0
+        """Kinds (bits) for which there is room, but the limit is reached."""
+
+
+def relive(profile: Profile) -> None:
+    """List anew what of the profile's work is live, and how much of it comes."""
+    live: Iterable[tuple[int, list[Shape]]] = (
+        (kind, [shape for shape in shapes if shape.live]) for kind, shapes in enumerate(profile.by_kind)
+    )
+    profile.live = [(kind, shapes) for kind, shapes in live if shapes]
+
+
+def mask_of(slots: list[int]) -> int:
+    """The kinds (bits) of which there is a slot."""
+    return sum(1 << kind for kind, free in enumerate(slots) if free)
