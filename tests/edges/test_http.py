@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.router.changes import CLOSED_OFFERS_MS
+from services.router.skipping import CLOSED_OFFERS_MS
 from services.runtime.clock import SystemClock
 from tests.edges.installation import DESK, HEADERS, Installation, installation
 
