@@ -37,7 +37,7 @@ def bind(app: App, intake: Intake, webhooks: Webhooks) -> None:
     hot_route(router, "POST", path, door.post_message, MessageIn, 202, "Take a message of any channel")
 
     async def webhook(request: HotRequest) -> HotResponse:
-        edge.room()
+        edge.room(request.path_params["desk"])
         return await edge.counted(webhooks.post(request))
 
     app.add_hot("POST", WEBHOOK_PATH, webhook, WEBHOOK_BYTES_MAX)
