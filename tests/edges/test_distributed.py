@@ -113,3 +113,42 @@ async def test_a_board_at_any_edge(made: Distributed) -> None:
     while not {"queued", "offered", "target", "agent"} <= seen:
         seen.add((await stream.event("queued", "offered", "target", "agent"))[0])
     await stream.close()
+
+
+async def test_queues_waits_and_explanations_without_the_engine(made: Distributed) -> None:
+    """An edge tells what stands in queues and why something waits, as the router's owner has it."""
+    first, second, third = made.edges
+    await first.desk()
+    doc = await second.only_conversation((await second.message())["record_id"])
+
+    async def queues() -> Any:
+        return (await third.call("GET", "/v1/desks/rowery/queues")).json()
+
+    [queue] = await third.until(queues, lambda found: found and found[0]["waiting"] == 1)
+    assert (queue["queue"], queue["able"], queue["free"]) == ("ogolna", 0, 0)
+    why = await second.call("GET", f"/v1/desks/rowery/conversations/{doc['id']}/explain")
+    assert why.json()["decision"] is None
+    assert why.json()["considered"] == 0
+    await first.desk("ola")
+
+    async def explained() -> Any:
+        return (await third.call("GET", f"/v1/desks/rowery/conversations/{doc['id']}/explain")).json()
+
+    told = await third.until(explained, lambda found: found["chosen"] == "ola")
+    assert told["considered"] == 1
+    wait = await second.call("GET", "/v1/desks/rowery/wait?channel=chat")
+    assert wait.json()["p50_s"] is None
+
+
+async def test_a_removed_key_is_refused_everywhere(made: Distributed) -> None:
+    """A key that one edge made is taken by the others, and refused by all once one of them removed it."""
+    first, second, _ = made.edges
+    await first.desk()
+    key = (await first.call("POST", "/v1/desks/rowery/keys", {"scope": "read", "name": "x"})).json()
+    headers = {"Authorization": f"Bearer {key['key']}"}
+    for one in made.edges:
+        shown = await one.client.get("/v1/desks/rowery", headers=headers)
+        assert shown.status_code == 200
+    assert (await second.call("DELETE", f"/v1/desks/rowery/keys/{key['id']}")).status_code == 204
+    for one in made.edges:
+        assert (await one.client.get("/v1/desks/rowery", headers=headers)).status_code == 401
