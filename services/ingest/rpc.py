@@ -133,7 +133,7 @@ class _Intake:
 
     async def _admit(self, call: Call, desk: str) -> Principal:
         principal = await call.check(desk, SENDERS)
-        self._edge.admit(desk)
+        await self._edge.admit(desk)
         return principal
 
 

@@ -86,7 +86,6 @@ class Edge:
         self._edge_id = secrets.token_hex(8)
         self.in_flight = 0
         self.mailbox_ends: dict[int, int] = {}
-        self._buckets: dict[str, tuple[float, float]] = {}
         if app.following is not None:
             app.asgi.prepare = self._prepare
         app.add_task("views", self.following.run)
@@ -123,19 +122,17 @@ class Edge:
 
     # Bounds
 
-    def admit(self, desk_id: str) -> None:
+    async def admit(self, desk_id: str) -> None:
         """Whether a new message may come in. Raises Refusal 404, 429, 503."""
         if self.directory.view(desk_id) is None:
             raise no_desk(desk_id)
         self.room(desk_id)
-        rate = self.app.settings.desk_messages_per_s
-        now_s = self.app.clock.monotonic_s()
-        tokens, then_s = self._buckets.get(desk_id, (float(rate), now_s))
-        tokens = min(float(rate), tokens + (now_s - then_s) * rate)
-        if tokens < 1:
+        per_s = self.app.settings.desk_messages_per_s
+        wait_s = await self.app.rates.take(desk_id, per_s)
+        if wait_s:
             self.app.metrics.turned_away.labels("rate").inc()
-            raise Refusal(429, f"The desk sends more than {rate} messages a second.", retry_after_s=1)
-        self._buckets[desk_id] = (tokens - 1, now_s)
+            detail = f"The desk sends more than {per_s} messages a second."
+            raise Refusal(429, detail, retry_after_s=wait_s)
 
     def partition(self, desk_id: str) -> int:
         """The partition of a desk."""

@@ -32,6 +32,7 @@ from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.rates import MemoryRates, Rates
 from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
@@ -85,6 +86,8 @@ class App:
         self.asgi = Dispatcher(self.fastapi)
         self.partitions = 1
         """Of every topic: one in the embedded mode."""
+        self.rates: Rates = MemoryRates(clock)
+        """How much each desk may send."""
         self.following: Following | None = None
         """How edges hear of what happens where that is not from the loops of this process."""
         self.rpc = Rpc(self)

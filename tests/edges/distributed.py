@@ -22,6 +22,7 @@ from services.runtime.keys import MemoryKeys
 from services.runtime.log_memory import MemoryLog
 from services.runtime.main import App
 from services.runtime.publish import Publishers
+from services.runtime.rates_redis import RedisRates
 from services.runtime.redis_link import RedisLink
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
@@ -72,6 +73,7 @@ def process(shared: Shared) -> tuple[App, RedisLink]:
         Auth(views, hash_of(ADMIN)),
     )
     app.following = Follower(views, app.hub, shared.log, shared.clock, shared.snapshots)
+    app.rates = RedisRates(link, shared.clock)
     app.on_close(link.close)
     return app, link
 

@@ -35,7 +35,7 @@ async def made(redis: RedisServer) -> AsyncIterator[Distributed]:
         yield running
 
 
-async def everything(made: Distributed) -> dict[str, Any]:
+async def everything(made: Distributed) -> list[Any]:
     """What the desk's readers see, once the views are whole and show all that has happened."""
     edge = made.edges[-1]
     last = f"r{'0' * 32}"
@@ -51,7 +51,7 @@ async def everything(made: Distributed) -> dict[str, Any]:
     async with asyncio.timeout(20):
         while None in (seen := await read()):
             await asyncio.sleep(0.05)
-    return dict(enumerate(seen))
+    return seen
 
 
 async def begun(made: Distributed) -> Stream:
