@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.edges.distributed import Distributed, distributed
+from proto.v1.envelope_pb2 import Batch, PresenceBeat
+from proto.v1.routing_pb2 import RoutingEvent
+from services.runtime.event_log import LogRecord, TopicPartition
+from tests.edges.distributed import Distributed, distributed, edge
 from tests.edges.test_streams import Stream
 from tests.redis_server import RedisServer, redis_server
 
@@ -152,3 +155,46 @@ async def test_a_removed_key_is_refused_everywhere(made: Distributed) -> None:
     assert (await second.call("DELETE", f"/v1/desks/rowery/keys/{key['id']}")).status_code == 204
     for one in made.edges:
         assert (await one.client.get("/v1/desks/rowery", headers=headers)).status_code == 401
+
+
+async def records(made: Distributed, topic: str) -> list[LogRecord]:
+    """Everything on a topic."""
+    reader = made.shared.log.reader({TopicPartition(topic, 0): 0})
+    found: list[LogRecord] = []
+    while True:
+        fetched = await reader.fetch(0)
+        found += fetched.records
+        if fetched.drained and not fetched.records:
+            await reader.close()
+            return found
+
+
+async def test_an_edge_is_lost_and_its_agent_goes_on_at_another(made: Distributed) -> None:
+    """With the edge of an agent's session gone and the session at another, the agent was never lost, and
+    the offer is still theirs."""
+    second = made.edges[1]
+    async with edge(made.shared) as dying:
+        await dying.desk()
+        body = {"name": "ola", "skills": {"dostawa": 3}}
+        assert (await dying.call("PUT", "/v1/desks/rowery/agents/ola", body)).status_code == 200
+        stream = Stream(dying, "/v1/desks/rowery/agents/ola/stream")
+        await stream.event("snapshot")
+        path = "/v1/desks/rowery/agents/ola/presence"
+        assert (await dying.call("PUT", path, {"state": "online"})).status_code == 200
+        await second.message()
+        _, _, offer = await stream.event("offer")
+    await asyncio.wait_for(stream.task, 5)
+    again = Stream(second, "/v1/desks/rowery/agents/ola/stream")
+    _, _, snapshot = await again.event("snapshot")
+    assert [one["offer_id"] for one in snapshot["offers"]] == [offer["offer_id"]]
+    assert snapshot["connected"]
+
+    async def edges() -> set[str]:
+        return {PresenceBeat.FromString(record.value).edge_id for record in await records(made, "presence")}
+
+    await second.until(edges, lambda ids: len(ids) == 2)
+    batches = [Batch.FromString(record.value) for record in await records(made, "routing")]
+    events = [RoutingEvent.FromString(value).WhichOneof("body") for one in batches for value in one.events]
+    assert events.count("agent_found") == 1
+    assert events.count("agent_lost") == 0
+    await again.close()
