@@ -371,7 +371,12 @@ def initial() -> State:
 def dump(state: State) -> bytes:
     """The data as bytes, equal for equal states."""
     state.data.resolved = state.resolved.dump()
-    return _ENCODER.encode(state.data)
+    return dump_data(state.data)
+
+
+def dump_data(data: Data) -> bytes:
+    """Data alone, for `load`."""
+    return _ENCODER.encode(data)
 
 
 def load(data: bytes) -> State:
