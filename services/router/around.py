@@ -44,24 +44,25 @@ def look(floor: Floor, shape: Shape, priority: int) -> Around:
 
 def _ahead(floor: Floor, shape: Shape, priority: int) -> float:
     """How many go first, each counted by the share of its agents who could take this one, too."""
-    by_priority = floor.policy.priority_first
+    least = priority if floor.policy.priority_first else 0
+    only_live = shape.live and not least
     found: list[float] = []
     for other in floor.shapes.values():
-        if not other.lines or not (by_priority or other.live or not shape.live):
+        lines = other.lines
+        if not lines or (only_live and not other.live):
             continue
-        count = sum(
-            line.count for line in other.lines.values() if not by_priority or line.priority >= priority
-        )
+        count = 0
+        for line in lines.values():
+            if line.priority >= least:
+                count += line.count
         if count:
-            found.append(count * (1.0 if other is shape else _overlap(floor, other, shape)))
+            share = floor.overlaps.get((other, shape))
+            found.append(count * (_overlap(floor, other, shape) if share is None else share))
     return fsum(found)
 
 
 def _overlap(floor: Floor, other: Shape, shape: Shape) -> float:
     """The share of the agents able to do the other's work who are able to do this."""
-    known = floor.overlaps.get((other, shape))
-    if known is not None:
-        return known
     if len(floor.overlaps) >= OVERLAPS_MAX:
         floor.overlaps.clear()
     every = sum(len(profile.seats) for profile in other.able)

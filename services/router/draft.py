@@ -156,7 +156,7 @@ class Draft:
         return queue
 
     def _queued(
-        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, wait: waits.Wait
+        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, wait: forecast.Wait
     ) -> dict[str, Any]:
         """The body of `queued`. A mapping takes half the time of a message that is copied, and what
         is empty none."""
