@@ -175,8 +175,8 @@ class Crowd:
         return [f"{name} has no outcome" for name in self._waiting_for.values()]
 
 
-def _desk() -> pb.Desk:
-    desk = pb.Desk(
+def _desk() -> pb.DeskConfig:
+    desk = pb.DeskConfig(
         name="storm",
         time_zone="UTC",
         skills=["returns"],

@@ -82,6 +82,7 @@ class Storm:
         self._kept: list[tuple[str, Kept]] = []
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._deposed: list[asyncio.Task[None]] = []
+        self._living: list[asyncio.Task[None]] = []
         self._crowd = Crowd(random.Random(f"{seed}/crowd"), clock, self._log, self.put)
         self._putting: dict[asyncio.Task[None], None] = {}
         self._counts = {"crashes": 0, "rivals": 0, "retries": 0, "doubled": 0, "snapshots": 0}
@@ -92,7 +93,7 @@ class Storm:
         for topic in self._engines:
             self._start(topic)
         breaking = [asyncio.ensure_future(self._breaks(topic)) for topic in self._engines]
-        living = asyncio.ensure_future(self._crowd.live())
+        self._living.append(asyncio.ensure_future(self._crowd.live()))
         await self._until(self._seconds)
         self._calm, self._log.faults = True, Faults()
         for task in breaking:
@@ -104,8 +105,6 @@ class Storm:
         self._log.land_late()
         self._crowd.close()
         await self._until(self._seconds + QUIET_S)
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
         await self._stop()
         return self._told()
 
@@ -113,7 +112,7 @@ class Storm:
         while self._clock.monotonic_s() < at_s:
             await asyncio.sleep(0.05)
             self._crowd.look()
-            for task in self._loops.values():
+            for task in (*self._loops.values(), *self._living):
                 if task.done() and not task.cancelled():
                     task.result()
 
@@ -177,7 +176,7 @@ class Storm:
             await self._put(value)
 
     async def _stop(self) -> None:
-        tasks = [*self._loops.values(), *self._deposed, *self._putting]
+        tasks = [*self._living, *self._loops.values(), *self._deposed, *self._putting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

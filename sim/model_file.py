@@ -115,10 +115,10 @@ def ms_per_unit(model: Model) -> int:
     return unit
 
 
-def desk_of(model: Model) -> pb.Desk:
+def desk_of(model: Model) -> pb.DeskConfig:
     """The desk's configuration."""
     skills = sorted({skill for group in model.groups for skill in group.skills})
-    desk = pb.Desk(
+    desk = pb.DeskConfig(
         name=model.name,
         time_zone="UTC",
         skills=skills,
