@@ -316,4 +316,5 @@ async def test_a_flood_is_told_when_to_come_again() -> None:
         await caller.intake.Submit(message("m1"), metadata=caller.admin)
         told = await failed(caller.intake.Submit(message("m2"), metadata=caller.admin))
         assert told.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert told.retry_s is not None
         assert 0 < told.retry_s <= 1

@@ -19,7 +19,7 @@ from sim.virtual_time import VirtualClock, VirtualLoop, run
 @pytest.mark.parametrize("seed", [8147, 4, 5])
 def test_whatever_breaks_the_promises_hold(seed: int) -> None:
     """Under drops, doubles, delays, crashes, rivals and restores nothing is violated, and every record that
-    was brought in has its outcome. (8147 once found a breach under an answer on its way.)"""
+    was brought in has its outcome; 8147 once found a breach under an answer on its way."""
     told = storm(seed, 60)
     assert told["violations"] == []
     assert min(told[name] for name in ("crashes", "retries", "doubled", "snapshots", "resolved")) > 0
