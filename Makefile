@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PORT := $(or $(CENTRALA_PORT),8080)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-fast check generate lock clean
+.PHONY: help install up test test-fast check sim sim-theory generate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -40,6 +40,12 @@ check: install ## Style, types, generated files
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m tools.generate --check
+
+sim: install ## Break things by seed, audited after every event: make sim SEED=8147
+	$(PY) -m sim faults --seed $(or $(SEED),8147)
+
+sim-theory: install ## Every queueing model through the real router, against theory (hours)
+	$(PY) -m sim theory --jobs 2
 
 generate: install ## Write what is generated: protobuf code and three pages of docs
 	$(PY) -m tools.generate

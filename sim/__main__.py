@@ -7,9 +7,9 @@ import json
 import sys
 
 from services.kernel.errors import Invalid
-from sim import compare, replay
+from sim import check, compare, faults, model, replay
 
-PARTS = {"week": replay, "compare": compare}
+PARTS = {"week": replay, "compare": compare, "model": model, "theory": check, "faults": faults}
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from proto.v1 import desk_pb2 as pb
+from services.kernel.desk_policy import PRESETS
 from services.kernel.errors import Invalid
-from services.kernel.limits import CAPACITY_DEFAULT
+from services.kernel.limits import CAPACITY_DEFAULT, LAST_AGENT_WORTH_MS
 from sim.hours import BusinessHours
 from sim.shop import Contact, Person, Shop
 
@@ -50,6 +51,9 @@ def desk_of(shop: Shop, hours: BusinessHours, policy: pb.Routing, units: Mapping
     )
     desk.routing.offer_expires_ms = policy.offer_expires_ms or OFFER_EXPIRES_MS
     desk.queues.extend(_queues(shop))
+    for tier, weight in shop.tier_weight.items():
+        rule = desk.routing.weights.add(weight_permille=round(weight * 1000))
+        rule.when.any.add(field=f"attributes.{TIER}", values=[tier])
     for tier in shop.tiers:
         promise = desk.sla.add(name=tier)
         promise.when.any.add(field=f"attributes.{TIER}", values=[tier])
@@ -152,5 +156,8 @@ def _one_less(holding: Holding) -> Iterator[Holding]:
 
 
 def policy_named(name: str) -> pb.Routing:
-    """The preset of that name."""
-    return pb.Routing(preset=name)
+    """The preset of that name; the last agent is worth what a desk gives them unless it says otherwise, and
+    nobody waits for them. Raises Invalid if there is none."""
+    if name not in PRESETS:
+        raise Invalid(f"no policy {name!r}: there are {', '.join(PRESETS)}")
+    return pb.Routing(preset=name, last_agent_worth_ms=LAST_AGENT_WORTH_MS)

@@ -46,7 +46,8 @@ class RedisServer:
         if PROGRAM is None:
             raise RuntimeError("redis-server is missing: tools/install_servers.sh installs it")
         self.folder.mkdir(parents=True, exist_ok=True)
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        options += ["--save", "", "--rdbcompression", "no"]  # so that a snapshot can be searched
         options += ["--cluster-enabled", "yes"] if self.cluster else []
         with (self.folder / "redis.log").open("ab") as output:
             self._process = subprocess.Popen([PROGRAM, *options], stdout=output, stderr=output)

@@ -59,17 +59,19 @@ class Snapshotter:
         self._covered: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Look every few seconds, until cancelled."""
+        """Look as soon as everything is restored, then every few seconds, until cancelled."""
         for topic in self._app.loops:
             for outcome in ("made", "failed"):
                 self._app.metrics.snapshots.labels(topic, outcome)
+        for loop in self._app.loops.values():
+            await loop.ready.wait()
         while True:
-            await asyncio.sleep(CHECK_EVERY_S)
             for topic, loop in self._app.loops.items():
                 events = loop.tally.restored_events + loop.tally.events
                 if events - self._covered.get(topic, 0) >= self._app.settings.snapshot_every_events:
                     self._covered[topic] = events
                     await self.make(topic)
+            await asyncio.sleep(CHECK_EVERY_S)
 
     async def make(self, topic: str) -> None:
         """Make one snapshot now. A failed one is said and tried again after as many events more."""
@@ -146,4 +148,8 @@ def _starting(engine: Any, database: Path, topic: str) -> restore.Fold:
 
 if __name__ == "__main__":
     os.nice(NICENESS)
-    sys.stdout.buffer.write(fold(Path(sys.argv[1]), sys.argv[2]))
+    try:
+        sys.stdout.buffer.write(fold(Path(sys.argv[1]), sys.argv[2]))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the parent is gone; nobody reads a traceback either

@@ -43,7 +43,7 @@ class Configuring:
         else:
             parsed = _read(raw, content_type)
         _check_size(len(parsed.source_json.encode()))
-        self._check_mail(desk, parsed.desk)
+        await self._check_mail(desk, parsed.desk)
         put = DeskPut(
             desk=parsed.desk,
             source_json=parsed.source_json,
@@ -52,12 +52,13 @@ class Configuring:
         )
         await self._edge.outcome(Inbound(desk_id=desk, desk=put))
 
-    def _check_mail(self, desk_id: str, desk: DeskConfig) -> None:
+    async def _check_mail(self, desk_id: str, desk: DeskConfig) -> None:
         """Mail finds its desk by the address alone, so an address has one desk, the first that names it:
         in whatever letters, and with whatever stands behind a plus sign, where our reply tokens are."""
-        taken = {
-            plain_address(address): owner for address, owner in self._edge.directory.email_accounts().items()
-        }
+        if not any(one.channel == "email" for one in desk.accounts):
+            return
+        known = await self._edge.directory.email_accounts()
+        taken = {plain_address(address): owner for address, owner in known.items()}
         rule = "another desk has this mailbox"
         problems = [
             Problem(f"/channels/{place}/account", rule)

@@ -10,7 +10,7 @@ from proto.v1.inbound_pb2 import QuarantineReason
 from services.ingest.state import State
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
-from services.runtime.metrics_desks import channel_label
+from services.runtime.metrics_desks import CHANNELS, channel_label
 from services.runtime.project_conversations import word
 
 
@@ -24,12 +24,15 @@ class Figures:
         quarantined = Counter[tuple[str, ...]]({(reason,): 0 for reason in reasons})
         metrics.messages.read(lambda: messages)
         metrics.quarantined.read(lambda: quarantined)
-        threaded = metrics.hop_seconds.labels("threaded").observe
+        threaded, now_ms = metrics.hop_seconds.labels("threaded").observe, clock.now_ms
+        labels = {channel: (channel,) for channel in CHANNELS}
+        other = (channel_label(""),)
 
         def message(event: ConversationsEvent) -> None:
             body = event.message
-            messages[(channel_label(body.channel),)] += 1
-            threaded(max(0, clock.now_ms() - body.received_at_ms) / 1000)
+            messages[labels.get(body.channel, other)] += 1
+            # A broker's clock may be ahead of ours by a little.
+            threaded(max(0, now_ms() - body.received_at_ms) / 1000)
 
         def quarantine(event: ConversationsEvent) -> None:
             quarantined[(word(QuarantineReason, event.quarantined.reason),)] += 1

@@ -37,7 +37,7 @@ def bind(app: App, intake: Intake, webhooks: Webhooks) -> None:
     hot_route(router, "POST", path, door.post_message, MessageIn, 202, "Take a message of any channel")
 
     async def webhook(request: HotRequest) -> HotResponse:
-        edge.room()
+        edge.room(request.path_params["desk"])
         return await edge.counted(webhooks.post(request))
 
     app.add_hot("POST", WEBHOOK_PATH, webhook, WEBHOOK_BYTES_MAX)
@@ -63,7 +63,7 @@ class _Door:
         """202 when it is durable; the same message again gets the same answer."""
         desk_id = request.path_params["desk"]
         self._edge.auth.check(request.headers, desk_id, SENDERS)
-        self._edge.admit(desk_id)
+        await self._edge.admit(desk_id)
         body = MESSAGE.validate_json(request.body)
         names = await self._taking.message(desk_id, body, trace_of(request.headers))
         return HotResponse(202, _json({"message_id": names.message_id, "record_id": names.record_id}))
@@ -90,7 +90,7 @@ class _Records:
     async def order(self, desk: str, request: Request) -> dict[str, str]:
         """Take an order as it stands now."""
         self._edge.check(request, desk, SENDERS)
-        self._edge.admit(desk)
+        await self._edge.admit(desk)
         body = ORDER.validate_json(await request.body())
         record_id = await self._taking.order(desk, body)
         return {"order_id": body.order_id, "record_id": record_id}
@@ -98,7 +98,7 @@ class _Records:
     async def shipment(self, desk: str, request: Request) -> dict[str, str]:
         """Take a shipment as it stands now."""
         self._edge.check(request, desk, SENDERS)
-        self._edge.admit(desk)
+        await self._edge.admit(desk)
         body = SHIPMENT.validate_json(await request.body())
         record_id = await self._taking.shipment(desk, body)
         return {"shipment_id": body.shipment_id, "record_id": record_id}

@@ -32,12 +32,12 @@ class Customers:
     async def get(self, desk: str, customer: str, request: Request, after: str = "") -> dict[str, Any]:
         """Who the customer is, their conversations (newest first) and orders."""
         self._edge.check(request, desk, auth.READERS)
-        await self._edge.shown(after)
+        await self._edge.shown(desk, after)
         reads = self._edge.reads
-        doc = reads.customer(customer)
+        doc = await reads.customer(desk, customer)
         if doc is None or doc.desk != desk:
             raise _nobody()
-        shown = await reads.person(doc.id)
+        shown = await reads.person(desk, doc.id)
         found = await self._conversations(doc)
         conversations = [await reads.conversation(one) for one in found[:HISTORY_MAX]]
         orders = await self._orders(doc, found)
@@ -55,17 +55,15 @@ class Customers:
         """Newest first."""
         found = []
         for one in (doc.id, *doc.merged):
-            found += await self._edge.views.find(Conversation, f"customer/{one}", HISTORY_MAX)
+            found += await self._edge.views.of(doc.desk).find(Conversation, f"customer/{one}", HISTORY_MAX)
         found.sort(key=lambda entry: entry[0], reverse=True)
         return [conversation for _, conversation in found]
 
     async def _orders(self, doc: Customer, conversations: list[Conversation]) -> list[OrderView]:
         """Those of the conversations, then the others, newest first."""
-        views, known = self._edge.views, dict[str, OrderView]()
-        for order_id in [order for one in conversations for order in one.orders]:
-            order = views.peek(OrderView, f"{doc.desk}/{order_id}")
-            if order is not None:
-                known[order.id] = order
+        views = self._edge.views.of(doc.desk)
+        ids = [f"{doc.desk}/{order}" for one in conversations for order in one.orders]
+        known = {order.id: order for order in await views.many(OrderView, ids) if order is not None}
         for one in (doc.id, *doc.merged):
             for _, order in await views.find(OrderView, f"customer/{one}", HISTORY_MAX):
                 known.setdefault(order.id, order)
@@ -76,7 +74,7 @@ class Customers:
         same."""
         self._edge.check(request, desk, ADMIN)
         reads = self._edge.reads
-        doc = reads.customer(customer)
+        doc = await reads.customer(desk, customer)
         if doc is not None and doc.desk != desk:
             raise _nobody()
         customer_id = doc.id if doc is not None else customer
@@ -90,7 +88,7 @@ class Customers:
             inbound.record_id = make_id("r", desk_key, "erasure", customer_id, done)
         outcome = await self._edge.outcome(inbound)
         if outcome.name == "unchanged":
-            doc = reads.customer(customer_id)
+            doc = await reads.customer(desk, customer_id)
             if doc is None or not (doc.erasing or doc.erased_ms):
                 raise _nobody()
         return {"customer": customer_id, "record_id": inbound.record_id}

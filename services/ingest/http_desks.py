@@ -16,7 +16,7 @@ from services.kernel.desk import parse_agent
 from services.kernel.errors import Problem
 from services.runtime import auth, presence, shapes
 from services.runtime.desk_file import load_document
-from services.runtime.documents import AgentLoad, ApiKeyView
+from services.runtime.documents import AgentLoad, ApiKeyView, DeskView
 from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, Edge, no_agent, no_desk
 from services.runtime.openapi import body_of
 from services.runtime.presence import PRESENCE, PresenceIn
@@ -53,14 +53,14 @@ class Configuration:
     async def get_desk(self, desk: str, request: Request, after: str = "") -> dict[str, Any]:
         """The stored configuration; for an admin with the secret that signs webhooks which name none."""
         principal = self._edge.check(request, desk, auth.READERS)
-        await self._edge.shown(after)
+        await self._edge.shown(desk, after)
         return self._configuring.shown(desk, principal)
 
     async def list_desks(self, request: Request) -> list[dict[str, Any]]:
         """Every desk of the installation."""
         self._edge.check(request, "", ADMIN)
-        views = [self._edge.directory.view(desk) for desk in self._edge.directory.desks()]
-        return [{"desk": view.id, "version": view.version} for view in views if view is not None]
+        views = await self._edge.views.scan_all(DeskView)
+        return [{"desk": view.id, "version": view.version} for view in views]
 
     async def put_agent(self, desk: str, agent: str, request: Request) -> dict[str, Any]:
         """Store an agent: name, kind, skills, languages, capacity, channels."""
@@ -73,25 +73,26 @@ class Configuration:
         document = load_document(await request.body(), "application/json", "the agent")
         parsed = parse_agent(agent, document, known)
         await self._edge.outcome(Inbound(desk_id=desk, agent=parsed))
-        return self._agent(desk, agent)
+        return await self._agent(desk, agent)
 
     async def get_agent(self, desk: str, agent: str, request: Request, after: str = "") -> dict[str, Any]:
         """An agent, with presence and load."""
         self._edge.check(request, desk, auth.READERS)
-        await self._edge.shown(after)
-        return self._agent(desk, agent)
+        await self._edge.shown(desk, after)
+        return await self._agent(desk, agent)
 
     async def list_agents(self, desk: str, request: Request, after: str = "") -> list[dict[str, Any]]:
         """Every agent of the desk, with presence and load."""
         self._edge.check(request, desk, auth.READERS)
-        await self._edge.shown(after)
-        return [self._agent(desk, agent.agent_id) for agent in self._edge.directory.agents(desk)]
+        await self._edge.shown(desk, after)
+        return [await self._agent(desk, agent.agent_id) for agent in await self._edge.directory.agents(desk)]
 
-    def _agent(self, desk: str, agent: str) -> dict[str, Any]:
-        known = self._edge.directory.agent(desk, agent)
+    async def _agent(self, desk: str, agent: str) -> dict[str, Any]:
+        known = await self._edge.directory.agent(desk, agent)
         if known is None:
             raise Refusal(404, "The desk has no such agent.")
-        load = self._edge.views.peek(AgentLoad, f"{desk}/{agent}") or AgentLoad(desk, agent)
+        views = self._edge.views.of(desk)
+        load = await views.get(AgentLoad, f"{desk}/{agent}") or AgentLoad(desk, agent)
         return {
             "id": agent,
             "desk": desk,
@@ -110,7 +111,7 @@ class Configuration:
         """Say whether the agent takes work."""
         principal = self._edge.check(request, desk, ("admin", "agent"))
         principal.speaks_for(agent)
-        if self._edge.directory.agent(desk, agent) is None:
+        if await self._edge.directory.agent(desk, agent) is None:
             raise no_agent()
         body = PRESENCE.validate_json(await request.body())
         await presence.say(self._edge, desk, agent, body)
@@ -137,7 +138,7 @@ class Keys:
         if self._edge.directory.view(desk) is None:
             raise no_desk(desk)
         body = KEY.validate_json(await request.body())
-        if body.agent and self._edge.directory.agent(desk, body.agent) is None:
+        if body.agent and await self._edge.directory.agent(desk, body.agent) is None:
             problem = Problem("/agent", "must be an agent of this desk")
             raise Refusal(422, "The desk has no such agent.", [problem])
         key, key_id = auth.new_key(), "k" + secrets.token_hex(8)
@@ -156,7 +157,8 @@ class Keys:
     async def list(self, desk: str, request: Request) -> list[dict[str, Any]]:
         """The desk's keys, without the keys themselves."""
         self._edge.check(request, desk, ADMIN)
-        keys = [key for key in self._edge.views.under(ApiKeyView, "") if key.desk == desk]
+        known = await self._edge.views.of(desk).scan(ApiKeyView, "")
+        keys = [key for key in known if key.desk == desk]
         return [
             {
                 "id": key.id,
@@ -171,7 +173,7 @@ class Keys:
     async def remove(self, desk: str, key: str, request: Request) -> Response:
         """Remove a key; it is refused from then on."""
         self._edge.check(request, desk, ADMIN)
-        known = self._edge.views.under(ApiKeyView, "")
+        known = await self._edge.views.of(desk).scan(ApiKeyView, "")
         if not any(one.id == key and one.desk == desk for one in known):
             raise Refusal(404, "The desk has no such key.")
         await self._edge.outcome(Inbound(desk_id=desk, api_key_remove=ApiKeyRemove(key_id=key)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS
 from services.runtime import shapes
 from services.runtime.documents import Quarantined
 from services.runtime.edge import Edge
-from services.runtime.paging import Cursor, Limit, page
+from services.runtime.paging import Cursor, Limit, all_of, page
 from services.runtime.problems import Refusal
 
 
@@ -36,16 +37,16 @@ class Quarantine:
     ) -> dict[str, Any]:
         """Each record with its reason, without its content."""
         self._edge.check(request, desk, ADMIN)
-        await self._edge.shown(after)
+        await self._edge.shown(desk, after)
         return await page(
-            self._edge.views, Quarantined, f"all/{desk}", cursor, limit, lambda _: True, _summary
+            self._edge.views.of(desk), Quarantined, f"all/{desk}", cursor, limit, all_of, _summaries
         )
 
     async def get(self, desk: str, record: str, request: Request, after: str = "") -> dict[str, Any]:
         """One record as it came. `raw` is null once its key is deleted."""
         self._edge.check(request, desk, ADMIN)
-        await self._edge.shown(after)
-        doc = self._edge.views.peek(Quarantined, f"{desk}/{record}")
+        await self._edge.shown(desk, after)
+        doc = await self._edge.views.of(desk).get(Quarantined, f"{desk}/{record}")
         if doc is None:
             raise Refusal(404, "The desk has no such quarantined record.")
         return {**_summary(doc), "raw": await self._raw(doc)}
@@ -59,7 +60,11 @@ class Quarantine:
         # The edge sealed it under its day, the engine may have met it some days later.
         days = range(-1, INBOUND_KEPT_DAYS + 1)
         if identity not in [sealing.day_identity(doc.desk, doc.at_ms - day * DAY_MS) for day in days]:
-            words = None if reads.hidden(derive_id("u", identity)) else await reads.content(doc.raw)
+            words = (
+                None
+                if await reads.hidden(doc.desk, derive_id("u", identity))
+                else await reads.content(doc.raw)
+            )
             return _words(words) if words is not None else None
         [raw] = await reads.opened([doc.raw], RawContent)
         if raw is None:
@@ -80,6 +85,10 @@ def _summary(doc: Quarantined) -> dict[str, Any]:
         "reason": doc.reason or None,
         "detail": doc.detail,
     }
+
+
+async def _summaries(docs: Sequence[Quarantined]) -> list[dict[str, Any]]:
+    return [_summary(doc) for doc in docs]
 
 
 def _words(content: MessageContent) -> dict[str, Any]:

@@ -70,8 +70,11 @@ class DeskDirectory(Protocol):
     def account(self, desk_id: str, channel: str, account: str) -> desk_pb2.Account | None:
         """One account of the desk; None if the desk does not have it."""
 
-    def email_accounts(self) -> Mapping[str, str]:
-        """The desk of every e-mail account, by its address in lower case."""
+    async def prepare(self, desk_id: str) -> None:
+        """Have the desk's configuration at hand for what follows. Raises Busy if it is not to be had."""
+
+    async def email_accounts(self) -> Mapping[str, str]:
+        """The desk of every e-mail account, by its address in lower case. Raises Busy."""
 
 
 class _Built(NamedTuple):

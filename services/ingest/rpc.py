@@ -59,7 +59,7 @@ class _Intake:
 
     async def submit(self, call: Call, request: Message) -> Accepted:
         """OK when it is durable; the same message again gets the same answer."""
-        self._admit(call, request.desk)
+        await self._admit(call, request.desk)
         names = await self._taking.message(request.desk, _message(request), trace_of(call.headers))
         return Accepted(
             message_id=names.message_id, record_id=names.record_id, external_id=request.external_id
@@ -96,7 +96,7 @@ class _Intake:
 
     async def put_order(self, call: Call, request: OrderPut) -> Accepted:
         """Take an order as it stands now."""
-        self._admit(call, request.desk)
+        await self._admit(call, request.desk)
         customer = request.customer
         body = {
             "order_id": request.order_id,
@@ -117,7 +117,7 @@ class _Intake:
 
     async def put_shipment(self, call: Call, request: ShipmentPut) -> Accepted:
         """Take a shipment as it stands now."""
-        self._admit(call, request.desk)
+        await self._admit(call, request.desk)
         body = {
             "shipment_id": request.shipment_id,
             "order_ids": list(request.order_ids),
@@ -131,9 +131,9 @@ class _Intake:
         record_id = await self._taking.shipment(request.desk, SHIPMENT.validate_python(body))
         return Accepted(record_id=record_id, external_id=request.shipment_id)
 
-    def _admit(self, call: Call, desk: str) -> Principal:
-        principal = call.check(desk, SENDERS)
-        self._edge.admit(desk)
+    async def _admit(self, call: Call, desk: str) -> Principal:
+        principal = await call.check(desk, SENDERS)
+        await self._edge.admit(desk)
         return principal
 
 
@@ -174,7 +174,7 @@ class _Desks:
 
     async def put(self, call: Call, request: PutDesk) -> StoredDesk:
         """Store a desk's whole configuration, YAML or JSON."""
-        principal = call.check(request.desk, ADMIN)
+        principal = await call.check(request.desk, ADMIN)
         # JSON is YAML, and says so by its first letter; its reader is faster and its numbers are exact.
         text = request.configuration
         kind = "application/json" if text.lstrip().startswith("{") else "application/yaml"
@@ -183,8 +183,8 @@ class _Desks:
 
     async def get(self, call: Call, request: GetDesk) -> StoredDesk:
         """The stored configuration."""
-        principal = call.check(request.desk, READERS)
-        await self._edge.shown(request.after)
+        principal = await call.check(request.desk, READERS)
+        await self._edge.shown(request.desk, request.after)
         return self._stored(request.desk, principal)
 
     def _stored(self, desk: str, principal: Principal) -> StoredDesk:

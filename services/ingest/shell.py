@@ -22,7 +22,7 @@ from services.runtime.event_log import TRY_LATER, LogReset, TopicPartition
 from services.runtime.keys import WHENEVER_MS, made_ms
 from services.runtime.loop import Committed
 from services.runtime.retention import Retention
-from services.runtime.views import Place
+from services.runtime.view_store import Place
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -112,7 +112,7 @@ class Eraser:
 
     async def erase(self, desk_id: str, due: ErasureDue) -> None:
         """Delete what the customer's words lie in, then the keys, then say so."""
-        blobs = await self._blobs_of(due)
+        blobs = await self._blobs_of(desk_id, due)
         for blob in blobs:
             await self._app.blobs.delete(blob)
         hashes = list(due.identity_hashes)
@@ -124,15 +124,16 @@ class Eraser:
         )
         await self._app.log.append("inbound", 0, [report.SerializeToString()])
 
-    async def _blobs_of(self, due: ErasureDue) -> list[str]:
+    async def _blobs_of(self, desk_id: str, due: ErasureDue) -> list[str]:
         """Blobs that the customer's messages and orders name, found while their keys still open them."""
-        views, found, term = self._app.views, list[str](), f"customer/{due.customer_id}"
+        views = self._app.views.of(desk_id)
+        found, term = list[str](), f"customer/{due.customer_id}"
         after: Place | None = None
         more = True
         while more:
             page = await views.find(Conversation, term, CONVERSATIONS_AT_ONCE, after)
             for _, conversation in page:
-                messages = views.under(Message, f"{conversation.id}/")
+                messages = await views.scan(Message, f"{conversation.id}/")
                 for content in await self._dying([m.content for m in messages], due, MessageContent):
                     found += [content.raw_blob, content.full_blob, *(a.blob for a in content.attachments)]
             after = page[-1][0] if page else None

@@ -76,14 +76,18 @@ class MailDoor:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
         """Take a recipient only if it is an account of a desk."""
-        answer = self._recipient(envelope, address)
+        answer = await self._recipient(envelope, address)
         self._told("RCPT", answer, 0.0)
         return answer
 
-    def _recipient(self, envelope: Envelope, address: str) -> str:
+    async def _recipient(self, envelope: Envelope, address: str) -> str:
         if len(envelope.rcpt_tos) >= RECIPIENTS_MAX:
             return "452 4.5.3 Too many recipients"
-        if account_of(address, self._intake.desks.email_accounts()) is None:
+        try:
+            accounts = await self._intake.desks.email_accounts()
+        except Busy as busy:
+            return _busy(busy)
+        if account_of(address, accounts) is None:
             return "550 5.1.1 No such mailbox here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -102,17 +106,17 @@ class MailDoor:
     async def _stored(self, envelope: Envelope) -> str:
         raw = _as_bytes(envelope.content)
         by_account: dict[str, list[str]] = {}
-        accounts = self._intake.desks.email_accounts()
-        for address in envelope.rcpt_tos:
-            account = account_of(address, accounts)
-            if account is None:
-                return "451 4.3.0 The mailbox has just gone; try again"
-            by_account.setdefault(account, []).append(address)
         try:
+            accounts = await self._intake.desks.email_accounts()
+            for address in envelope.rcpt_tos:
+                account = account_of(address, accounts)
+                if account is None:
+                    return "451 4.3.0 The mailbox has just gone; try again"
+                by_account.setdefault(account, []).append(address)
             for account, addresses in by_account.items():
                 await self._take(raw, account, accounts[account], envelope.mail_from, tuple(addresses))
         except Busy as busy:
-            return f"451 4.3.2 Busy, try again in {max(1, round(busy.retry_after_s))} s"
+            return _busy(busy)
         except (LogReset, Fenced):
             return "451 4.3.0 Not stored, try again"
         except CentralaError:
@@ -123,6 +127,7 @@ class MailDoor:
     async def _take(
         self, raw: bytes, account: str, desk_id: str, mail_from: str | None, addresses: tuple[str, ...]
     ) -> None:
+        await self._intake.desks.prepare(desk_id)
         account = self._as_configured(desk_id, account)
         path = (mail_from or "").strip("<>")  # the null path comes as "<>"
         if len(raw) > IN_THREAD_BYTES:
@@ -142,6 +147,10 @@ class MailDoor:
         """A bug of ours is the sender's temporary trouble: nothing is lost."""
         _log.error("the mail server failed", exc_info=error)
         return "451 4.3.0 An error of ours; try again"
+
+
+def _busy(busy: Busy) -> str:
+    return f"451 4.3.2 Busy, try again in {max(1, round(busy.retry_after_s))} s"
 
 
 def account_of(address: str, accounts: Mapping[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ that gets errors for it would switch the webhook off for everything else too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
@@ -25,15 +25,13 @@ from services.ingest.intake import Intake
 from services.kernel.limits import WEBHOOK_BYTES_MAX
 from services.runtime.asgi import HotRequest, HotResponse, trace_of
 from services.runtime.problems import Refusal
+from services.runtime.secrets import Secrets
 
 PATH = "/v1/webhooks/{desk}/{channel}/{account}"
 BODY_BYTES_MAX = WEBHOOK_BYTES_MAX
 ADAPTERS: Mapping[str, WebhookAdapter] = {telegram.CHANNEL: telegram, whatsapp.CHANNEL: whatsapp}
 
 _TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
-
-Secrets = Callable[[str], str | None]
-"""The value behind a name ("env:NAME", "file:PATH"); None when there is none."""
 
 
 class Webhooks:

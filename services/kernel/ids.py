@@ -54,3 +54,9 @@ def derive_id(prefix: str, *parts: str | bytes) -> str:
         message += len(raw).to_bytes(4, "big")
         message += raw
     return text_id(prefix, hashlib.sha256(bytes(message)).digest()[:HASH_BYTES])
+
+
+def partition_of(desk_id: str, partitions: int) -> int:
+    """The partition of every topic that a desk lives in. The one shared hash: never changed, since what
+    is on a log stays where it is."""
+    return int.from_bytes(hashlib.sha256(desk_id.encode()).digest()[:8], "big") % partitions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -48,8 +49,8 @@ class _Notices:
         """Each notice with its reason, channel, result, or why it was suppressed."""
         edge = self._edge
         edge.check(request, desk, READERS)
-        await edge.shown(after)
-        person = edge.reads.customer(customer) if customer else None
+        await edge.shown(desk, after)
+        person = await edge.reads.customer(desk, customer) if customer else None
         ids = {person.id, *person.merged} if person is not None else {customer}
 
         def fits(doc: SendView) -> bool:
@@ -60,6 +61,12 @@ class _Notices:
                 and (not state or doc.state == state)
             )
 
+        async def wanted(docs: Sequence[SendView]) -> list[bool]:
+            return [fits(doc) for doc in docs]
+
+        async def shown(docs: Sequence[SendView]) -> list[Any]:
+            return [await self._shown(desk, doc) for doc in docs]
+
         term = f"all/{desk}"
         if order_id:
             term = f"order/{desk}/{order_id}"
@@ -67,11 +74,11 @@ class _Notices:
             term = f"customer/{next(iter(ids))}"
         elif state:
             term = f"state/{desk}/{state}"
-        return await page(edge.views, SendView, term, cursor, limit, fits, lambda doc: self._shown(desk, doc))
+        return await page(edge.views.of(desk), SendView, term, cursor, limit, wanted, shown)
 
-    def _shown(self, desk_id: str, doc: SendView) -> dict[str, Any]:
+    async def _shown(self, desk_id: str, doc: SendView) -> dict[str, Any]:
         """Its words follow from its fields, so they are worded anew as they were sent."""
         desk = self._edge.directory.get(desk_id)
-        if not doc.event or desk is None or self._edge.reads.hidden(doc.customer):
+        if not doc.event or desk is None or await self._edge.reads.hidden(desk_id, doc.customer):
             return shapes.notice(doc, None)
         return shapes.notice(doc, render(SendRequested.FromString(doc.event), desk).text)

@@ -31,15 +31,7 @@ from services.kernel.limits import SEND_TIMEOUT_MS
 from services.notify import engine
 from services.notify.figures import Figures
 from services.notify.invariants import Invariants
-from services.notify.senders import (
-    Secrets,
-    Sender,
-    SendRequest,
-    SendResult,
-    failed,
-    retry,
-    uncertain,
-)
+from services.notify.senders import Sender, SendRequest, SendResult, failed, retry, uncertain
 from services.notify.senders.guard import Guard
 from services.notify.senders.http import Http
 from services.notify.senders.smtp import SmtpSender
@@ -54,7 +46,7 @@ from services.runtime.logs import about
 from services.runtime.loop import Committed, Loop
 from services.runtime.metrics_desks import channel_label
 from services.runtime.project_conversations import word
-from services.runtime.secrets import first_line
+from services.runtime.secrets import Secrets, first_line
 
 if TYPE_CHECKING:
     from services.runtime.main import App

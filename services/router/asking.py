@@ -70,7 +70,7 @@ class Asking:
 
     async def reply(self, by: Asker, conversation_id: str, body: schemas.ReplyIn) -> Decided:
         """Answer the customer."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         content = MessageContent(text=body.text, html=body.html, author=by.agent)
         for a in body.attachments:
             content.attachments.add(name=a.name, media_type=a.media_type, size_bytes=len(a.data))
@@ -86,7 +86,7 @@ class Asking:
 
     async def note(self, by: Asker, conversation_id: str, body: schemas.NoteIn) -> Decided:
         """Keep a note that the customer never sees."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         content = await self._sealed(doc, MessageContent(text=body.text, author=by.agent), [])
         asked = AgentRequest(
             kind=REQUEST_KIND_NOTE, agent_id=by.agent, conversation_id=doc.id, content=content
@@ -95,7 +95,7 @@ class Asking:
 
     async def resolve(self, by: Asker, conversation_id: str, body: schemas.ResolveIn) -> Decided:
         """The matter is settled; refused if a newer message is there than the one that was seen."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_RESOLVE,
             agent_id=by.agent,
@@ -107,7 +107,7 @@ class Asking:
 
     async def reopen(self, by: Asker, conversation_id: str, body: schemas.ReopenIn) -> Decided:
         """The matter is not settled after all."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=doc.id, reason=body.reason
         )
@@ -115,7 +115,7 @@ class Asking:
 
     async def transfer(self, by: Asker, conversation_id: str, body: schemas.TransferIn) -> Decided:
         """Hand it to a skill, an agent or a queue."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         to = body.to
         kind = TRANSFER_TO_SKILL if to.skill else TRANSFER_TO_AGENT if to.agent else TRANSFER_TO_QUEUE
         asked = AgentRequest(
@@ -133,7 +133,7 @@ class Asking:
 
     async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
         """Set the priority."""
-        doc = self._edge.conversation(by.desk, conversation_id)
+        doc = await self._edge.conversation(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_PRIORITY,
             agent_id=by.agent,
@@ -145,7 +145,7 @@ class Asking:
     async def _ask(self, by: Asker, asked: AgentRequest, said: str) -> Decided:
         decided = await self._edge.request(by.key, by.desk, asked, said)
         if decided.why == "unknown_offer":
-            decided = await late_answer(self._edge.views, by.desk, asked.offer_id, decided)
+            decided = await late_answer(self._edge.views.of(by.desk), by.desk, asked.offer_id, decided)
         to_owner = asked.transfer_to == TRANSFER_TO_AGENT and asked.transfer_target == decided.owner
         if decided.why == "unknown_target" and to_owner:
             problem = Problem("/to/agent", "must be another agent than the one who has the conversation")
@@ -156,7 +156,7 @@ class Asking:
 
     async def _sealed(self, doc: Conversation, content: MessageContent, files: list[bytes]) -> Sealed:
         """The words under the customer's key; files and long texts as blobs beside them."""
-        if self._edge.reads.hidden(doc.customer):
+        if await self._edge.reads.hidden(doc.desk, doc.customer):
             raise Refusal(409, "The customer is being erased.", extra={"owner": None, "why": "erased"})
         sealing = self._edge.app.sealing
         key = await sealing.key_for(doc.desk, doc.identity_hash)

@@ -65,6 +65,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.since_ms, c.due_ms = body.since_ms, body.due_at_ms
     if body.why not in _KEEPS_WAITING or not c.queued_ms:
         c.queued_ms = event.occurred_at_ms
+        c.around, c.told_ms = body.around, body.wait_p90_ms
     c.human_only = body.human_only
     c.last_agent, c.hold_ms = intern(body.last_agent_id), body.last_agent_until_ms
     c.only, c.fixed, c.relax_step = body.only_agent_id, body.fixed, body.relax_step
@@ -158,6 +159,9 @@ def accepted(state: State, event: RoutingEvent, body: rt.OfferAccepted) -> None:
     waited_ms = max(0, now_ms - c.queued_ms)
     served = desk.served.get(c.queue, ())
     desk.served[c.queue] = waits.remember(served, Served(now_ms, waited_ms, rang_ms))
+    if c.around:
+        waits.learn(desk, c, waited_ms)
+        c.around = b""
 
 
 def assigned(state: State, event: RoutingEvent, body: rt.Assigned) -> None:

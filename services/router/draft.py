@@ -20,7 +20,7 @@ from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS
-from services.router import choosing, planning, pricing, scoring, waits
+from services.router import choosing, forecast, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.state import Conversation, Queue, State, Status, ask_of
 
@@ -75,10 +75,13 @@ class Draft:
             c.hold_ms = self._hold_until(c)
             if c.hold_ms:
                 choice = self._choice(c)
-        ahead = self.state.matcher.waiting_in(self.desk_id, c.queue)
-        served = self.desk.served.get(c.queue, ())
-        wait = waits.estimate(served, ahead, bool(choice.best), self.now_ms)
+        if choice.best:
+            wait, around = waits.ringing(self.desk.served.get(c.queue, ())), None
+        else:
+            wait, around = waits.waiting(self.state, ask_of(c), c.priority)
         body = self._queued(conversation_id, c, why, wait)
+        if around is not None:
+            body["around"] = forecast.pack(around)
         if choice.best:
             body["offered_next"] = True
         elif choice.held:
@@ -153,7 +156,7 @@ class Draft:
         return queue
 
     def _queued(
-        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, wait: waits.Wait
+        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, wait: forecast.Wait
     ) -> dict[str, Any]:
         """The body of `queued`. A mapping takes half the time of a message that is copied, and what
         is empty none."""

@@ -9,6 +9,7 @@ import msgspec
 from proto.v1.routing_pb2 import Offered
 from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
 from services.router.profiles import Ask
+from services.router.published import Floors
 from services.runtime import shapes
 from services.runtime.documents import Conversation, Decision, Ownership
 from services.runtime.edge import Edge
@@ -25,25 +26,26 @@ class Explaining:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        self._floors = Floors(edge)
 
-    def of(self, desk: str, conversation: str, decision: str) -> dict[str, Any]:
+    async def of(self, desk: str, conversation: str, decision: str) -> dict[str, Any]:
         """The decision that is named; without a name why it waits, if it does, or the last decision.
 
         Of a past decision the counts are kept; the agents' names are worked out where settings say them.
         Raises Refusal 404.
         """
-        doc = self._edge.conversation(desk, conversation)
-        owned = self._edge.views.peek(Ownership, doc.id)
+        doc = await self._edge.conversation(desk, conversation)
+        views = self._edge.views.of(desk)
+        owned = await views.get(Ownership, doc.id)
         if not decision:
-            waiting = explain_waiting(
-                self._edge.app.loops["routing"].state, doc.id, self._edge.app.clock.now_ms()
-            )
+            state = await self._floors.state(desk)
+            waiting = explain_waiting(state, doc.id, self._edge.app.clock.now_ms())
             if waiting is not None:
                 return self._waiting(doc, owned, waiting)
         wanted = decision or (owned.decision if owned else "")
-        found = self._edge.views.peek(Decision, f"{doc.id}/{wanted}") if wanted else None
+        found = await views.get(Decision, f"{doc.id}/{wanted}") if wanted else None
         if found is not None:
-            body = self._named(explain_offered(Offered.FromString(found.event)), owned, doc.desk)
+            body = await self._named(explain_offered(Offered.FromString(found.event)), owned, doc.desk)
             wait = shapes.wait(found.wait_p50_ms, found.wait_p90_ms)
             return _shown(found.offer, found.at_ms, body, wait)
         if decision:
@@ -51,13 +53,13 @@ class Explaining:
         version = owned.policy_version if owned is not None else 0
         return self._waiting(doc, owned, Explanation(doc.id, "", "", version, 0, (), (), _NO_DECISION))
 
-    def _named(self, body: Explanation, owned: Ownership | None, desk: str) -> Explanation:
+    async def _named(self, body: Explanation, owned: Ownership | None, desk: str) -> Explanation:
         """With the names of those whom their settings rule out, by what the conversation asks for."""
         if owned is None:
             return body
         requires = tuple(sorted(owned.requires.items()))
         ask = Ask(desk, requires, owned.language, owned.channel, owned.units, owned.human_only, "", ())
-        return with_names(body, self._edge.app.loops["routing"].state, ask)
+        return with_names(body, await self._floors.state(desk), ask)
 
     def _waiting(self, doc: Conversation, owned: Ownership | None, body: Explanation) -> dict[str, Any]:
         """Why nobody has it now; the wait as it was estimated when it was queued."""

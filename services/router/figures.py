@@ -62,13 +62,15 @@ class Figures:
     def _queue(self) -> Callable[[RoutingEvent], None]:
         hops = self._metrics.hop_seconds
         in_line, offered = hops.labels("queued").observe, hops.labels("offered").observe
+        queued, now_ms = self._queued, self._clock.now_ms
+        labels = {why: (word(QueuedWhy, why),) for why in QueuedWhy.values()}
 
         def queue(event: RoutingEvent) -> None:
             body = event.queued
-            self._queued[(word(QueuedWhy, body.why),)] += 1
-            if body.why == QUEUED_WHY_ARRIVED and body.since_ms:
-                seconds = max(0, self._clock.now_ms() - body.since_ms) / 1000
-                (offered if body.offered_next else in_line)(seconds)
+            why, since_ms = body.why, body.since_ms
+            queued[labels.get(why, ("",))] += 1
+            if why == QUEUED_WHY_ARRIVED and since_ms:
+                (offered if body.offered_next else in_line)(max(0, now_ms() - since_ms) / 1000)
 
         return queue
 

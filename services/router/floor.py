@@ -30,8 +30,8 @@ class Floor:
     """One desk's agents and waiting conversations."""
 
     __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
-                 "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes", "sizes",
-                 "staffed", "waiting", "where")  # fmt: skip
+                 "level_factors", "limits", "lost", "overlaps", "policy", "profiles", "seats", "shapes",
+                 "sizes", "staffed", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
@@ -55,6 +55,8 @@ class Floor:
         """By queue."""
         self.later = 0
         """How many of those who wait were not promised an answer within minutes."""
+        self.overlaps: dict[tuple[Shape, Shape], float] = {}
+        """Worked out by `around.py`; forgotten when people's settings or shapes change."""
         self.staffed = 0
         """Changes whenever the shares of live work do."""
         self._factor()
@@ -157,6 +159,7 @@ class Floor:
             shape.limited += bool(seat.limited & bit)
 
     def _drop_idle_shapes(self) -> None:
+        self.overlaps.clear()
         for key in [key for key, s in self.shapes.items() if not s.lines and not (s.live and s.rate)]:
             shape = self.shapes.pop(key)
             for profile in shape.able:

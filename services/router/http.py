@@ -66,14 +66,14 @@ class _Conversations:
     ) -> dict[str, Any]:
         """Summaries, newest first, of those that fit every given filter."""
         self._edge.check(request, desk, READERS)
-        await self._edge.shown(after)
+        await self._edge.shown(desk, after)
         by = Filters(state=state, agent=agent, customer=customer, channel=channel, order_id=order_id)
         return await self._reading.conversations(desk, by, cursor, limit)
 
     async def get(self, desk: str, conversation: str, request: Request, after: Word = "") -> dict[str, Any]:
         """The whole conversation."""
         self._edge.check(request, desk, READERS)
-        await self._edge.shown(after)
+        await self._edge.shown(desk, after)
         return await self._reading.conversation(desk, conversation)
 
     async def explain(
@@ -84,8 +84,8 @@ class _Conversations:
         Of a past decision the counts are kept; the agents' names are worked out where settings say them.
         """
         self._edge.check(request, desk, READERS)
-        await self._edge.shown(after)
-        return self._explaining.of(desk, conversation, decision)
+        await self._edge.shown(desk, after)
+        return await self._explaining.of(desk, conversation, decision)
 
 
 class _Queues:
@@ -103,15 +103,15 @@ class _Queues:
     async def queues(self, desk: str, request: Request, after: Word = "") -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate."""
         self._edge.check(request, desk, READERS)
-        await self._edge.shown(after)
-        return self._reading.queues(desk)
+        await self._edge.shown(desk, after)
+        return await self._reading.queues(desk)
 
     async def wait(
         self, desk: str, request: Request, channel: Word = "", skills: Word = "", language: Word = ""
     ) -> dict[str, Any]:
         """What a customer would be told now. `skills`: "dostawa,zwroty:3"."""
         self._edge.check(request, desk, READERS)
-        wait = self._reading.wait(desk, channel, skills, language)
+        wait = await self._reading.wait(desk, channel, skills, language)
         return {"channel": channel or None, "language": language or None, **wait}
 
 
@@ -130,14 +130,14 @@ class _Watching:
     async def agent(self, desk: str, agent: str, request: Request) -> StreamingResponse:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""
         self._edge.check(request, desk, AGENTS).speaks_for(agent)
-        if self._edge.directory.agent(desk, agent) is None:
+        if await self._edge.directory.agent(desk, agent) is None:
             raise no_agent()
         self._reading.admit_stream()
         reads = self._edge.reads
         return sse.response(
             self._edge.hub,
             f"agent/{desk}/{agent}",
-            lambda: reads.agent_snapshot(desk, agent),
+            lambda: self._edge.agent_snapshot(desk, agent),
             reads.dressed,
             (desk, agent),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from proto.v1.routing_pb2 import Offered
 from services.runtime.documents import Decision, Ownership
 from services.runtime.edge import Decided
-from services.runtime.views import Views
+from services.runtime.view_store import DeskViews
 
 _BECAME = {
     "assigned": "already_accepted",
@@ -20,11 +20,11 @@ _BECAME = {
 """What the conversation's history has -> why the offer is not open."""
 
 
-async def late_answer(views: Views, desk_id: str, offer_id: str, decided: Decided) -> Decided:
+async def late_answer(views: DeskViews, desk_id: str, offer_id: str, decided: Decided) -> Decided:
     """Instead of "unknown_offer": why it is not open, and who has the conversation now; `decided` as it is
     if the desk never made that offer."""
     for _, decision in await views.find(Decision, f"offer/{offer_id}", 1):
-        owned = views.peek(Ownership, decision.conversation)
+        owned = await views.get(Ownership, decision.conversation)
         if owned is not None and owned.desk == desk_id:
             why = _became(owned, decision)
             return decided._replace(conversation=owned.id, owner=owned.owner, why=why)

@@ -23,9 +23,10 @@ from collections.abc import Iterable
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
-from services.router import choosing, pricing
+from services.router import around, choosing, pricing
 from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Floor
+from services.router.forecast import Around
 from services.router.learning import Learned
 from services.router.lines import Line, Place, Waiter
 from services.router.moves import Moves
@@ -73,6 +74,7 @@ class Matcher:
             seat.slots = [0] * len(floor.kinds)
             profile.seats[agent_id] = seat
             floor.away += 1
+            floor.overlaps.clear()
         elif profile_key(agent) != seat.profile.given:
             profile = self._profile(floor, agent)
         else:
@@ -86,6 +88,8 @@ class Matcher:
     @staticmethod
     def _move(floor: Floor, seat: Seat, profile: Profile, ruled: int) -> None:
         """Into another profile, or into or out of availability."""
+        if profile is not seat.profile:
+            floor.overlaps.clear()
         was, seat.ruled = seat.ruled, rt.RULE_NOT_ONLINE
         floor.reseat(seat)
         seat.ruled = was
@@ -250,6 +254,11 @@ class Matcher:
         floor = self.floor(desk_id)
         lines = (line for shape in floor.shapes.values() for line in shape.lines.values())
         return sorted(place[2] for line in lines if line.only == agent_id for place in line.places)
+
+    def around(self, ask: Ask, priority: int) -> Around:
+        """What stands around a conversation that begins to wait."""
+        floor = self.floor(ask.desk)
+        return around.look(floor, floor.shape(ask), priority)
 
     def waiting(self, desk_id: str) -> Iterable[str]:
         """Every waiting conversation of a desk."""

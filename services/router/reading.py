@@ -4,20 +4,22 @@ engine's state, as the JSON of the HTTP API; gRPC carries the same, field by fie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.kernel.errors import Problem
 from services.router import waits
+from services.router.published import Floors
 from services.router.schemas import State
 from services.runtime import shapes
-from services.runtime.documents import AgentLoad, Conversation, Ownership, SendView
+from services.runtime.documents import AgentLoad, Conversation, Ownership, Promises, SendView
 from services.runtime.edge import Edge, no_desk
 from services.runtime.paging import page
 from services.runtime.problems import Refusal
 from services.runtime.streams import load_row, ownership_row
+from services.runtime.view_store import DeskViews
 
 BOARD_ROWS_MAX = 500
 NOTICES_SHOWN_MAX = 50
@@ -42,15 +44,15 @@ class Reading:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        self._floors = Floors(edge)
 
     async def conversations(self, desk: str, by: Filters, cursor: str, limit: int) -> dict[str, Any]:
         """A page of summaries, newest first."""
-        views, reads = self._edge.views, self._edge.reads
-        person = reads.customer(by.customer) if by.customer else None
+        views, reads = self._edge.views.of(desk), self._edge.reads
+        person = await reads.customer(desk, by.customer) if by.customer else None
         ids = {person.id, *person.merged} if person is not None else {by.customer}
 
-        def fits(doc: Conversation) -> bool:
-            owned = views.peek(Ownership, doc.id)
+        def fits(doc: Conversation, owned: Ownership | None) -> bool:
             return (
                 doc.desk == desk
                 and (not by.state or (owned.state if owned else "waiting") == by.state)
@@ -62,9 +64,12 @@ class Reading:
 
         if not by.customer and not by.order_id and (by.agent or by.state):
             term = f"agent/{desk}/{by.agent}" if by.agent else f"state/{desk}/{by.state}"
-            by_state = await page(views, Ownership, term, cursor, limit, self._of(fits), lambda doc: doc.id)
-            docs = [views.peek(Conversation, one) for one in by_state["items"]]
-            return {**by_state, "items": [reads.summary(doc) for doc in docs if doc is not None]}
+            return await self._by_ownership(views, term, cursor, limit, fits)
+
+        async def wanted(docs: Sequence[Conversation]) -> list[bool]:
+            owned = await views.many(Ownership, [doc.id for doc in docs])
+            return [fits(*both) for both in zip(docs, owned, strict=True)]
+
         term = f"all/{desk}"
         if by.order_id:
             term = f"order/{desk}/{by.order_id}"
@@ -72,23 +77,39 @@ class Reading:
             term = f"customer/{next(iter(ids))}"
         elif by.channel and not by.customer:
             term = f"channel/{desk}/{by.channel}"
-        return await page(views, Conversation, term, cursor, limit, fits, reads.summary)
+        return await page(views, Conversation, term, cursor, limit, wanted, reads.summaries)
 
-    def _of(self, fits: Callable[[Conversation], bool]) -> Callable[[Ownership], bool]:
-        def wanted(owned: Ownership) -> bool:
-            doc = self._edge.views.peek(Conversation, owned.id)
-            return doc is not None and fits(doc)
+    async def _by_ownership(
+        self,
+        views: DeskViews,
+        term: str,
+        cursor: str,
+        limit: int,
+        fits: Callable[[Conversation, Ownership | None], bool],
+    ) -> dict[str, Any]:
+        """The page of a list that goes by state or agent."""
 
-        return wanted
+        async def whole(found: Sequence[Ownership]) -> list[Conversation | None]:
+            return await views.many(Conversation, [one.id for one in found])
+
+        async def wanted(found: Sequence[Ownership]) -> list[bool]:
+            both = zip(await whole(found), found, strict=True)
+            return [doc is not None and fits(doc, one) for doc, one in both]
+
+        async def shown(found: Sequence[Ownership]) -> list[Any]:
+            docs = [doc for doc in await whole(found) if doc is not None]
+            return await self._edge.reads.summaries(docs)
+
+        return await page(views, Ownership, term, cursor, limit, wanted, shown)
 
     async def conversation(self, desk: str, conversation_id: str) -> dict[str, Any]:
         """A whole conversation. Raises Refusal 404."""
-        return await self._edge.reads.conversation(self._edge.conversation(desk, conversation_id))
+        return await self._edge.reads.conversation(await self._edge.conversation(desk, conversation_id))
 
-    def queues(self, desk: str) -> list[dict[str, Any]]:
+    async def queues(self, desk: str) -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate. Raises Refusal 404."""
         self._known(desk)
-        app = self._edge.app
+        state, now_ms = await self._floors.state(desk), self._edge.app.clock.now_ms()
         return [
             {
                 "queue": queue.queue,
@@ -98,16 +119,14 @@ class Reading:
                 "free": queue.free,
                 "wait": shapes.wait(*queue.wait),
             }
-            for queue in waits.queues(app.loops["routing"].state, desk, app.clock.now_ms())
+            for queue in waits.queues(state, desk, now_ms)
         ]
 
-    def wait(self, desk: str, channel: str, skills: str, language: str) -> dict[str, float | None]:
+    async def wait(self, desk: str, channel: str, skills: str, language: str) -> dict[str, float | None]:
         """What a customer would be told now. `skills`: "dostawa,zwroty:3". Raises Refusal 404, 422."""
         self._known(desk)
-        app = self._edge.app
-        estimate = waits.wait_for(
-            app.loops["routing"].state, desk, channel, _levels(skills), language, app.clock.now_ms()
-        )
+        state, now_ms = await self._floors.state(desk), self._edge.app.clock.now_ms()
+        estimate = waits.wait_for(state, desk, channel, _levels(skills), language, now_ms)
         return shapes.wait(*estimate)
 
     def _known(self, desk: str) -> None:
@@ -123,20 +142,23 @@ class Reading:
     async def board(self, desk: str) -> dict[str, Any]:
         """What a board's stream begins with."""
         edge = self._edge
+        await edge.heard(desk)
+        views = edge.views.of(desk)
         rows: dict[str, list[dict[str, Any]]] = {}
         counts: dict[str, int] = {}
         for state in ("waiting", "offered", "owned"):
-            found = await edge.views.find(Ownership, f"state/{desk}/{state}", BOARD_ROWS_MAX, newest=False)
-            rows[state] = [self._row(owned) for _, owned in found]
-            counts[state] = await edge.views.count(Ownership, f"state/{desk}/{state}")
+            found = await views.find(Ownership, f"state/{desk}/{state}", BOARD_ROWS_MAX, newest=False)
+            rows[state] = await self._rows(views, [owned for _, owned in found])
+            counts[state] = await views.count(Ownership, f"state/{desk}/{state}")
         agents = []
-        for known in edge.directory.agents(desk):
-            key = f"{desk}/{known.agent_id}"
-            load = edge.views.peek(AgentLoad, key) or AgentLoad(desk, known.agent_id)
-            agents.append({**load_row(load), "name": known.name, "of": known.capacity})
-        sends = await edge.views.find(SendView, f"all/{desk}", NOTICES_SHOWN_MAX)
+        staff = await edge.directory.agents(desk)
+        loads = await views.many(AgentLoad, [f"{desk}/{known.agent_id}" for known in staff])
+        for known, load in zip(staff, loads, strict=True):
+            row = load_row(load or AgentLoad(desk, known.agent_id))
+            agents.append({**row, "name": known.name, "of": known.capacity})
+        sends = await views.find(SendView, f"all/{desk}", NOTICES_SHOWN_MAX)
         app = edge.app
-        queues = waits.queues(app.loops["routing"].state, desk, app.clock.now_ms())
+        queues = waits.queues(await self._floors.state(desk), desk, app.clock.now_ms())
         return {
             "desk": desk,
             "at": shapes.rfc3339(app.clock.now_ms()),
@@ -147,10 +169,11 @@ class Reading:
             "notices": [shapes.notice(send, None) for _, send in sends],
         }
 
-    def _row(self, owned: Ownership) -> dict[str, Any]:
-        doc = self._edge.views.peek(Conversation, owned.id)
-        targets = self._edge.reads.summary(doc)["targets"] if doc is not None else []
-        return {**ownership_row(owned), "targets": targets}
+    @staticmethod
+    async def _rows(views: DeskViews, owned: Sequence[Ownership]) -> list[dict[str, Any]]:
+        promises = await views.many(Promises, [one.id for one in owned])
+        both = zip(owned, promises, strict=True)
+        return [{**ownership_row(one), "targets": shapes.targets(promised)} for one, promised in both]
 
 
 def _levels(text: str) -> list[tuple[str, int]]:

@@ -73,13 +73,13 @@ class _Conversations:
 
     async def get(self, call: Call, request: GetConversation) -> Conversation:
         """The whole conversation."""
-        call.check(request.desk, READERS)
-        await self._edge.shown(request.after)
+        await call.check(request.desk, READERS)
+        await self._edge.shown(request.desk, request.after)
         return shown(Conversation, await self._reading.conversation(request.desk, request.conversation_id))
 
     async def list(self, call: Call, request: ListConversations) -> ConversationPage:
         """Summaries, newest first, of those that fit every given filter."""
-        call.check(request.desk, READERS)
+        await call.check(request.desk, READERS)
         by = Filters.model_validate(
             {
                 "state": request.state or None,
@@ -90,30 +90,31 @@ class _Conversations:
             }
         )
         page = _Page(cursor=request.cursor, limit=request.limit or LIMIT_DEFAULT)
-        await self._edge.shown(request.after)
+        await self._edge.shown(request.desk, request.after)
         found = await self._reading.conversations(request.desk, by, page.cursor, page.limit)
         return shown(ConversationPage, found)
 
     async def explain(self, call: Call, request: ExplainConversation) -> Explanation:
         """A decision, or why it waits."""
-        call.check(request.desk, READERS)
-        await self._edge.shown(request.after)
-        told = self._explaining.of(request.desk, request.conversation_id, request.decision)
+        await call.check(request.desk, READERS)
+        await self._edge.shown(request.desk, request.after)
+        told = await self._explaining.of(request.desk, request.conversation_id, request.decision)
         return shown(Explanation, told)
 
     async def watch(self, call: Call, request: WatchConversation) -> None:
         """The whole conversation, at first and after each change; what changed at once is told at once."""
         desk, conversation_id = request.desk, request.conversation_id
-        call.check(desk, READERS)
-        self._edge.conversation(desk, conversation_id)
+        await call.check(desk, READERS)
+        await self._edge.conversation(desk, conversation_id)
         self._reading.admit_stream()
 
         async def whole() -> dict[str, object]:
+            await self._edge.heard(desk)
             return await self._reading.conversation(desk, conversation_id)
 
-        async with self._edge.hub.subscribe(f"conversation/{conversation_id}") as subscription:
+        async with self._edge.hub.subscribe(f"conversation/{desk}/{conversation_id}") as subscription:
             async for events in subscription.tellings(whole, KEEP_ALIVE_S):
-                call.check(desk, READERS)
+                await call.check(desk, READERS)
                 if events:
                     last = events[-1]
                     data = last.data or await whole()
@@ -132,21 +133,21 @@ class _Desks:
     async def watch(self, call: Call, request: WatchDesk) -> None:
         """A snapshot, then what changes on the desk."""
         desk = request.desk
-        call.check(desk, READERS)
+        await call.check(desk, READERS)
         if self._edge.directory.view(desk) is None:
             raise no_desk(desk)
         self._reading.admit_stream()
         async with self._edge.hub.subscribe(f"board/{desk}") as subscription:
             async for events in subscription.tellings(lambda: self._reading.board(desk), KEEP_ALIVE_S):
-                call.check(desk, READERS)
+                await call.check(desk, READERS)
                 for told in events:
                     await call.write(shown(BoardEvent, {"id": told.id, told.event: told.data}))
 
     async def estimate(self, call: Call, request: EstimateWait) -> EstimatedWait:
         """What a customer would be told now."""
-        call.check(request.desk, READERS)
+        await call.check(request.desk, READERS)
         words = _Words(channel=request.channel, skills=",".join(request.skills), language=request.language)
-        wait = self._reading.wait(request.desk, words.channel, words.skills, words.language)
+        wait = await self._reading.wait(request.desk, words.channel, words.skills, words.language)
         return shown(EstimatedWait, {"channel": words.channel, "language": words.language, "wait": wait})
 
 

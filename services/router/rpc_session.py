@@ -72,8 +72,8 @@ class Sessions:
             problem = Problem("/hello", "must be the first message of a session")
             raise Refusal(422, "The session does not say whose it is.", [problem])
         desk = first.hello.desk
-        agent = agent_of(call.check(desk, AGENTS), first.hello.agent)
-        if self._edge.directory.agent(desk, agent) is None:
+        agent = agent_of(await call.check(desk, AGENTS), first.hello.agent)
+        if await self._edge.directory.agent(desk, agent) is None:
             raise no_agent()
         return desk, agent
 
@@ -81,16 +81,16 @@ class Sessions:
         reads = self._edge.reads
         # Subscribed before the snapshot is taken: what happens in between comes twice, never not at all.
         async with self._edge.hub.subscribe(f"agent/{desk}/{agent}") as subscription:
-            snapshot = subscription.tellings(lambda: reads.agent_snapshot(desk, agent), KEEP_ALIVE_S)
+            snapshot = subscription.tellings(lambda: self._edge.agent_snapshot(desk, agent), KEEP_ALIVE_S)
             async for events in snapshot:
-                call.check(desk, AGENTS).speaks_for(agent)
+                (await call.check(desk, AGENTS)).speaks_for(agent)
                 for told in events:
                     data = {"id": told.id, told.event: await reads.dressed(told)}
                     await call.write(shown(AgentDown, data))
 
     async def _answer(self, call: Call, desk: str, agent: str, requests: AsyncIterator[AgentUp]) -> None:
         async for request in requests:
-            call.check(desk, AGENTS).speaks_for(agent)
+            (await call.check(desk, AGENTS)).speaks_for(agent)
             answer = await self._one(call, Asker(desk, agent, request.key.encode()), request)
             await call.write(AgentDown(answer=answer))
 

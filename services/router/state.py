@@ -25,6 +25,7 @@ from proto.v1 import desk_pb2 as pb
 from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
+from services.router.forecast import Forecast
 from services.router.learning import Learned
 from services.router.matching import Matcher
 from services.router.policy import Policy
@@ -106,6 +107,10 @@ class Conversation(Struct, array_like=True, gc=False):
     prefers: Pairs = ()
     weight: int = 1_000
     """What a broken promise weighs, in thousandths."""
+    around: bytes = b""
+    """What stood around it when this wait began (`forecast.pack`), to learn from when it ends."""
+    told_ms: int = 0
+    """The wait that was promised then."""
     assigned_ms: int = 0
     beside: int = 0
     """How many others its agent had in hand when it was assigned."""
@@ -197,6 +202,8 @@ class Desk(Struct, array_like=True):
     """What a broken promise weighs to whom, in thousandths: the first that fits."""
     last_agent_worth_ms: int = limits.LAST_AGENT_WORTH_MS
     learned: Learned = msgspec.field(default_factory=Learned)
+    forecasts: dict[str, Forecast] = msgspec.field(default_factory=dict)
+    """What was learned of waits, by channel."""
     beat_ms: int = 0
     """When work that was held back is looked at again; 0: none is."""
 
@@ -371,7 +378,12 @@ def initial() -> State:
 def dump(state: State) -> bytes:
     """The data as bytes, equal for equal states."""
     state.data.resolved = state.resolved.dump()
-    return _ENCODER.encode(state.data)
+    return dump_data(state.data)
+
+
+def dump_data(data: Data) -> bytes:
+    """Data alone, for `load`."""
+    return _ENCODER.encode(data)
 
 
 def load(data: bytes) -> State:

@@ -1,10 +1,8 @@
-"""What a customer would be told now about the wait: simple, and honest about not knowing.
+"""What a customer is told about the wait, and what is learned of it.
 
-With n ahead and agents who take one every m milliseconds, the wait is the sum of n + 1 such steps;
-if they come at random that is an Erlang distribution, whose quantiles are taken by Wilson and
-Hilferty's formula (within 1 % from two steps on). m is how fast the queue was served lately, the time
-since the last one counted in, so an estimate grows when nothing moves. When an able agent has room,
-it is what the last few rang. With fewer than `SERVED_MIN` served nothing is said.
+Who is offered to somebody at once waits as long as the last few offers rang. Whoever has to wait is told what
+`forecast.py` expects from what stands around them; where nobody is there who could take it, nothing can be
+said. What was promised is not taken back while somebody waits: what remains of it only shrinks.
 """
 
 from __future__ import annotations
@@ -12,22 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.router.planning import language_asked, queue_named, units_asked
+from services.router import forecast
+from services.router.forecast import Around, Wait
+from services.router.planning import NO_QUEUE, language_asked, queue_named, units_asked
 from services.router.profiles import Ask
-from services.router.state import Conversation, Served, State, Status
+from services.router.state import Conversation, Desk, Served, State, Status
 
 SERVED_MAX = 20
 """How many of the last served of a queue are remembered."""
 SERVED_MIN = 5
-_Z50 = 0.0
-_Z90 = 1.2816
-
-
-class Wait(NamedTuple):
-    """Quantiles in milliseconds; 0: nothing can be said."""
-
-    p50_ms: int
-    p90_ms: int
+LEAST_LEFT_PERMILLE = 100
+"""Whoever has waited longer than they were told is told that it takes this much of it more."""
 
 
 class QueueNow(NamedTuple):
@@ -45,20 +38,41 @@ class QueueNow(NamedTuple):
 UNKNOWN = Wait(0, 0)
 
 
-def estimate(served: Sequence[Served], ahead: int, has_room: bool, now_ms: int) -> Wait:
-    """The wait of somebody who comes now, with so many ahead. Times in milliseconds."""
+def ringing(served: Sequence[Served]) -> Wait:
+    """The wait of somebody who is offered to an agent at once: what the last few offers of the queue rang."""
     if len(served) < SERVED_MIN:
         return UNKNOWN
-    if has_room and not ahead:
-        rang = sorted(one.rang_ms for one in served)
-        return Wait(rang[len(rang) // 2], rang[len(rang) * 9 // 10])
-    step_ms = max(1, now_ms - served[0].at_ms) / len(served)
-    return Wait(_quantile(ahead + 1, step_ms, _Z50), _quantile(ahead + 1, step_ms, _Z90))
+    rang = sorted(one.rang_ms for one in served)
+    return Wait(rang[len(rang) // 2], rang[len(rang) * 9 // 10])
 
 
-def _quantile(steps: int, step_ms: float, z: float) -> int:
-    spread: float = 1.0 - 1.0 / (9 * steps) + z / (3 * steps**0.5)
-    return max(1, round(steps * step_ms * spread**3))
+def waiting(state: State, ask: Ask, priority: int) -> tuple[Wait, Around | None]:
+    """The wait of somebody who begins to wait, and what it is expected from; None: nobody is there for it."""
+    around = state.matcher.around(ask, priority)
+    if not around.able:
+        return UNKNOWN, None
+    known = state.desk(ask.desk).forecasts.get(ask.channel) or forecast.fresh(around.whole)
+    return forecast.foresee(known, around), around
+
+
+def learn(desk: Desk, c: Conversation, waited_ms: int) -> None:
+    """The wait of a conversation ended with an agent."""
+    around = forecast.unpack(c.around)
+    known = desk.forecasts.get(c.channel)
+    if known is None:
+        known = desk.forecasts[c.channel] = forecast.fresh(around.whole)
+    forecast.learn(known, around, c.told_ms, waited_ms)
+
+
+def remaining(told: Wait, waited_ms: int) -> Wait:
+    """What is left of what somebody was told who has waited for so long: it never grows, and is never nothing
+    while they wait."""
+    return Wait(
+        *(
+            max(value - waited_ms, value * LEAST_LEFT_PERMILLE // 1000, 1) if value else 0
+            for value in (told.p50_ms, told.p90_ms)
+        )
+    )
 
 
 def remember(served: tuple[Served, ...], one: Served) -> tuple[Served, ...]:
@@ -77,13 +91,13 @@ def wait_for(
     wanted = tuple(sorted(requires))
     probe = Conversation(desk_id, Status.LOOSE, channel, "", "")
     queue = next((one for one in desk.queues if one.requires == wanted), None)
-    queue = queue or next((one for one in desk.queues if not one.when), None)
-    name = queue.name if queue else ""
-    ask = Ask(
-        desk_id, wanted, language_asked(desk, language), channel, units_asked(desk, probe), False, "", ()
-    )
+    queue = queue or next((one for one in desk.queues if not one.when), None) or NO_QUEUE
+    units = units_asked(desk, probe)
+    ask = Ask(desk_id, wanted, language_asked(desk, language), channel, units, False, "", ())
     _, free = state.matcher.room_for(ask)
-    return estimate(desk.served.get(name, ()), state.matcher.waiting_in(desk_id, name), free > 0, now_ms)
+    if free:
+        return ringing(desk.served.get(queue.name, ()))
+    return waiting(state, ask, queue.priority)[0]
 
 
 def queues(state: State, desk_id: str, now_ms: int) -> list[QueueNow]:
@@ -117,5 +131,6 @@ def _queue_now(
         human_only = queue is not None and queue.human_only
         ask = Ask(desk_id, requires, "", channel, units_asked(desk, probe), human_only, "", ())
     able, free = state.matcher.room_for(ask)
-    wait = estimate(desk.served.get(name, ()), count, free > 0, now_ms)
+    priority = (queue_named(desk, name) or NO_QUEUE).priority
+    wait = ringing(desk.served.get(name, ())) if free else waiting(state, ask, priority)[0]
     return QueueNow(name, count, max(0, now_ms - since_ms) if count else 0, able, free, wait)

@@ -93,6 +93,8 @@ class Dispatcher:
         self.observe: Observe | None = None
         self.monotonic_s: Callable[[], float] = lambda: 0.0
         self.ready: Callable[[], bool] = lambda: True
+        self.prepare: Callable[[Scope], Awaitable[None]] | None = None
+        """Has at hand what handlers look up, where that is far; before anything else of a request."""
         self._behind = behind
         self._root = _Node()
 
@@ -119,6 +121,8 @@ class Dispatcher:
         try:
             if scope["path"] not in ALWAYS and not self.ready():
                 raise Refusal(503, "The process is getting ready.", retry_after_s=1)
+            if self.prepare is not None:
+                await self.prepare(scope)
             found = self._match(scope)
             if found is None:
                 await self._pass_on(scope, receive, send)

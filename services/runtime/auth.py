@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from services.runtime.documents import ApiKeyView
 from services.runtime.problems import Refusal
-from services.runtime.views import Views
+from services.runtime.view_store import ViewReader
 
 KEY_FILE = "admin.sha256"
 KEY_PREFIX = "ck_"
@@ -74,7 +74,7 @@ def installation_key(data: Path, given: str) -> tuple[bytes, str]:
 class Auth:
     """Checks the key of a request."""
 
-    def __init__(self, views: Views, installation_hash: bytes) -> None:
+    def __init__(self, views: ViewReader, installation_hash: bytes) -> None:
         self._views = views
         self._installation_hash = installation_hash
         self._guests: dict[bytes, Principal] = {}
@@ -107,6 +107,13 @@ class Auth:
         if known.scope not in scopes:
             raise Refusal(403, f"A key of scope {known.scope} may not; one of {', '.join(scopes)} may.")
         return known
+
+    def key_hash(self, headers: Mapping[bytes, bytes]) -> str:
+        """What the key of a request is looked up by; "" if it is none of a desk."""
+        _, _, key = headers.get(b"authorization", b"").partition(b" ")
+        digest = hash_of(key.strip())
+        known = digest in self._guests or hmac.compare_digest(digest, self._installation_hash)
+        return "" if known or not key else digest.hex()
 
     def _known(self, digest: bytes) -> Principal | None:
         view = self._views.peek(ApiKeyView, digest.hex())

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from proto.v1.desk_pb2 import Account, Agent, DeskConfig
 from services.runtime.documents import AgentView, DeskView
-from services.runtime.views import Views
+from services.runtime.view_store import ViewReader
 
 
 class Directory:
     """Desks and agents as the views have them. Never changed by who reads them."""
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, views: ViewReader) -> None:
         self._views = views
         self._desks: dict[str, tuple[DeskView, DeskConfig]] = {}
+
+    async def prepare(self, desk_id: str) -> None:
+        """Have a desk at hand for what follows. Raises Busy if it is not to be had."""
+        await self._views.prepare(desk_id)
 
     def view(self, desk_id: str) -> DeskView | None:
         """The desk's document: source, version, what is not in effect."""
@@ -36,23 +40,24 @@ class Directory:
                 return entry
         return None
 
-    def desks(self) -> list[str]:
+    async def desks(self) -> list[str]:
         """Every desk, by id."""
-        return [view.id for view in self._views.under(DeskView, "")]
+        return [view.id for view in await self._views.scan_all(DeskView)]
 
-    def email_accounts(self) -> dict[str, str]:
+    async def email_accounts(self) -> dict[str, str]:
         """Address (small letters) of every e-mail account, and its desk: the one that claimed it first."""
         found: dict[str, tuple[int, str]] = {}
-        for view in self._views.under(DeskView, ""):
+        for view in await self._views.scan_all(DeskView):
             for address, place in view.mail.items():
                 found[address] = min(found.get(address, (place, view.id)), (place, view.id))
         return {address: desk_id for address, (_, desk_id) in found.items()}
 
-    def agent(self, desk_id: str, agent_id: str) -> Agent | None:
+    async def agent(self, desk_id: str, agent_id: str) -> Agent | None:
         """One agent of a desk."""
-        view = self._views.peek(AgentView, f"{desk_id}/{agent_id}")
+        view = await self._views.of(desk_id).get(AgentView, f"{desk_id}/{agent_id}")
         return Agent.FromString(view.agent) if view is not None else None
 
-    def agents(self, desk_id: str) -> list[Agent]:
+    async def agents(self, desk_id: str) -> list[Agent]:
         """Every agent of a desk, by id."""
-        return [Agent.FromString(view.agent) for view in self._views.under(AgentView, f"{desk_id}/")]
+        found = await self._views.of(desk_id).scan(AgentView, f"{desk_id}/")
+        return [Agent.FromString(view.agent) for view in found]

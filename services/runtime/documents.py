@@ -13,6 +13,8 @@ from typing import ClassVar
 
 import msgspec
 
+from services.runtime.documents_requests import Answer as Answer
+from services.runtime.documents_requests import Asked as Asked
 from services.runtime.view_document import Document as Document
 
 VERSION = 3
@@ -354,42 +356,19 @@ class ApiKeyView(Document):
     at_ms: int
 
 
-class Asked(Document):
-    """Topic conversations: an agent's request was taken with this body; key its record id."""
+class FloorView(Document):
+    """Beside topic routing: what the router's state says of a desk (services/router/published.py)."""
 
-    KIND: ClassVar[str] = "asked"
-    KEY: ClassVar[tuple[str, ...]] = ("record",)
-    SORT: ClassVar[str] = "at_ms"
-    CACHED: ClassVar[int] = 5_000
-    record: str
-    body_hash: bytes
+    KIND: ClassVar[str] = "floor"
+    KEY: ClassVar[tuple[str, ...]] = ("desk",)
+    CACHED: ClassVar[int] = 100
+    desk: str
     at_ms: int
-
-    def terms(self) -> tuple[str, ...]:
-        """What it is found by."""
-        return ("swept",)
-
-
-class Answer(Document):
-    """Topic routing: what became of an agent's request; key its record id. `why` empty: admitted."""
-
-    KIND: ClassVar[str] = "answer"
-    KEY: ClassVar[tuple[str, ...]] = ("record",)
-    SORT: ClassVar[str] = "at_ms"
-    CACHED: ClassVar[int] = 5_000
-    record: str
-    conversation: str
-    owner: str
-    why: str
-    kind: str
-    at_ms: int
-
-    def terms(self) -> tuple[str, ...]:
-        """What it is found by."""
-        return ("swept",)
+    state: bytes
 
 
 KINDS: tuple[type[Document], ...] = (
     Conversation, Message, Ownership, Decision, Promises, SendView, Customer, OrderView, DeskView,
     AgentView, AgentLoad, ApiKeyView, Asked, Answer, Leaving, Quarantined,
+    FloorView,
 )  # fmt: skip

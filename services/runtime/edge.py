@@ -12,15 +12,16 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
 
 from proto.v1.envelope_pb2 import PresenceBeat
 from proto.v1.inbound_pb2 import AgentRequest, Inbound
+from proto.v1.routing_pb2 import RefusedWhy
 from services.kernel.errors import Problem
-from services.kernel.ids import make_id
+from services.kernel.ids import make_id, partition_of
 from services.kernel.limits import (
     NAME_CHARS_MAX,
     PRESENCE_BEAT_MS,
@@ -28,13 +29,25 @@ from services.kernel.limits import (
     REQUEST_WAIT_MS,
 )
 from services.runtime import health
+from services.runtime.asgi import Scope
 from services.runtime.auth import Principal
+from services.runtime.decided import Decided as Decided
+from services.runtime.decided import another_body, long_ago
+from services.runtime.decided import no_agent as no_agent
+from services.runtime.decided import no_desk as no_desk
+from services.runtime.decided import refused as refused
+from services.runtime.decided import standing as standing
+from services.runtime.decided import unknown_yet as unknown_yet
 from services.runtime.documents import Answer, Asked, Conversation
 from services.runtime.event_log import TRY_LATER
+from services.runtime.follow import Following
 from services.runtime.hub import Outcome
 from services.runtime.problems import Refusal
+from services.runtime.project_conversations import word
 from services.runtime.projections import Projector
 from services.runtime.reads import Reads
+from services.runtime.view_store import DeskViews
+from services.runtime.views import Views
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -51,19 +64,11 @@ DESK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 DESK_ID_RULE = "must be 1 to 63 small letters, digits, - and _, beginning with a letter or digit"
 AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
 AGENT_ID_RULE = "must be 1 to 100 letters, digits and _ . @ + -, beginning with a letter or digit"
+_DESK_PATH = re.compile(r"/v1/(?:desks|webhooks)/([^/]+)")
 _RECORD_ID = re.compile(r"r[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,200}")
 
 _log = logging.getLogger(__name__)
-
-
-class Decided(NamedTuple):
-    """What became of an agent's request. `why` is "" if it was admitted."""
-
-    record: str
-    conversation: str
-    owner: str
-    why: str
 
 
 class Edge:
@@ -76,13 +81,14 @@ class Edge:
         self.hub = app.hub
         self.reads = Reads(app.views, app.sealing, app.blobs)
         self.directory = self.reads.directory
-        self.projector = Projector(app.views, app.hub, app.log, app.clock)
+        self.following = app.following or _near(app)
         self._followed: set[str] = set()
         self._edge_id = secrets.token_hex(8)
         self.in_flight = 0
-        self.mailbox_end = 0
-        self._buckets: dict[str, tuple[float, float]] = {}
-        app.add_task("views", self.projector.run)
+        self.mailbox_ends: dict[int, int] = {}
+        if app.following is not None:
+            app.asgi.prepare = self._prepare
+        app.add_task("views", self.following.run)
         app.add_task("presence", self._beats)
         app.add_task("mailbox watch", self._watch_mailbox)
         health.add_to(app)
@@ -102,34 +108,55 @@ class Edge:
         for topic, loop in self.app.loops.items():
             if topic not in self._followed:
                 self._followed.add(topic)
-                self.projector.bind(loop)
+                self.following.bind(loop)
+
+    async def _prepare(self, scope: Scope) -> None:
+        """Have the desk and the key of a request at hand. Raises Busy if they are not to be had."""
+        found = _DESK_PATH.match(scope["path"])
+        if found is not None:
+            await self.prepare(found[1], dict(scope["headers"]))
+
+    async def prepare(self, desk_id: str, headers: Mapping[bytes, bytes]) -> None:
+        """The same for whatever other way a request comes."""
+        await self.views.prepare(desk_id, self.auth.key_hash(headers))
 
     # Bounds
 
-    def admit(self, desk_id: str) -> None:
+    async def admit(self, desk_id: str) -> None:
         """Whether a new message may come in. Raises Refusal 404, 429, 503."""
         if self.directory.view(desk_id) is None:
             raise no_desk(desk_id)
-        self.room()
-        rate = self.app.settings.desk_messages_per_s
-        now_s = self.app.clock.monotonic_s()
-        tokens, then_s = self._buckets.get(desk_id, (float(rate), now_s))
-        tokens = min(float(rate), tokens + (now_s - then_s) * rate)
-        if tokens < 1:
+        self.room(desk_id)
+        per_s = self.app.settings.desk_messages_per_s
+        wait_s = await self.app.rates.take(desk_id, per_s)
+        if wait_s:
             self.app.metrics.turned_away.labels("rate").inc()
-            raise Refusal(429, f"The desk sends more than {rate} messages a second.", retry_after_s=1)
-        self._buckets[desk_id] = (tokens - 1, now_s)
+            detail = f"The desk sends more than {per_s} messages a second."
+            raise Refusal(429, detail, retry_after_s=wait_s)
 
-    def room(self) -> None:
-        """Whether the mailbox has room. Raises Refusal 503 when too much waits to be decided."""
-        if self.projector.backlog(PARTITION, self.mailbox_end) > BACKLOG_MAX:
+    def partition(self, desk_id: str) -> int:
+        """The partition of a desk."""
+        return partition_of(desk_id, self.app.partitions) if self.app.partitions > 1 else PARTITION
+
+    def room(self, desk_id: str) -> None:
+        """Whether the desk's mailbox has room. Raises Refusal 503 when too much waits to be decided."""
+        partition = self.partition(desk_id)
+        end = self.mailbox_ends.setdefault(partition, 0)
+        if self.following.backlog(partition, end) > BACKLOG_MAX:
             self.app.metrics.turned_away.labels("restoring").inc()
             raise Refusal(503, "Too many records wait to be decided.", retry_after_s=1)
 
     async def _watch_mailbox(self) -> None:
-        """Keep in mind where the mailbox ends: all of its writers are counted, whichever door they use."""
+        """Keep in mind where the mailboxes end that this edge appends to: all of their writers are counted,
+        whichever door they use."""
         while True:
-            self.mailbox_end = await self.app.log.end("inbound", PARTITION)
+            for partition in list(self.mailbox_ends):
+                try:
+                    await self.following.look(partition)
+                    self.mailbox_ends[partition] = await self.app.log.end("inbound", partition)
+                except TRY_LATER as error:
+                    _log.warning("the end of mailbox %d is not known: %s", partition, error)
+                await asyncio.sleep(MAILBOX_WATCH_S / 4)
             await asyncio.sleep(MAILBOX_WATCH_S)
 
     def check(self, request: Request, desk_id: str, scopes: tuple[str, ...]) -> Principal:
@@ -158,7 +185,7 @@ class Edge:
         if len(value) > RECORD_BYTES_MAX:
             what = inbound.WhichOneof("body")
             raise Refusal(413, f"The {what} makes {len(value)} bytes; {RECORD_BYTES_MAX} are the most.")
-        append = self.app.log.append("inbound", PARTITION, [value])
+        append = self.app.log.append("inbound", self.partition(inbound.desk_id), [value])
         offset = await self.counted(append)
         return offset
 
@@ -169,13 +196,17 @@ class Edge:
         if not inbound.record_id:
             desk_key = self.app.sealing.desk_key(inbound.desk_id)
             inbound.record_id = make_id("r", desk_key, "once", secrets.token_bytes(16))
+        partition = self.partition(inbound.desk_id)
         with self.hub.expect(inbound.record_id) as waiter:
+            await self.following.watch(partition)
             await self.append(inbound)
             outcome = await waiter.outcome(REQUEST_WAIT_MS / 1000)
         if outcome is None:
             raise unknown_yet()
         if outcome.name == "skipped":
             raise Refusal(500, "The record is stored but could not be decided; it is logged.")
+        await self.following.caught_up(partition)
+        await self.views.prepare(inbound.desk_id)
         return outcome
 
     async def request(self, key: bytes, desk_id: str, asked: AgentRequest, said: str) -> Decided:
@@ -193,14 +224,16 @@ class Edge:
         asked.body_hash = hashlib.sha256(f"{asked.kind}\0{said}".encode("utf-8", "replace")).digest()[:16]
         # Only what is in memory: a look into the store costs every request more than it saves the few
         # that come again later, and ingest knows those anyway.
-        if self.views.recent(Asked, record_id) is not None:
-            known = self._known(record_id, asked.body_hash)
+        views = self.views.of(desk_id)
+        if views.recent(Asked, record_id) is not None:
+            known = await self._known(views, record_id, asked.body_hash)
             if known is not None:
                 return known
         asked.requested_at_ms = self.app.clock.now_ms()
         inbound = Inbound(desk_id=desk_id, record_id=record_id, request=asked)
         deadline_s = self.app.clock.monotonic_s() + REQUEST_WAIT_MS / 1000
         with self.hub.expect(record_id) as waiter:
+            await self.following.watch(self.partition(desk_id))
             await self.append(inbound)
             while True:
                 outcome = await waiter.outcome(max(0.0, deadline_s - self.app.clock.monotonic_s()))
@@ -208,25 +241,49 @@ class Edge:
                     raise unknown_yet()
                 if outcome.name == "skipped":
                     raise Refusal(500, "The request is stored but could not be decided; it is logged.")
-                decided = self._known(record_id, asked.body_hash)
+                if outcome.name != "unchanged":
+                    return self._decided(views, record_id, asked.body_hash, outcome)
+                decided = await self._known(views, record_id, asked.body_hash)
                 if decided is not None:
                     return decided
-                if outcome.name == "unchanged" and self.views.peek(Asked, record_id) is None:
-                    raise _long_ago(outcome.body.what)
+                if await views.get(Asked, record_id) is None:
+                    raise long_ago(outcome.body.what)
 
-    def _known(self, record_id: str, body_hash: bytes) -> Decided | None:
-        asked = self.views.peek(Asked, record_id)
+    def _decided(self, views: DeskViews, record_id: str, body_hash: bytes, outcome: Outcome) -> Decided:
+        """What the router has just said, if it was about this body."""
+        asked = views.recent(Asked, record_id)
+        taken = asked.body_hash if asked is not None else self.hub.hashes.get(record_id, body_hash)
+        if taken != body_hash:
+            raise another_body()
+        body = outcome.body
+        why = (word(RefusedWhy, body.why) or "refused") if outcome.name == "refused" else ""
+        return Decided(record_id, body.conversation_id, body.owner_id, why)
+
+    async def _known(self, views: DeskViews, record_id: str, body_hash: bytes) -> Decided | None:
+        asked = await views.get(Asked, record_id)
         if asked is not None and asked.body_hash != body_hash:
-            raise _another_body()
-        answer = self.views.peek(Answer, record_id)
+            raise another_body()
+        answer = await views.get(Answer, record_id)
         if answer is None:
             return None
         return Decided(record_id, answer.conversation, answer.owner, answer.why)
 
     # Reads
 
-    async def shown(self, after: str) -> None:
-        """Wait until the views show the record `after`, if one is named.
+    async def heard(self, desk_id: str) -> None:
+        """From now on everything about the desk is heard here, and what was is shown by the views: so a
+        snapshot that is read behind this misses nothing that a stream does not tell. Raises Busy."""
+        partition = self.partition(desk_id)
+        await self.following.watch(partition)
+        await self.following.caught_up(partition)
+
+    async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:
+        """What an agent's stream begins with, behind what is heard. Raises Busy."""
+        await self.heard(desk_id)
+        return await self.reads.agent_snapshot(desk_id, agent_id)
+
+    async def shown(self, desk_id: str, after: str) -> None:
+        """Wait until the views of a desk show the record `after`, if one is named.
 
         It was appended before this request came, so what the mailbox holds now is enough.
         """
@@ -235,13 +292,14 @@ class Edge:
         if not _RECORD_ID.fullmatch(after):
             problem = Problem("/after", "must be a record_id that an answer gave")
             raise Refusal(422, "There is no such record.", [problem])
-        end = await self.app.log.end("inbound", PARTITION)
-        if not await self.projector.shown(PARTITION, end, REQUEST_WAIT_MS / 1000):
+        partition = self.partition(desk_id)
+        end = await self.app.log.end("inbound", partition)
+        if not await self.following.shown(partition, end, REQUEST_WAIT_MS / 1000):
             raise Refusal(503, "The views do not show that record yet.", retry_after_s=1)
 
-    def conversation(self, desk_id: str, conversation_id: str) -> Conversation:
+    async def conversation(self, desk_id: str, conversation_id: str) -> Conversation:
         """A conversation of the desk. Raises Refusal 404."""
-        doc = self.views.peek(Conversation, conversation_id)
+        doc = await self.views.of(desk_id).get(Conversation, conversation_id)
         if doc is None or doc.desk != desk_id:
             raise Refusal(404, "The desk has no such conversation.")
         return doc
@@ -251,16 +309,15 @@ class Edge:
     async def _beats(self) -> None:
         """Say which agents' sessions live here: at once when one begins, then every beat."""
         while True:
-            sessions = list(self.hub.sessions)
-            if sessions:
-                beat = PresenceBeat(
-                    edge_id=self._edge_id,
-                    at_ms=self.app.clock.now_ms(),
-                    desk_ids=[desk for desk, _ in sessions],
-                    agent_ids=[agent for _, agent in sessions],
-                )
+            beats: dict[int, PresenceBeat] = {}
+            for desk, agent in self.hub.sessions:
+                beat = beats.setdefault(self.partition(desk), PresenceBeat(edge_id=self._edge_id))
+                beat.desk_ids.append(desk)
+                beat.agent_ids.append(agent)
+            for partition, beat in beats.items():
+                beat.at_ms = self.app.clock.now_ms()
                 try:
-                    await self.app.log.append("presence", PARTITION, [beat.SerializeToString()])
+                    await self.app.log.append("presence", partition, [beat.SerializeToString()])
                 except TRY_LATER as error:
                     _log.warning("a presence beat was lost: %s", error)
             self.hub.session_began.clear()
@@ -270,73 +327,8 @@ class Edge:
                 continue
 
 
-WHY_TEXT = {
-    "already_accepted": "The offer was accepted before.",
-    "expired": "The offer expired.",
-    "withdrawn": "The offer was withdrawn.",
-    "declined": "The offer was declined.",
-    "not_owner": "The agent does not have the conversation.",
-    "newer_message": "A newer message is there: read it first.",
-    "resolved": "The conversation is resolved.",
-    "not_resolved": "The conversation is not resolved.",
-    "not_yours": "The offer was made to another agent.",
-}
-MISSING = {
-    "unknown_conversation": "The desk has no such conversation.",
-    "unknown_offer": "There is no such offer.",
-}
-WRONG = {
-    "unknown_agent": Problem("/agent", "must be an agent of this desk"),
-    "unknown_target": Problem("/to", "must name a skill, agent or queue of this desk"),
-}
-
-
-def standing(decided: Decided) -> dict[str, Any]:
-    """What a refused request's answer says beside the problem: where it stands now."""
-    return {
-        "conversation_id": decided.conversation or None,
-        "owner": decided.owner or None,
-        "why": decided.why,
-    }
-
-
-def refused(decided: Decided) -> Refusal:
-    """What a refused request is answered: 409 with who has it and why, else 404, 422, 503."""
-    why, extra = decided.why, standing(decided)
-    if why in MISSING:
-        return Refusal(404, MISSING[why], extra=extra)
-    if why in WRONG:
-        return Refusal(422, "The request names what is not there.", [WRONG[why]], extra=extra)
-    if why == "too_old":
-        detail = "It came too late to be decided: ask again with a new key."
-        return Refusal(503, detail, retry_after_s=1, extra=extra)
-    return Refusal(409, WHY_TEXT.get(why, "It is refused."), extra=extra)
-
-
-def _another_body() -> Refusal:
-    rule = "the header Idempotency-Key was used before with another body: a new request needs a new key"
-    problem = Problem("", rule)
-    return Refusal(422, "The Idempotency-Key stands for another request.", [problem])
-
-
-def _long_ago(what: str) -> Refusal:
-    """The engine remembers the key (35 days), the views no longer do (2 days): what was answered is gone."""
-    if what == "request_differs":
-        return _another_body()
-    detail = "The Idempotency-Key was used, and its answer is no longer kept: see the conversation."
-    return Refusal(409, detail, extra={"why": "repeated"})
-
-
-def unknown_yet() -> Refusal:
-    """The outcome is not known in time."""
-    return Refusal(503, "The outcome is not known yet: retry with the same key.", retry_after_s=1)
-
-
-def no_agent() -> Refusal:
-    """The desk has no such agent."""
-    return Refusal(404, "The desk has no such agent.")
-
-
-def no_desk(desk_id: str) -> Refusal:
-    """There is no such desk."""
-    return Refusal(404, f"There is no desk {desk_id[:NAME_CHARS_MAX]!r}.")
+def _near(app: App) -> Following:
+    """Follow the loops of this process. Raises TypeError where the views are those of other processes."""
+    if not isinstance(app.views, Views):
+        raise TypeError("an edge whose views are far has to be told how it follows")
+    return Projector(app.views, app.hub, app.log, app.clock)

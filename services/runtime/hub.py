@@ -1,24 +1,32 @@
 """The hub: who in this process waits for what became of a record, and who watches a desk or an agent.
 
 Waiting: an edge says which record it is about to append, then waits for its outcome. Watching: a
-stream subscribes to one feed (`agent/DESK/AGENT`, `board/DESK`, `conversation/ID`). Each subscriber has a
-bounded queue: who reads too slowly loses the queue and gets a fresh snapshot instead. Nothing here is
+stream subscribes to one feed (`agent/DESK/AGENT`, `board/DESK`, `conversation/DESK/ID`). Each subscriber has
+a bounded queue: who reads too slowly loses the queue and gets a fresh snapshot instead. Nothing here is
 durable.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
+from services.kernel.errors import Busy
+
 Snapshot = Callable[[], Awaitable[dict[str, Any]]]
 """Makes what a stream begins with."""
 
+SNAPSHOT_AGAIN_S = 0.5
+"""Before another try for a snapshot that is not to be had."""
 QUEUE_MAX = 256
 """Events a subscriber may be behind before it is given a snapshot instead."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -34,14 +42,15 @@ class Closed(Exception):
 
 
 class Told(NamedTuple):
-    """One event of a stream. `data` is ready for JSON; a `conversation` whose words are to be opened,
-    and the `message` of it, are named beside it."""
+    """One event of a stream. `data` is ready for JSON; a `conversation` of a `desk` whose words are to be
+    opened, and the `message` of it, are named beside it."""
 
     event: str
     id: str
     data: dict[str, Any]
     conversation: str = ""
     message: str = ""
+    desk: str = ""
 
 
 class Subscription:
@@ -97,15 +106,23 @@ class Subscription:
 
     async def tellings(self, snapshot: Snapshot, quiet_s: float) -> AsyncIterator[list[Told]]:
         """What a stream tells: a snapshot, then what comes, then a fresh snapshot after a loss; an empty
-        list whenever nothing came for `quiet_s`. Raises Closed when the stream is closed."""
+        list whenever nothing came for `quiet_s`. Raises Closed when the stream is closed.
+
+        While no snapshot is to be had (Busy: the views are away), what comes is told without; it follows.
+        """
         number = 0
         fresh = True
         while True:
             if fresh:
-                number += 1
-                yield [Told("snapshot", f"snapshot/{number}", await snapshot())]
-            events = await self.take(quiet_s)
-            fresh = events is None
+                try:
+                    told = Told("snapshot", f"snapshot/{number + 1}", await snapshot())
+                except Busy as error:
+                    _log.info("a stream waits for its snapshot: %s", error)
+                else:
+                    number, fresh = number + 1, False
+                    yield [told]
+            events = await self.take(min(quiet_s, SNAPSHOT_AGAIN_S) if fresh else quiet_s)
+            fresh = fresh or events is None
             if events is not None:
                 yield events
 
@@ -115,6 +132,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self.hashes: dict[str, bytes] = {}
+        """Of requests that are waited for and were heard from the log: the hash of the body taken."""
         self.listeners: dict[str, list[Subscription]] = {}
         self.sessions: Counter[tuple[str, str]] = Counter()
         self.session_began = asyncio.Event()
@@ -212,3 +231,4 @@ class Waiter:
             futures.remove(self._future)
             if not futures:
                 del self._hub.waiting[self._record_id]
+                self._hub.hashes.pop(self._record_id, None)

@@ -26,17 +26,19 @@ from services.runtime.auth import Auth
 from services.runtime.blobs import Blobs
 from services.runtime.clock import Clock
 from services.runtime.event_log import EventLog
+from services.runtime.follow import Following
 from services.runtime.hub import Hub
 from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.rates import MemoryRates, Rates
 from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SnapshotStore
 from services.runtime.tracing import Tracing, Untraced
-from services.runtime.views import Views
+from services.runtime.view_store import ViewReader
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class App:
         sealing: Sealing,
         blobs: Blobs,
         snapshots: SnapshotStore,
-        views: Views,
+        views: ViewReader,
         auth: Auth,
     ) -> None:
         self.settings = settings
@@ -82,6 +84,12 @@ class App:
         )
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)
+        self.partitions = 1
+        """Of every topic: one in the embedded mode."""
+        self.rates: Rates = MemoryRates(clock)
+        """How much each desk may send."""
+        self.following: Following | None = None
+        """How edges hear of what happens where that is not from the loops of this process."""
         self.rpc = Rpc(self)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs: list[tuple[str, Job]] = []

@@ -131,13 +131,15 @@ class Distribution(Collector):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One metric as the documentation names it."""
+    """One metric as the documentation names it. `joined`: what becomes of a series that several parts of an
+    installation tell: their sum, max or min."""
 
     name: str
     kind: str
     unit: str
     meaning: str
     labels: tuple[str, ...]
+    joined: str = "sum"
 
 
 class Definitions:
@@ -149,11 +151,13 @@ class Definitions:
         self._prefix = prefix
         self._allowed = allowed
 
-    def _define(self, name: str, kind: str, unit: str, meaning: str, labels: tuple[str, ...]) -> str:
+    def _define(
+        self, name: str, kind: str, unit: str, meaning: str, labels: tuple[str, ...], joined: str = "sum"
+    ) -> str:
         """Note the metric for the documentation; its full name."""
         if not self._allowed.issuperset(labels):
             raise ValueError(f"{name}: {set(labels) - self._allowed} is no bounded label")
-        self.definitions.append(Definition(f"{self._prefix}_{name}", kind, unit, meaning, labels))
+        self.definitions.append(Definition(f"{self._prefix}_{name}", kind, unit, meaning, labels, joined))
         return f"{self._prefix}_{name}"
 
     def _counter(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Counter:
@@ -164,12 +168,16 @@ class Definitions:
         full = self._define(name, "counter", unit, meaning, labels)
         return Tallied(full, meaning, labels, self.registry)
 
-    def _gauge(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Gauge:
-        full = self._define(name, "gauge", unit, meaning, labels)
+    def _gauge(
+        self, name: str, unit: str, meaning: str, labels: tuple[str, ...], joined: str = "sum"
+    ) -> Gauge:
+        full = self._define(name, "gauge", unit, meaning, labels, joined)
         return Gauge(full, meaning, labels, registry=self.registry)
 
-    def _levels(self, name: str, unit: str, meaning: str, labels: tuple[str, ...]) -> Levels:
-        full = self._define(name, "gauge", unit, meaning, labels)
+    def _levels(
+        self, name: str, unit: str, meaning: str, labels: tuple[str, ...], joined: str = "sum"
+    ) -> Levels:
+        full = self._define(name, "gauge", unit, meaning, labels, joined)
         return Levels(full, meaning, labels, self.registry)
 
     def _histogram(

@@ -96,7 +96,9 @@ class Metrics(DeskMetrics):
         self._restores()
         self._log()
         self.define_desks()
-        self.build_info = self._levels("build_info", "", "1, with the version that runs.", ("version",))
+        self.build_info = self._levels(
+            "build_info", "", "1, with the version that runs.", ("version",), "max"
+        )
         self.invariant_violations = self._gauge(
             "invariant_violations",
             "",
@@ -176,10 +178,10 @@ class Metrics(DeskMetrics):
             ("topic",),
         )
         self.restore_seconds = self._levels(
-            "restore_seconds", "seconds", "How long the last restore took; the longest.", ("topic",)
+            "restore_seconds", "seconds", "How long the last restore took.", ("topic",), "max"
         )
         self.restored_events = self._levels(
-            "restored_events", "events", "Own events folded in the last restore; the most.", ("topic",)
+            "restored_events", "events", "Own events folded in the last restore.", ("topic",), "max"
         )
         self.claims_lost = self._tallied(
             "claims_lost_total",
@@ -192,6 +194,7 @@ class Metrics(DeskMetrics):
             "",
             "1 while all partitions of the topic that this process serves are restored and running, else 0.",
             ("topic",),
+            "min",
         )
         self.lag = self._levels(
             "lag_records",
@@ -212,9 +215,11 @@ class Metrics(DeskMetrics):
             (),
         )
         self.snapshot_seconds = self._gauge(
-            "snapshot_seconds", "seconds", "How long the last snapshot took.", ("topic",)
+            "snapshot_seconds", "seconds", "How long the last snapshot took.", ("topic",), "max"
         )
-        self.snapshot_bytes = self._gauge("snapshot_bytes", "bytes", "Size of the last snapshot.", ("topic",))
+        self.snapshot_bytes = self._gauge(
+            "snapshot_bytes", "bytes", "Size of the last snapshot.", ("topic",), "max"
+        )
         self.snapshots = self._counter(
             "snapshots_total",
             "snapshots",
@@ -240,7 +245,8 @@ def page() -> str:
         "",
         "`GET /metrics` in the Prometheus text format. No label ever carries a desk, an agent, a",
         "customer or anything else that somebody outside can choose, so the number of series stays",
-        "small. The usual `process_*` metrics (memory, CPU, open files) are there too.",
+        "small. The usual `process_*` metrics (memory, CPU, open files) are there too. Over several",
+        "processes and partitions numbers add up, but where (max) or (min) stands.",
         "",
         "This page is printed by `python -m services.runtime.metrics`.",
         "",
@@ -249,7 +255,8 @@ def page() -> str:
     ]
     for metric in Metrics().definitions:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
-        lines.append(f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {metric.meaning} |")
+        kind = metric.kind if metric.joined == "sum" else f"{metric.kind} ({metric.joined})"
+        lines.append(f"| `{metric.name}` | {kind} | {metric.unit} | {labels} | {metric.meaning} |")
     lines += [
         "",
         "## What must be zero",

@@ -106,7 +106,7 @@ class DeskMetrics(Definitions):
             "waiting_conversations", "conversations", "Who waits now, by channel.", ("channel",)
         )
         self.waiting_oldest_seconds = self._levels(
-            "waiting_oldest_seconds", "seconds", "For how long who has waited longest.", ("channel",)
+            "waiting_oldest_seconds", "seconds", "For how long who has waited longest.", ("channel",), "max"
         )
         self.skill_waiting = self._levels(
             "skill_waiting_conversations",
@@ -120,6 +120,7 @@ class DeskMetrics(Definitions):
             "seconds",
             "For how long who has waited longest, by skill as above.",
             ("skill",),
+            "max",
         )
         self.queued = self._tallied(
             "queued_total",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from fastapi import Query
 from services.kernel.errors import Problem
 from services.runtime.documents import Document
 from services.runtime.problems import Refusal
-from services.runtime.views import Place, Views
+from services.runtime.view_store import DeskViews, Place
 
 D = TypeVar("D", bound=Document)
 
@@ -46,27 +46,33 @@ def read(cursor: str) -> Place | None:
 
 
 async def page(
-    views: Views,
+    views: DeskViews,
     kind: type[D],
     term: str,
     cursor: str,
     limit: int,
-    wanted: Callable[[D], bool],
-    shown: Callable[[D], Any],
+    wanted: Callable[[Sequence[D]], Awaitable[Sequence[bool]]],
+    shown: Callable[[Sequence[D]], Awaitable[list[Any]]],
 ) -> dict[str, Any]:
-    """A page of the documents with a term, newest first, of which `wanted` says yes."""
+    """A page of the documents with a term, newest first, that are `wanted`, as they are `shown`."""
     after = read(cursor)
-    items: list[Any] = []
+    items: list[D] = []
     scanned = 0
     while scanned < SCANNED_MAX:
         found = await views.find(kind, term, LIMIT_MAX, after)
-        for place, doc in found:
+        fits = await wanted([doc for _, doc in found])
+        for (place, doc), fit in zip(found, fits, strict=True):
             after = place
-            if wanted(doc):
-                items.append(shown(doc))
+            if fit:
+                items.append(doc)
                 if len(items) == limit:
-                    return {"items": items, "next_cursor": written(place)}
+                    return {"items": await shown(items), "next_cursor": written(place)}
         scanned += len(found)
         if len(found) < LIMIT_MAX:
-            return {"items": items, "next_cursor": None}
-    return {"items": items, "next_cursor": written(after) if after else None}
+            return {"items": await shown(items), "next_cursor": None}
+    return {"items": await shown(items), "next_cursor": written(after) if after else None}
+
+
+async def all_of(docs: Sequence[Any]) -> list[bool]:
+    """For a page of all that have the term."""
+    return [True] * len(docs)

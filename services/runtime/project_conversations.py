@@ -113,19 +113,6 @@ def _message_changed(views: Views, event: ConversationsEvent, body: MessageChang
         conversation.events += 1
 
 
-MERGES_FOLLOWED_MAX = 100
-
-
-def survivor(views: Views, customer_id: str) -> Customer | None:
-    """The customer, after merges; None if the views have none."""
-    doc = views.peek(Customer, customer_id)
-    for _ in range(MERGES_FOLLOWED_MAX):
-        if doc is None or not doc.merged_into:
-            return doc
-        doc = views.peek(Customer, doc.merged_into)
-    return doc
-
-
 def _customer(views: Views, desk_id: str, customer_id: str) -> Customer:
     doc = views.edit(Customer, customer_id)
     if doc is None:

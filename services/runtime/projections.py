@@ -50,6 +50,23 @@ NO_OUTCOME = frozenset(
 _log = logging.getLogger(__name__)
 
 
+def project(views: Views, committed: Committed, again: bool = True) -> list[tuple[str, Any, Any]]:
+    """Take a batch's events into the views; each event's name, the event, and its body. `again`: the views
+    may hold already what it begins."""
+    handlers = HANDLERS[committed.topic]
+    bodies = []
+    for event in committed.events:
+        name = event.WhichOneof("body")
+        body = getattr(event, name) if name else None
+        bodies.append((name, event, body))
+        if name == "message" and event.message.opens and not again:
+            views.begins(event.message.conversation_id)
+        handler = handlers.get(name)
+        if handler is not None:
+            handler(views, event, body)
+    return bodies
+
+
 class Projector:
     """Keeps the views behind the loops of this process, and tells the hub what became of records."""
 
@@ -85,17 +102,7 @@ class Projector:
             raise RuntimeError(
                 f"views: {committed.topic} goes on at seq {committed.seq}, not {position.next_seq}"
             )
-        handlers, views = HANDLERS[committed.topic], self._views
-        bodies = []
-        for event in committed.events:
-            name = event.WhichOneof("body")
-            body = getattr(event, name) if name else None
-            bodies.append((name, event, body))
-            if name == "message" and event.message.opens and not again:
-                views.begins(event.message.conversation_id)
-            handler = handlers.get(name)
-            if handler is not None:
-                handler(views, event, body)
+        views, bodies = self._views, project(self._views, committed, again)
         done = Position(committed.offset + 1, committed.epoch, committed.seq + 1)
         views.advance(committed.topic, committed.partition, done)
         self._tell(committed, bodies)
@@ -141,6 +148,15 @@ class Projector:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), LOOK_AGAIN_S)
         return True
+
+    async def watch(self, partition: int) -> None:
+        """See Following: everything is heard."""
+
+    async def caught_up(self, partition: int) -> None:
+        """See Following: what is heard is shown."""
+
+    async def look(self, partition: int) -> None:
+        """See Following: there is nothing to ask."""
 
     def backlog(self, partition: int, mailbox_end: int) -> int:
         """How many records of the mailbox, up to `mailbox_end`, ingest has not decided yet; 0 while it is

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from proto.v1.content_pb2 import IdentityContent, MessageContent, OrderContent, ShipmentContent
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.routing_pb2 import Offered
-from services.kernel.errors import Corrupt
+from services.kernel.errors import Busy, Corrupt
 from services.runtime import shapes
 from services.runtime.blobs import Blobs
 from services.runtime.directory import Directory
@@ -27,9 +27,8 @@ from services.runtime.documents import (
 )
 from services.runtime.documents import Message as MessageView
 from services.runtime.hub import Told
-from services.runtime.project_conversations import survivor
 from services.runtime.sealing import Sealing
-from services.runtime.views import Views
+from services.runtime.view_store import DeskViews, ViewReader
 
 M = TypeVar("M", bound=Message)
 C = TypeVar("C", MessageContent, OrderContent)
@@ -39,16 +38,27 @@ BOARD_ROWS_MAX = 500
 REPLY_STATES = {"held": "sending"}
 UNSENT = ("held", "failed", "uncertain", "suppressed")
 """States of a send that are shown with what brought them about."""
+MERGES_FOLLOWED_MAX = 100
 FIRST_STATES = {"in": "received", "out": "sending", "note": "kept"}
 """A message's state before anything else is known of it, by direction."""
 
 _log = logging.getLogger(__name__)
 
 
+async def survivor(views: DeskViews, customer_id: str) -> Customer | None:
+    """The customer, after merges; None if the views have none."""
+    doc = await views.get(Customer, customer_id)
+    for _ in range(MERGES_FOLLOWED_MAX):
+        if doc is None or not doc.merged_into:
+            return doc
+        doc = await views.get(Customer, doc.merged_into)
+    return doc
+
+
 class Reads:
     """What the edge shows, put together from the views."""
 
-    def __init__(self, views: Views, sealing: Sealing, blobs: Blobs) -> None:
+    def __init__(self, views: ViewReader, sealing: Sealing, blobs: Blobs) -> None:
         self.views = views
         self.directory = Directory(views)
         self._sealing = sealing
@@ -79,13 +89,13 @@ class Reads:
             return full or content
         return content
 
-    def customer(self, customer_id: str) -> Customer | None:
-        """The customer, after merges."""
-        return survivor(self.views, customer_id)
+    async def customer(self, desk_id: str, customer_id: str) -> Customer | None:
+        """The customer of a desk, after merges."""
+        return await survivor(self.views.of(desk_id), customer_id)
 
-    async def person(self, customer_id: str) -> dict[str, Any]:
+    async def person(self, desk_id: str, customer_id: str) -> dict[str, Any]:
         """A customer as a conversation shows them."""
-        doc = self.customer(customer_id)
+        doc = await self.customer(desk_id, customer_id)
         if doc is None or doc.erasing:
             return {"id": doc.id if doc else customer_id, "name": None, "identities": []}
         opened = await self.opened([known.sealed for known in doc.identities], IdentityContent)
@@ -94,34 +104,38 @@ class Reads:
         identities = [{"channel": content.channel, "address": content.address} for content in shown]
         return {"id": doc.id, "name": name, "identities": identities}
 
-    def hidden(self, customer_id: str) -> bool:
+    async def hidden(self, desk_id: str, customer_id: str) -> bool:
         """Whether an erasure of the customer is under way."""
-        doc = self.customer(customer_id)
+        doc = await self.customer(desk_id, customer_id)
         return doc is not None and doc.erasing
 
-    def summary(self, doc: Conversation) -> dict[str, Any]:
-        """A conversation without its words."""
-        owned = self.views.peek(Ownership, doc.id)
-        return shapes.summary(doc, owned, self.views.peek(Promises, doc.id))
+    async def summaries(self, docs: Sequence[Conversation]) -> list[dict[str, Any]]:
+        """Conversations of one desk without their words."""
+        if not docs:
+            return []
+        views, ids = self.views.of(docs[0].desk), [doc.id for doc in docs]
+        owned, promises = await views.many(Ownership, ids), await views.many(Promises, ids)
+        return [shapes.summary(*one) for one in zip(docs, owned, promises, strict=True)]
 
     async def conversation(self, doc: Conversation) -> dict[str, Any]:
         """A whole conversation."""
-        hidden = self.hidden(doc.customer)
-        found = await self.views.find(SendView, f"conversation/{doc.id}", SENDS_SHOWN_MAX)
+        views = self.views.of(doc.desk)
+        hidden = await self.hidden(doc.desk, doc.customer)
+        found = await views.find(SendView, f"conversation/{doc.id}", SENDS_SHOWN_MAX)
         sends = [send for _, send in found]
-        shown = self.summary(doc)
-        owned = self.views.peek(Ownership, doc.id)
+        [shown] = await self.summaries([doc])
+        owned = await views.get(Ownership, doc.id)
         shown["events"] = [
             {"at": shapes.rfc3339(at_ms), "event": what, "detail": detail or None}
             for at_ms, what, detail in (owned.history if owned else ())
         ]
         shown["attributes"] = dict(doc.attributes)
-        shown["customer"] = await self.person(doc.customer)
+        shown["customer"] = await self.person(doc.desk, doc.customer)
         shown["messages"] = await self._messages(doc, sends, hidden, shown["attributes"])
         shown["notices"] = [
             shapes.notice(send, None) for send in sorted(sends, key=SendView.sort) if send.notice
         ]
-        orders = [self.views.peek(OrderView, f"{doc.desk}/{order_id}") for order_id in doc.orders]
+        orders = await views.many(OrderView, [f"{doc.desk}/{order_id}" for order_id in doc.orders])
         known = [order for order in orders if order is not None]
         shown["orders"] = [await self.order(order, hidden) for order in known]
         shown["delay"] = shapes.delay(known, shown["orders"])
@@ -132,7 +146,7 @@ class Reads:
     ) -> list[dict[str, Any]]:
         """The messages in order. Attributes that lie with the words are added to `attributes`."""
         replies = {send.origin: send for send in sends if not send.notice}
-        views = self.views.under(MessageView, f"{doc.id}/")
+        views = await self.views.of(doc.desk).scan(MessageView, f"{doc.id}/")
         views.sort(key=lambda view: (view.at_ms, view.number))
         shown = []
         for view in views:
@@ -154,15 +168,24 @@ class Reads:
         return shapes.order(doc, content, await self.opened(raw, ShipmentContent))
 
     async def dressed(self, told: Told) -> dict[str, Any]:
-        """A stream's event with the conversation or message that it is about, as it stands now."""
-        doc = self.views.peek(Conversation, told.conversation) if told.conversation else None
+        """A stream's event with the conversation or message that it is about, as it stands now; without
+        where the views are away."""
+        try:
+            return await self._dressed(told)
+        except Busy as error:
+            _log.info("a stream goes on without views: %s", error)
+            return told.data
+
+    async def _dressed(self, told: Told) -> dict[str, Any]:
+        views = self.views.of(told.desk)
+        doc = await views.get(Conversation, told.conversation) if told.conversation else None
         if doc is None:
             return told.data
         if told.message:
-            view = self.views.peek(MessageView, f"{doc.id}/{told.message}")
+            view = await views.get(MessageView, f"{doc.id}/{told.message}")
             if view is None:
                 return told.data
-            hidden = self.hidden(doc.customer) or not view.content
+            hidden = not view.content or await self.hidden(doc.desk, doc.customer)
             content = None if hidden else await self.content(view.content)
             state = view.state or FIRST_STATES[view.direction]
             return {**told.data, "message": shapes.message(view, content, state)}
@@ -170,21 +193,23 @@ class Reads:
 
     async def card(self, doc: Conversation) -> dict[str, Any]:
         """A conversation without its words, with its customer."""
-        return {**self.summary(doc), "customer": await self.person(doc.customer)}
+        [summary] = await self.summaries([doc])
+        return {**summary, "customer": await self.person(doc.desk, doc.customer)}
 
     async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:
         """What an agent's stream begins with."""
-        agent = self.directory.agent(desk_id, agent_id)
-        load = self.views.peek(AgentLoad, f"{desk_id}/{agent_id}") or AgentLoad(desk_id, agent_id)
-        owned = [self.views.peek(Conversation, conversation) for conversation in load.owned]
+        views = self.views.of(desk_id)
+        agent = await self.directory.agent(desk_id, agent_id)
+        load = await views.get(AgentLoad, f"{desk_id}/{agent_id}") or AgentLoad(desk_id, agent_id)
+        owned = await views.many(Conversation, list(load.owned))
         offers = []
-        for _, row in await self.views.find(Ownership, f"offered/{desk_id}/{agent_id}", BOARD_ROWS_MAX):
+        for _, row in await views.find(Ownership, f"offered/{desk_id}/{agent_id}", BOARD_ROWS_MAX):
             if row.offer is not None and row.offer.agent == agent_id:
-                decision = self.views.peek(Decision, f"{row.id}/{row.offer.id}")
+                decision = await views.get(Decision, f"{row.id}/{row.offer.id}")
                 why = shapes.reasons(Offered.FromString(decision.event)) if decision is not None else []
                 offers.append({**(shapes.ringing(row) or {}), "conversation_id": row.id, "reasons": why})
         for offer in offers:
-            doc = self.views.peek(Conversation, offer["conversation_id"])
+            doc = await views.get(Conversation, offer["conversation_id"])
             if doc is not None:
                 offer["conversation"] = await self.card(doc)
         return {

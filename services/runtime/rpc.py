@@ -54,9 +54,10 @@ class Call:
             for name, value in context.invocation_metadata() or ()
         }
 
-    def check(self, desk_id: str, scopes: tuple[str, ...]) -> Principal:
-        """Who asks, by the key in the metadata (`authorization: Bearer KEY`); as Auth.check. A stream asks
-        again with each request, since keys are removed."""
+    async def check(self, desk_id: str, scopes: tuple[str, ...]) -> Principal:
+        """Who asks, by the key in the metadata (`authorization: Bearer KEY`); as Auth.check,
+        or Busy. A stream asks again with each request, since keys are removed. The desk is at hand then."""
+        await self._app.views.prepare(desk_id, self._app.auth.key_hash(self.headers))
         return self._app.auth.check(self.headers, desk_id, scopes)
 
     def ready(self) -> None:

@@ -6,16 +6,15 @@ tells is never ahead of what a read shows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from proto.v1.routing_pb2 import WithdrawnWhy
 from proto.v1.sla_pb2 import TargetKind
-from services.runtime.documents import AgentLoad, Ownership, SendView
+from services.runtime.documents import AgentLoad, Document, Ownership, SendView
 from services.runtime.hub import Hub, Told
 from services.runtime.loop import Committed
 from services.runtime.project_conversations import word
 from services.runtime.shapes import offer_event, rfc3339
-from services.runtime.views import Views
 
 TARGET_EVENTS = {
     "started": "running",
@@ -30,22 +29,48 @@ TARGET_EVENTS = {
 NOTICE_EVENTS = frozenset({"requested", "suppressed", "sent", "delivered", "deferred", "failed", "uncertain"})
 
 
+D = TypeVar("D", bound=Document)
+
+
+class Peek(Protocol):
+    """Documents that are here."""
+
+    def peek(self, kind: type[D], key: str) -> D | None:
+        """One of them."""
+
+
+def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], str]]:
+    """The documents that the streams look at for a batch."""
+    found: set[tuple[type[Document], str]] = set()
+    for _, event, body in bodies:
+        for field, kind in (("conversation_id", Ownership), ("send_id", SendView)):
+            if key := getattr(body, field, ""):
+                found.add((kind, key))
+        for field in ("agent_id", "owner_id"):
+            if agent := getattr(body, field, ""):
+                found.add((AgentLoad, f"{event.desk_id}/{agent}"))
+    return found
+
+
 class Streams:
     """Builds stream events and hands them to the hub."""
 
-    def __init__(self, views: Views, hub: Hub) -> None:
+    def __init__(self, views: Peek, hub: Hub) -> None:
         self._views = views
         self._hub = hub
 
     def publish(self, committed: Committed, bodies: list[tuple[str, Any, Any]]) -> None:
         """Tell the watchers of the desks and agents that a batch is about."""
-        tell = getattr(self, f"_{committed.topic}")
         for index, (name, event, body) in enumerate(bodies):
-            tell(name, event, body, committed.event_id(index))
-            if self._hub.kinds["conversation"]:
-                self._changed(name, body, committed.event_id(index))
+            self.tell(committed.topic, name, event, body, committed.event_id(index))
 
-    def _changed(self, name: str, body: Any, event_id: str) -> None:
+    def tell(self, topic: str, name: str, event: Any, body: Any, event_id: str) -> None:
+        """Tell the watchers of what one event says."""
+        getattr(self, f"_{topic}")(name, event, body, event_id)
+        if self._hub.kinds["conversation"]:
+            self._changed(name, event.desk_id, body, event_id)
+
+    def _changed(self, name: str, desk: str, body: Any, event_id: str) -> None:
         """Say to who watches one conversation that something has happened to it."""
         conversation: str = getattr(body, "conversation_id", "")
         send_id: str = getattr(body, "send_id", "")
@@ -53,7 +78,8 @@ class Streams:
             send = self._views.peek(SendView, send_id)
             conversation = send.conversation if send is not None else ""
         if conversation:
-            self._hub.publish(f"conversation/{conversation}", Told(name, event_id, {}, conversation))
+            told = Told(name, event_id, {}, conversation, desk=desk)
+            self._hub.publish(f"conversation/{desk}/{conversation}", told)
 
     def _agent(self, desk: str, agent: str, told: Told) -> None:
         self._hub.publish(f"agent/{desk}/{agent}", told)
@@ -67,14 +93,15 @@ class Streams:
         owned = self._views.peek(Ownership, body.conversation_id)
         if owned is not None and owned.owner:
             data = {"conversation_id": body.conversation_id, "message_id": body.message_id}
-            told = Told("message", event_id, data, body.conversation_id, body.message_id)
+            ids = body.conversation_id, body.message_id
+            told = Told("message", event_id, data, *ids, event.desk_id)
             self._agent(event.desk_id, owned.owner, told)
 
     def _routing(self, name: str, event: Any, body: Any, event_id: str) -> None:
         desk = event.desk_id
         if name == "offered":
             data = offer_event(body)
-            self._agent(desk, body.agent_id, Told("offer", event_id, data, body.conversation_id))
+            self._agent(desk, body.agent_id, Told("offer", event_id, data, body.conversation_id, desk=desk))
             self._board(desk, Told("offered", event_id, self._row(body.conversation_id)))
         elif name in ("expired", "withdrawn", "declined"):
             why = name if name != "withdrawn" else word(WithdrawnWhy, body.why) or name
@@ -82,7 +109,8 @@ class Streams:
             self._agent(desk, body.agent_id, Told("withdrawn", event_id, data))
         elif name == "assigned":
             data = {"conversation_id": body.conversation_id, "agent": body.agent_id}
-            self._agent(desk, body.agent_id, Told("assigned", event_id, data, body.conversation_id))
+            told = Told("assigned", event_id, data, body.conversation_id, desk=desk)
+            self._agent(desk, body.agent_id, told)
             self._board(desk, Told("assigned", event_id, self._row(body.conversation_id)))
         elif name in ("queued", "reopened", "priority", "relaxed"):
             self._board(desk, Told("queued", event_id, self._row(body.conversation_id)))
@@ -96,7 +124,7 @@ class Streams:
             self._board(desk, Told("resolved", event_id, self._row(body.conversation_id)))
         elif name == "admitted" and body.content.data and body.owner_id:
             data = {"conversation_id": body.conversation_id, "message_id": event.origin_id}
-            told = Told("message", event_id, data, body.conversation_id, event.origin_id)
+            told = Told("message", event_id, data, body.conversation_id, event.origin_id, desk)
             self._agent(desk, body.owner_id, told)
         self._load_changed(name, desk, body, event_id)
 

@@ -22,7 +22,7 @@ from services.runtime.documents import (
     Quarantined,
     SendView,
 )
-from services.runtime.project_conversations import survivor
+from services.runtime.reads import survivor
 from services.runtime.views import Views
 
 D = TypeVar("D", bound=Document)
@@ -53,10 +53,16 @@ async def sweep(views: Views, now_ms: int) -> None:
     async for left in _dropped(views, Leaving, "swept", now_ms):
         customers[left.customer] = None
         for _, send in await views.find(SendView, f"conversation/{left.id}", AT_ONCE):
-            views.drop(SendView, send.id)
+            await _drop(views, SendView, send.id)
     gone = [doc for one in customers for doc in await _without_work(views, one)]
     for doc in gone:
-        views.drop(Customer, doc)
+        await _drop(views, Customer, doc)
+
+
+async def _drop(views: Views, kind: type[Document], key: str) -> None:
+    """Drop a document, which has to be here for that: something else may have taken its place meanwhile."""
+    await views.get(kind, key)
+    views.drop(kind, key)
 
 
 async def _dropped(views: Views, kind: type[D], term: str, before_ms: int) -> AsyncIterator[D]:
@@ -67,13 +73,13 @@ async def _dropped(views: Views, kind: type[D], term: str, before_ms: int) -> As
         old = [doc for place, doc in found if place.sort < before_ms]
         for doc in old:
             yield doc
-            views.drop(kind, doc.key())
+            await _drop(views, kind, doc.key())
         more = len(old) == AT_ONCE
 
 
 async def _without_work(views: Views, customer_id: str) -> list[str]:
     """The customer and who was merged into them, if no conversation and no order of theirs is left."""
-    doc = survivor(views, customer_id) if customer_id else None
+    doc = await survivor(views, customer_id) if customer_id else None
     if doc is None or doc.erasing:
         return []
     members = [doc.id, *doc.merged]

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry import trace as api
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -117,7 +117,7 @@ def started(clock: Clock) -> Otel:
 class Otel:
     """Tracing that is on. See services.runtime.tracing.Tracing."""
 
-    def __init__(self, provider: TracerProvider, processor: BatchSpanProcessor, clock: Clock) -> None:
+    def __init__(self, provider: TracerProvider, processor: SpanProcessor, clock: Clock) -> None:
         self._sampler = provider.sampler
         self._resource = provider.resource
         self._processor = processor

@@ -42,17 +42,28 @@ class Changes:
 class ViewReader(Protocol):
     """What edges read. Raises Busy where what is asked for is not to be had now."""
 
-    def of(self, desk_id: str) -> ViewReader:
-        """A reader of what belongs to a desk."""
+    def of(self, desk_id: str) -> DeskViews:
+        """What belongs to a desk."""
+
+    async def prepare(self, desk_id: str, key_hash: str = "") -> None:
+        """Have at hand what a request about a desk looks up: the desk, and the API key that asks."""
 
     def peek(self, kind: type[D], key: str) -> D | None:
-        """As `get`, of what is here anyway. Not to be changed."""
+        """A document of what is looked up all the time (desks, API keys); None if there is none. Where
+        the store is far, what `prepare` has brought. Not to be changed."""
+
+    async def scan_all(self, kind: type[D]) -> list[D]:
+        """Every document of a kind in the whole installation."""
+
+
+class DeskViews(Protocol):
+    """What belongs to a desk, read. Documents are not to be changed. Raises Busy as above."""
 
     def recent(self, kind: type[D], key: str) -> D | None:
         """The document if it is in memory, without a look into the store."""
 
     async def get(self, kind: type[D], key: str) -> D | None:
-        """The document as it stands; None if there is none. Not to be changed."""
+        """The document as it stands; None if there is none."""
 
     async def many(self, kind: type[D], keys: Sequence[str]) -> list[D | None]:
         """Several of them at once."""
@@ -60,9 +71,6 @@ class ViewReader(Protocol):
     async def scan(self, kind: type[D], prefix: str) -> list[D]:
         """Documents whose key begins with `prefix` ("" or one that ends with "/"), by key. Of kinds that
         are read so (`SCANNED`)."""
-
-    async def scan_all(self, kind: type[D]) -> list[D]:
-        """Every document of a kind in the whole installation."""
 
     async def find(
         self, kind: type[D], term: str, limit: int, after: Place | None = None, newest: bool = True

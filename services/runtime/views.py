@@ -167,16 +167,19 @@ class Views:
         """Every desk's documents are here."""
         return self
 
+    async def prepare(self, desk_id: str, key_hash: str = "") -> None:
+        """See ViewReader. Everything is at hand."""
+
     async def get(self, kind: type[D], key: str) -> D | None:
-        """See ViewReader."""
+        """See DeskViews."""
         return self.peek(kind, key)
 
     async def many(self, kind: type[D], keys: Sequence[str]) -> list[D | None]:
-        """See ViewReader."""
+        """See DeskViews."""
         return [self.peek(kind, key) for key in keys]
 
     async def scan(self, kind: type[D], prefix: str) -> list[D]:
-        """See ViewReader."""
+        """See DeskViews."""
         return self.under(kind, prefix)
 
     async def scan_all(self, kind: type[D]) -> list[D]:

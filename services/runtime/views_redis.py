@@ -252,12 +252,6 @@ class RedisStore:
         """The link belongs to the process."""
 
 
-async def read_heads(link: RedisLink, partition: int) -> dict[str, Head]:
-    """What a partition's head says of each topic. Raises Busy."""
-    [raw] = await link.read([("HGETALL", Names(partition).head)])
-    return heads(raw)[1]
-
-
 def checked(found: dict[str, Head]) -> None:
     """Raise Busy unless every topic is whole."""
     if not all(topic in found and found[topic].whole for topic in OWNED_TOPICS):

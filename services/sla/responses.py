@@ -91,7 +91,9 @@ def reply_admitted(state: State, draft: Draft, body: Any, record: Input) -> None
     at_ms = body.received_at_ms or draft.now_ms
     answered = [target for target in conversation.targets if _answers(at_ms, target)]
     for target in answered:
-        if at_ms > target.due_at_ms and not target.marks & BREACHED:
+        is_over = at_ms > target.due_at_ms and not target.marks & BREACHED
+        # One that an earlier answer under way holds is judged when that is settled.
+        if is_over and not conversation.suspended(target):
             draft.breach(conversation, target, target.due_at_ms)
     resolution = conversation.resolution()
     desk = state.data.desks[draft.desk_id]

@@ -56,6 +56,12 @@ class Installation:
         self.app = app
         self.client = client
 
+    @property
+    def views(self) -> Views:
+        """The views, which are near."""
+        assert isinstance(self.app.views, Views)
+        return self.app.views
+
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """Ask as the installation."""
         told = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -107,6 +113,19 @@ class Installation:
                 await asyncio.sleep(0.005)
 
 
+def doors(app: App) -> None:
+    """Hang the HTTP of all services onto an App."""
+    edge = Edge.of(app)
+    intake = Intake(
+        app.log, app.sealing, app.blobs, app.clock, edge.directory, Languages(), partition_of=edge.partition
+    )
+    ingest_http.bind(app, intake, Webhooks(intake, lambda name: None))
+    router_http.bind(app)
+    notify_http.bind(app)
+    ingest_rpc.bind(app, intake)
+    router_rpc.bind(app)
+
+
 @asynccontextmanager
 async def installation(
     store: NearStore | None = None,
@@ -133,13 +152,7 @@ async def installation(
     )
     for bind in (ingest.bind, router.bind, sla.bind, notify.bind):
         bind(app)
-    directory = Edge.of(app).directory
-    intake = Intake(app.log, sealing, app.blobs, clock, directory, Languages())
-    ingest_http.bind(app, intake, Webhooks(intake, lambda name: None))
-    router_http.bind(app)
-    notify_http.bind(app)
-    ingest_rpc.bind(app, intake)
-    router_rpc.bind(app)
+    doors(app)
     app.on_close(views.close)
     transport = httpx.ASGITransport(app.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://centrala") as client:

@@ -49,7 +49,7 @@ async def test_an_order_with_long_items_is_kept_whole() -> None:
         doc = await made.only_conversation(ids["record_id"])
         [shown] = doc["orders"]
         assert json.loads(shown["items_json"]) == items
-        view = made.app.views.peek(OrderView, "rowery/77/1")
+        view = made.views.peek(OrderView, "rowery/77/1")
         assert view is not None
         assert len(view.content) < CONTENT_BYTES_MAX
         content = await made.app.sealing.open(Sealed.FromString(view.content), OrderContent)

@@ -48,7 +48,7 @@ async def test_a_mailbox_belongs_to_the_desk_that_named_it_first() -> None:
         assert (await made.call("PUT", "/v1/desks/sklep", with_mail("other@shop.pl"))).status_code == 200
         assert (await made.call("PUT", "/v1/desks/aaa", with_mail("help@shop.pl"))).status_code == 200
         directory = made.app.fastapi.state.edge.directory
-        assert directory.email_accounts() == {"other@shop.pl": "sklep", "help@shop.pl": "aaa"}
+        assert await directory.email_accounts() == {"other@shop.pl": "sklep", "help@shop.pl": "aaa"}
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ async def test_a_customer_whom_the_views_forgot_is_erased() -> None:
         await made.desk()
         doc = await made.only_conversation((await made.message())["record_id"])
         customer = doc["customer"]["id"]
-        made.app.views.drop(Customer, customer)
-        made.app.views.drop(Conversation, doc["id"])
+        made.views.drop(Customer, customer)
+        made.views.drop(Conversation, doc["id"])
         path = f"/v1/desks/rowery/customers/{customer}"
         assert (await made.call("GET", path)).status_code == 404
         for _ in range(2):
@@ -176,10 +176,10 @@ async def test_a_key_that_the_views_forgot() -> None:
         path = f"/v1/desks/rowery/conversations/{doc['id']}/notes"
         first = await made.call("POST", path, {"agent": "ola", "text": "a"}, Idempotency_Key="k")
         assert first.status_code == 202
-        made.app.views.drop(Asked, first.json()["record_id"])
-        made.app.views.drop(Answer, first.json()["record_id"])
+        made.views.drop(Asked, first.json()["record_id"])
+        made.views.drop(Answer, first.json()["record_id"])
         other = await made.call("POST", path, {"agent": "ola", "text": "b"}, Idempotency_Key="k")
         assert (other.status_code, other.json()["errors"][0]["pointer"]) == (422, "")
         same = await made.call("POST", path, {"agent": "ola", "text": "a"}, Idempotency_Key="k")
         assert (same.status_code, same.json()["why"]) == (409, "repeated")
-        assert made.app.views.peek(Ownership, doc["id"]) is not None
+        assert made.views.peek(Ownership, doc["id"]) is not None

@@ -315,4 +315,6 @@ async def test_a_flood_is_told_when_to_come_again() -> None:
         caller.made.app.settings = caller.made.app.settings.__class__(desk_messages_per_s=1)
         await caller.intake.Submit(message("m1"), metadata=caller.admin)
         told = await failed(caller.intake.Submit(message("m2"), metadata=caller.admin))
-        assert (told.code, told.retry_s) == (grpc.StatusCode.RESOURCE_EXHAUSTED, 1.0)
+        assert told.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert told.retry_s is not None
+        assert 0 < told.retry_s <= 1

@@ -179,7 +179,7 @@ async def test_a_full_mailbox_turns_every_door_away() -> None:
 
         async def backlog() -> int:
             edge = Edge.of(made.app)
-            return edge.projector.backlog(0, edge.mailbox_end)
+            return edge.following.backlog(0, edge.mailbox_ends.get(0, 0))
 
         await made.until(backlog, lambda left: left > BACKLOG_MAX)
         body = {"channel": "chat", "account": "www", "external_id": "m9", "text": "x"}

@@ -61,7 +61,10 @@ class Desks:
         found = (a for a in self.desk.accounts if (a.channel, a.account) == (channel, account))
         return next(found, None) if desk_id == DESK else None
 
-    def email_accounts(self) -> Mapping[str, str]:
+    async def prepare(self, desk_id: str) -> None:
+        """They are here."""
+
+    async def email_accounts(self) -> Mapping[str, str]:
         """Its mail addresses."""
         return {a.account.lower(): DESK for a in self.desk.accounts if a.channel == "email"}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from proto.v1.envelope_pb2 import PresenceBeat
 from services.kernel.limits import NOTICE_LOST_MS_MAX, PRESENCE_BEAT_MS
 from services.router.presence import JUDGE_EVERY_MS, Sightings
@@ -71,6 +74,28 @@ def test_any_edge_keeps_the_agent() -> None:
     sightings.beat(beat("anna"), scene.now_ms + 9 * SECOND)
     sightings.beat(beat("anna"), scene.now_ms + 1 * SECOND)
     assert watch(sightings, scene, scene.now_ms, scene.now_ms + 19 * SECOND) == []
+
+
+@given(cut_ms=st.integers(0, 20 * SECOND), away_ms=st.integers(0, LOST_AFTER_MS))
+def test_an_agent_who_goes_on_at_another_edge_never_flaps(cut_ms: int, away_ms: int) -> None:
+    """An edge dies at any moment, and its agent is back at another within the time: nothing is said of it.
+    When that session is cut, too, they are lost within the time, once."""
+    scene = Scene().agent("anna")
+    sightings, start_ms = Sightings(scene.now_ms), scene.now_ms
+    cut_at_ms, back_at_ms = start_ms + cut_ms, start_ms + cut_ms + away_ms
+    end_ms = back_at_ms + 10 * PRESENCE_BEAT_MS
+    # An edge beats at once when a session begins, then every two seconds, however it stands with the other.
+    beats = [*range(start_ms, cut_at_ms + 1, PRESENCE_BEAT_MS), *range(back_at_ms, end_ms, PRESENCE_BEAT_MS)]
+    told: list[tuple[int, str, str]] = []
+    for now_ms in range(start_ms, end_ms + 2 * LOST_AFTER_MS, JUDGE_EVERY_MS):
+        while beats and beats[0] <= now_ms:
+            sightings.beat(beat("anna"), beats.pop(0))
+        for what, who in said(sightings, scene, now_ms):
+            told.append((now_ms, what, who))
+            scene.state.desk(DESK).agents["anna"].session = False
+    ((when_ms, what, who),) = told
+    assert (what, who) == ("agent_lost", "anna")
+    assert LOST_AFTER_MS <= when_ms - (end_ms - PRESENCE_BEAT_MS) <= LOST_AFTER_MS + NOTICE_LOST_MS_MAX
 
 
 def test_a_new_owner_grants_a_fresh_grace() -> None:

@@ -8,60 +8,71 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.router import explain, waits
+from services.router import explain, forecast, waits
 from services.router.state import Served, ask_of
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
 
 
-def served(count: int, every_ms: int, rang_ms: int = SECOND) -> tuple[Served, ...]:
-    """So many served, one after the other, the first at 0."""
-    return tuple(Served(i * every_ms, 5 * SECOND, rang_ms) for i in range(count))
+def served(count: int, rang_ms: int = SECOND) -> tuple[Served, ...]:
+    """So many served, each after the same time of ringing."""
+    return tuple(Served(i * SECOND, 5 * SECOND, rang_ms) for i in range(count))
 
 
-def test_nothing_is_said_without_evidence() -> None:
-    """With fewer than five served the estimate says that it knows nothing."""
-    assert waits.estimate(served(4, SECOND), 3, False, MINUTE) == waits.UNKNOWN
+def test_nothing_is_said_of_ringing_without_evidence() -> None:
+    """With fewer than five served nobody knows how long an offer rings."""
+    assert waits.ringing(served(4)) == waits.UNKNOWN
 
 
 def test_with_room_it_is_the_ring() -> None:
     """When an able agent has room the wait is what offers rang lately."""
-    assert waits.estimate(served(20, SECOND, 700), 0, True, MINUTE) == (700, 700)
+    assert waits.ringing(served(20, 700)) == (700, 700)
 
 
-def test_erlang_quantiles() -> None:
-    """With nine ahead and one served each second: median and p90 of an Erlang of ten, within 1 %."""
-    p50, p90 = waits.estimate(served(20, SECOND), 9, False, 20 * SECOND)
-    assert abs(p50 - 9_669) < 97
-    assert abs(p90 - 14_206) < 142
-
-
-@given(st.integers(0, 500), st.integers(1, 60_000), st.integers(0, 600_000))
-def test_the_estimate_grows_with_the_line_and_with_standstill(ahead: int, every: int, idle: int) -> None:
-    """More ahead, or longer without anybody served, is never a shorter wait; p90 is above p50."""
-    last_ms = 19 * every
-    now = waits.estimate(served(20, every), ahead, False, last_ms + 1)
-    more = waits.estimate(served(20, every), ahead + 1, False, last_ms + 1)
-    later = waits.estimate(served(20, every), ahead, False, last_ms + 1 + idle)
-    assert now.p50_ms <= more.p50_ms
-    assert now.p90_ms <= more.p90_ms
-    assert now.p50_ms <= later.p50_ms
-    assert 0 < now.p50_ms <= now.p90_ms
-
-
-def test_a_queued_conversation_carries_the_estimate() -> None:
-    """After enough were served, who has to wait is told for how long, and so is who asks."""
-    scene = Scene().agent("anna", capacity=30)
-    for i in range(6):
-        key = f"c{i}"
-        scene.at(scene.now_ms + MINUTE).arrives(key).accepts(key)
-        if i < 5:
-            scene.asks("resolve", "anna", key)
-    scene.at(scene.now_ms + MINUTE).arrives("w1")
+def test_who_waits_is_told_and_so_is_who_asks() -> None:
+    """A conversation that has to wait carries the estimate; the next one would be told a longer wait."""
+    scene = Scene().agent("anna", capacity=30).arrives("c0").accepts("c0").arrives("w1")
     queued = scene.body("queued")
-    assert 30 * SECOND < queued.wait_p50_ms < queued.wait_p90_ms
+    assert 0 < queued.wait_p50_ms < queued.wait_p90_ms
     told = waits.wait_for(scene.state, "d", "chat", [], "pl", scene.now_ms)
     assert told.p50_ms > queued.wait_p50_ms
     scene.then_replays()
+
+
+def test_nothing_is_said_where_nobody_is() -> None:
+    """Who waits for what nobody there can do is told nothing, and nothing is learned of their wait."""
+    scene = Scene(desk(queue("z", {"zwroty": 3}))).agent("anna", {"zwroty": 1}).arrives("w1")
+    assert (scene.body("queued").wait_p90_ms, scene.body("queued").around) == (0, b"")
+    scene.agent("bob", {"zwroty": 3}).accepts("w1")
+    assert scene.state.desk("d").forecasts == {}
+
+
+def test_waits_are_learned_when_they_end() -> None:
+    """A wait that ends with an agent corrects the desk's forecast, once, also over a declined offer."""
+    scene = Scene().agent("anna", capacity=30).agent("bob", capacity=30)
+    for name in ("c0", "c1"):
+        scene.arrives(name).accepts(name)
+    scene.arrives("w1").at(scene.now_ms + MINUTE)
+    assert scene.state.desk("d").forecasts == {}
+    scene.asks("resolve", "anna", "c0").declines("w1").asks("resolve", "bob", "c1").accepts("w1")
+    known = scene.state.desk("d").forecasts["chat"]
+    assert known.seen == 1
+    assert known.weights != forecast.fresh(False).weights
+    scene.then_replays()
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**7), st.lists(st.integers(0, 10**6), max_size=8))
+def test_what_remains_never_grows(p50_ms: int, p90_ms: int, steps_ms: list[int]) -> None:
+    """Whoever waits is promised less and less, never nothing: no step grows by a millisecond."""
+    told, waited_ms = forecast.Wait(p50_ms, p90_ms), 0
+    left = waits.remaining(told, 0)
+    assert left == told
+    for step_ms in steps_ms:
+        waited_ms += step_ms
+        again = waits.remaining(told, waited_ms)
+        assert again.p50_ms <= left.p50_ms
+        assert 1 <= again.p90_ms <= left.p90_ms
+        left = again
+    assert waits.remaining(waits.UNKNOWN, 5) == waits.UNKNOWN
 
 
 def test_queues_tell_what_waits() -> None:

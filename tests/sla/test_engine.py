@@ -184,6 +184,19 @@ def test_a_late_reply_is_a_breach_at_its_admission() -> None:
     assert story.body("met").met_at_ms == T0 + 11 * MINUTE
 
 
+def test_a_late_reply_breaches_nothing_that_an_earlier_one_holds() -> None:
+    """While an answer in time is under way, another one after the deadline says nothing: if the first is
+    sent the promise was kept, and only if it fails is it broken."""
+    story = Sla().opened().routed(admitted(T0 + 9 * MINUTE)).at(T0 + 11 * MINUTE)
+    story.routed(admitted(T0 + 11 * MINUTE, "q2")).then_bodies("reply_suspended")
+    story.told(sent()).then_bodies("met", "reply_settled").then_replays()
+    assert story.body("met").met_at_ms == T0 + 9 * MINUTE
+    other = Sla().opened().routed(admitted(T0 + 9 * MINUTE)).at(T0 + 11 * MINUTE)
+    other.routed(admitted(T0 + 11 * MINUTE, "q2")).told(failed()).told(failed("q2")).until(T0 + 12 * MINUTE)
+    assert "breached" in [event.WhichOneof("body") for event in other.log]
+    other.then_replays()
+
+
 def test_a_reply_in_time_that_is_met_late_withdraws_the_breach() -> None:
     """In time is what the mailbox took in time, whatever has fired in between."""
     story = Sla().opened().until(T0 + 10 * MINUTE)

@@ -61,6 +61,12 @@ class TestLog:
         logs.batch("routing", queued("c2"))
         assert ["time goes back by 1000 ms" in line for line in logs.violations()] == [True]
 
+    def test_a_claim_that_landed_late_is_no_step_back(self, logs: MadeLogs) -> None:
+        """A claim decides nothing: one with an earlier time is fine, a batch behind it with one is not."""
+        logs.batch("routing", queued("c1"))
+        logs.append("routing", Batch(epoch=2, now_ms=START_MS - 60_000))
+        assert logs.violations() == []
+
     def test_position_goes_back(self, logs: MadeLogs) -> None:
         """A position that goes back is found."""
         logs.batch("conversations", ("message", cv.MessageReceived()), cause_id="inbound/0/0", origin_id="")

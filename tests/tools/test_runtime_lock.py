@@ -65,7 +65,7 @@ def imported() -> Iterator[str]:
     for path in tree.python("services", "proto", "web"):
         for _, module in rules.imports(tree.tree(path)):
             top = module.split(".")[0]
-            if top not in sys.stdlib_module_names and top not in ("services", "proto", "web"):
+            if top not in sys.stdlib_module_names and top not in ("clients", "services", "proto", "web"):
                 yield top
 
 

@@ -7,7 +7,7 @@ it said no for now, or was never asked. UNCERTAIN: it was asked, and nobody hear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,9 +21,6 @@ from proto.v1.inbound_pb2 import (
     SendOutcome,
 )
 from proto.v1.notices_pb2 import SendRequested
-
-Secrets = Callable[[str], str | None]
-"""The value behind a name ("env:NAME", "file:PATH"); None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,10 @@ import ssl
 import aiosmtplib
 
 from proto.v1.desk_pb2 import SMTP_TLS_IMPLICIT, SMTP_TLS_NONE, Account
-from services.notify.senders import (
-    Secrets,
-    SendRequest,
-    SendResult,
-    failed,
-    retry,
-    sent,
-    uncertain,
-)
+from services.notify.senders import SendRequest, SendResult, failed, retry, sent, uncertain
 from services.notify.senders.guard import REFUSED, Guard, PrivateTarget
 from services.notify.senders.mail import build, domain_of, message_id
+from services.runtime.secrets import Secrets
 
 QUIT_WITHIN_S = 1.0
 _CREDENTIALS = frozenset({530, 534, 535, 538})

@@ -9,16 +9,9 @@ from __future__ import annotations
 
 import json
 
-from services.notify.senders import (
-    Secrets,
-    SendRequest,
-    SendResult,
-    failed,
-    retry,
-    sent,
-    uncertain,
-)
+from services.notify.senders import SendRequest, SendResult, failed, retry, sent, uncertain
 from services.notify.senders.http import Answer, Http, split_text
+from services.runtime.secrets import Secrets
 
 BASE_URL = "https://api.telegram.org"
 TEXT_UNITS_MAX = 4096

@@ -15,17 +15,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from services.notify.senders import (
-    Secrets,
-    SendRequest,
-    SendResult,
-    failed,
-    retry,
-    sent,
-)
+from services.notify.senders import SendRequest, SendResult, failed, retry, sent
 from services.notify.senders.http import Answer, Http
 from services.notify.ways import NOTICE
-from services.runtime.secrets import WEBHOOK_PREFIX, webhook_secret
+from services.runtime.secrets import WEBHOOK_PREFIX, Secrets, webhook_secret
 
 _USELESS = frozenset({400, 410, 413, 415, 422})
 """What a receiver says about this very call; whatever else is wrong may be put right within the day."""

@@ -10,16 +10,9 @@ from __future__ import annotations
 import json
 import re
 
-from services.notify.senders import (
-    Secrets,
-    SendRequest,
-    SendResult,
-    failed,
-    retry,
-    sent,
-    uncertain,
-)
+from services.notify.senders import SendRequest, SendResult, failed, retry, sent, uncertain
 from services.notify.senders.http import Answer, Http, split_text
+from services.runtime.secrets import Secrets
 
 BASE_URL = "https://graph.facebook.com/v23.0"
 TEXT_UNITS_MAX = 4096

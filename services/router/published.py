@@ -1,0 +1,70 @@
+"""The router's state of a desk, as its edge sees it: from the engine beside it, or from the views.
+
+What stands in a queue, why something waits and how long one would wait follows from the state as it is now,
+by the same functions wherever they run. Where the engine is another process, its owner writes what they
+need of a desk beside the views, about once a second for a desk that changes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from services.router import state as states
+from services.router.state import Conversation, Data, State
+from services.runtime.documents import FloorView
+from services.runtime.edge import Edge
+
+KNOWN_MAX = 200
+"""Desks whose floor is kept ready for the next question."""
+
+
+class Published:
+    """What the owner of the engine writes of a desk. A Beside."""
+
+    def desks(self, state: State) -> Iterable[str]:
+        """Every desk that has a floor."""
+        return list(state.data.desks)
+
+    def document(self, state: State, desk_id: str, now_ms: int) -> FloorView:
+        """The floor of a desk: its settings and agents, what waits, and what is on whose hands."""
+        conversations: dict[str, Conversation] = {}
+        for key in state.matcher.waiting(desk_id):
+            conversations[key] = state.data.conversations[key]
+        for agent_id in state.desk(desk_id).agents:
+            for key in state.matcher.in_hand(desk_id, agent_id):
+                conversations[key] = _held(state.data.conversations[key])
+        data = Data({desk_id: state.desk(desk_id)}, conversations)
+        return FloorView(desk_id, now_ms, states.dump_data(data))
+
+
+def _held(c: Conversation) -> Conversation:
+    """A conversation on somebody's hands: only whose, and how much of them it takes."""
+    held = Conversation(c.desk, c.status, c.channel, "", "")
+    held.agent, held.units = c.agent, c.units
+    return held
+
+
+class Floors:
+    """States to ask about desks."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._known: OrderedDict[str, tuple[FloorView, State]] = OrderedDict()
+
+    async def state(self, desk_id: str) -> State:
+        """The state, or as much of it as is about a desk. Not to be changed. Raises Busy."""
+        loop = self._edge.app.loops.get("routing")
+        if loop is not None:
+            state: State = loop.state
+            return state
+        view = await self._edge.views.of(desk_id).get(FloorView, desk_id)
+        if view is None:
+            return states.initial()
+        known = self._known.get(desk_id)
+        if known is None or known[0] != view:
+            known = self._known[desk_id] = (view, states.load(view.state))
+        self._known.move_to_end(desk_id)
+        if len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+        return known[1]

@@ -1,0 +1,91 @@
+"""What became of an agent's request, and how it is answered."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from services.kernel.errors import Problem
+from services.kernel.limits import NAME_CHARS_MAX
+from services.runtime.problems import Refusal
+
+
+class Decided(NamedTuple):
+    """What became of an agent's request. `why` is "" if it was admitted."""
+
+    record: str
+    conversation: str
+    owner: str
+    why: str
+
+
+WHY_TEXT = {
+    "already_accepted": "The offer was accepted before.",
+    "expired": "The offer expired.",
+    "withdrawn": "The offer was withdrawn.",
+    "declined": "The offer was declined.",
+    "not_owner": "The agent does not have the conversation.",
+    "newer_message": "A newer message is there: read it first.",
+    "resolved": "The conversation is resolved.",
+    "not_resolved": "The conversation is not resolved.",
+    "not_yours": "The offer was made to another agent.",
+}
+MISSING = {
+    "unknown_conversation": "The desk has no such conversation.",
+    "unknown_offer": "There is no such offer.",
+}
+WRONG = {
+    "unknown_agent": Problem("/agent", "must be an agent of this desk"),
+    "unknown_target": Problem("/to", "must name a skill, agent or queue of this desk"),
+}
+
+
+def standing(decided: Decided) -> dict[str, Any]:
+    """What a refused request's answer says beside the problem: where it stands now."""
+    return {
+        "conversation_id": decided.conversation or None,
+        "owner": decided.owner or None,
+        "why": decided.why,
+    }
+
+
+def refused(decided: Decided) -> Refusal:
+    """What a refused request is answered: 409 with who has it and why, else 404, 422, 503."""
+    why, extra = decided.why, standing(decided)
+    if why in MISSING:
+        return Refusal(404, MISSING[why], extra=extra)
+    if why in WRONG:
+        return Refusal(422, "The request names what is not there.", [WRONG[why]], extra=extra)
+    if why == "too_old":
+        detail = "It came too late to be decided: ask again with a new key."
+        return Refusal(503, detail, retry_after_s=1, extra=extra)
+    return Refusal(409, WHY_TEXT.get(why, "It is refused."), extra=extra)
+
+
+def another_body() -> Refusal:
+    """The key stands for another request."""
+    rule = "the header Idempotency-Key was used before with another body: a new request needs a new key"
+    problem = Problem("", rule)
+    return Refusal(422, "The Idempotency-Key stands for another request.", [problem])
+
+
+def long_ago(what: str) -> Refusal:
+    """The engine remembers the key (35 days), the views no longer do (2 days): what was answered is gone."""
+    if what == "request_differs":
+        return another_body()
+    detail = "The Idempotency-Key was used, and its answer is no longer kept: see the conversation."
+    return Refusal(409, detail, extra={"why": "repeated"})
+
+
+def unknown_yet() -> Refusal:
+    """The outcome is not known in time."""
+    return Refusal(503, "The outcome is not known yet: retry with the same key.", retry_after_s=1)
+
+
+def no_agent() -> Refusal:
+    """The desk has no such agent."""
+    return Refusal(404, "The desk has no such agent.")
+
+
+def no_desk(desk_id: str) -> Refusal:
+    """There is no such desk."""
+    return Refusal(404, f"There is no desk {desk_id[:NAME_CHARS_MAX]!r}.")

@@ -1,0 +1,344 @@
+"""Following: how an edge without engines hears what became of things.
+
+Theory of operation. The log is the truth, so an edge reads it: the owned topics of the partitions that it
+has streams or waiters for, from about where they end, in the order in which one thing led to another
+(`inputs.py`), by the fence like every reader. Who waits for the outcome of a record is told at once, so an
+accept does not depend on any store. Streams are told when the views show what happened, so that a stream is
+never ahead of a read; a store that does not follow, or is away, holds them up for a moment only.
+
+Where to begin reading, and what was valid there, is what the views' head says; without it the newest
+snapshots; without those the beginning of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from services.kernel.engine import Input
+from services.kernel.errors import Busy
+from services.kernel.limits import REQUEST_WAIT_MS
+from services.runtime.clock import Clock
+from services.runtime.documents import Document
+from services.runtime.event_log import OWNED_TOPICS, TRY_LATER, EventLog
+from services.runtime.hub import Hub
+from services.runtime.inputs import Inputs, Place, Unreadable
+from services.runtime.loop import Loop
+from services.runtime.projections import NO_OUTCOME
+from services.runtime.snapshots import SnapshotStore
+from services.runtime.streams import Streams, looked_at
+from services.runtime.views_read import PartitionViews, RemoteViews
+from services.runtime.views_redis import Head
+
+D = TypeVar("D", bound=Document)
+
+LOOK_AGAIN_S = 0.002
+"""Between two looks at the head by who waits for it: a read of it takes a tenth of that."""
+GATE_S = 0.1
+"""How long streams wait for views that lag behind."""
+AGAIN_S = 0.2
+"""Before a log is read again after an error."""
+UNUSED_S = 60.0
+"""A partition that nobody here asks about is followed that much longer."""
+
+_log = logging.getLogger(__name__)
+
+
+class Following(Protocol):
+    """How an edge hears of what happens: from the loops of its own process, or from the log."""
+
+    def bind(self, loop: Loop) -> None:
+        """Follow a loop of this process."""
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+
+    async def watch(self, partition: int) -> None:
+        """From now on everything about the partition is heard. Raises Busy if that cannot be had soon."""
+
+    async def shown(self, partition: int, mailbox_end: int, timeout_s: float) -> bool:
+        """Wait until the views show what follows from the mailbox's records before `mailbox_end`; False
+        after `timeout_s`. Raises Busy."""
+
+    async def caught_up(self, partition: int) -> None:
+        """Wait until the views show everything that was heard of the partition. Raises Busy."""
+
+    async def look(self, partition: int) -> None:
+        """See how far ingest is with a partition's mailbox."""
+
+    def backlog(self, partition: int, mailbox_end: int) -> int:
+        """How many records of the mailbox, up to `mailbox_end`, were not decided at the last look."""
+
+
+class _Said(NamedTuple):
+    """One event for the streams."""
+
+    topic: str
+    offset: int
+    name: str
+    event: Any
+    body: Any
+    event_id: str
+
+
+class Follower:
+    """Follows partitions of the log. A Following."""
+
+    def __init__(
+        self, views: RemoteViews, hub: Hub, log: EventLog, clock: Clock, snapshots: SnapshotStore
+    ) -> None:
+        self._views = views
+        self._hub = hub
+        self._log = log
+        self._clock = clock
+        self._snapshots = snapshots
+        self._tails: dict[int, _Tail] = {}
+        self._decided: dict[int, int] = {}
+
+    def bind(self, loop: Loop) -> None:
+        """An edge has no loops. Raises TypeError."""
+        raise TypeError(f"{loop.engine.TOPIC}: this process has no loops")
+
+    async def run(self) -> None:
+        """Let go of what nobody asks about any more, until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(UNUSED_S / 4)
+                watched = {self._views.partition(feed.split("/")[1]) for feed in self._hub.listeners}
+                for partition, tail in list(self._tails.items()):
+                    if partition in watched:
+                        tail.used_s = self._clock.monotonic_s()
+                    elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
+                        self._tails.pop(partition).stop()
+        finally:
+            for tail in self._tails.values():
+                tail.stop()
+            self._tails.clear()
+
+    async def watch(self, partition: int) -> None:
+        """See Following."""
+        tail = self._tails.get(partition)
+        if tail is None or tail.over():
+            where = self._views, self._hub, self._log, self._snapshots
+            tail = self._tails[partition] = _Tail(partition, *where)
+        tail.used_s = self._clock.monotonic_s()
+        if not tail.ready.is_set():
+            try:
+                await asyncio.wait_for(tail.ready.wait(), REQUEST_WAIT_MS / 1000)
+            except TimeoutError:
+                raise Busy("What happens to the desk is not heard here yet.") from None
+
+    async def caught_up(self, partition: int) -> None:
+        """See Following."""
+        tail = self._tails.get(partition)
+        if tail is not None:
+            places = {topic: place.offset for topic, place in tail.places.items()}
+            if not await self._until(partition, lambda heads: covers(heads, places)):
+                raise Busy("The views do not show yet what has happened.")
+
+    async def shown(self, partition: int, mailbox_end: int, timeout_s: float) -> bool:
+        """See Following: what ingest says of them, what the others say of that, and what they say of each
+        other's words on it."""
+        steps = ({"inbound"}, {"conversations"}, {"routing", "sla", "notices"})
+        ends = {"inbound": mailbox_end}
+        for topics in steps:
+            wanted = {topic: end for topic, end in ends.items() if topic in topics}
+            if not await self._until(partition, functools.partial(have_read, wanted), timeout_s):
+                return False
+            heads = await self._views.part(partition).heads()
+            ends = {topic: head.offset for topic, head in heads.items()}
+        return True
+
+    async def _until(
+        self,
+        partition: int,
+        wanted: Callable[[Mapping[str, Head]], bool],
+        timeout_s: float = REQUEST_WAIT_MS / 1000,
+    ) -> bool:
+        """Wait until the heads are as wanted. Raises Busy."""
+        until_s = self._clock.monotonic_s() + timeout_s
+        part = self._views.part(partition)
+        while not wanted(await part.heads()):
+            if self._clock.monotonic_s() >= until_s:
+                return False
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return True
+
+    async def look(self, partition: int) -> None:
+        """See Following. Without an answer nothing is known, and nobody turned away."""
+        try:
+            head = (await self._views.part(partition).heads()).get("conversations")
+        except Busy:
+            head = None
+        if head is None:
+            self._decided.pop(partition, None)
+        else:
+            self._decided[partition] = head.inputs.get("inbound", 0)
+
+    def backlog(self, partition: int, mailbox_end: int) -> int:
+        """See Following."""
+        return max(0, mailbox_end - self._decided.get(partition, mailbox_end))
+
+
+def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
+    """Whether the views show each log up to an offset."""
+    return all(topic in heads and heads[topic].offset >= offset for topic, offset in offsets.items())
+
+
+def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:
+    """Whether each log's writer has decided its inputs up to an offset."""
+    return all(
+        read >= offsets.get(topic, 0) for head in heads.values() for topic, read in head.inputs.items()
+    )
+
+
+class _Tail:
+    """Follows one partition."""
+
+    def __init__(
+        self, partition: int, views: RemoteViews, hub: Hub, log: EventLog, snapshots: SnapshotStore
+    ) -> None:
+        self.partition = partition
+        self.ready = asyncio.Event()
+        """Whether it was at the end of the log once."""
+        self.used_s = 0.0
+        self.places: dict[str, Place] = {}
+        self._views = views
+        self._hub = hub
+        self._log = log
+        self._snapshots = snapshots
+        self._said: list[_Said] = []
+        self._more = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._tell())]
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        for task in self._tasks:
+            task.cancel()
+
+    def over(self) -> bool:
+        """Whether it has ended by an error; then it is to be begun anew."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                _log.error("partition %d is followed anew", self.partition, exc_info=error)
+        if any(task.done() for task in self._tasks):
+            self.stop()
+            return True
+        return False
+
+    async def _read(self) -> None:
+        """Hear everything, in order, until cancelled."""
+        while True:
+            self.places = self.places or await self._begin()
+            inputs = Inputs(OWNED_TOPICS, self.partition, self.places)
+            self.places = inputs.places
+            reader = self._log.reader(inputs.starts())
+            try:
+                while True:
+                    fetched = await reader.fetch(1_000)
+                    inputs.add(fetched.records)
+                    for record in inputs.merged():
+                        self._hear(record, inputs.places[record.topic].offset)
+                    if fetched.drained:
+                        self.ready.set()
+                    if self._said:
+                        self._more.set()
+            except TRY_LATER as error:
+                _log.warning("partition %d is read again: %s", self.partition, error)
+                await asyncio.sleep(AGAIN_S)
+            finally:
+                await reader.close()
+
+    async def _begin(self) -> dict[str, Place]:
+        """Where to begin with each log."""
+        part = self._views.part(self.partition)
+        try:
+            heads = await part.heads()
+        except Busy:
+            heads = {}
+        places = {}
+        for topic in OWNED_TOPICS:
+            end, head = await self._log.end(topic, self.partition), heads.get(topic)
+            if head is not None and head.offset <= end:
+                places[topic] = Place(*head.position())
+                continue
+            snapshot = await self._snapshots.load(topic, self.partition)
+            if snapshot is not None and snapshot.offset <= end:
+                places[topic] = Place(snapshot.offset, snapshot.epoch, snapshot.next_seq)
+            else:
+                places[topic] = Place()
+        return places
+
+    def _hear(self, record: Input, offset: int) -> None:
+        """Tell who waits for it, and keep it for the streams."""
+        event, hub = record.event, self._hub
+        if isinstance(event, Unreadable):
+            return
+        name = event.WhichOneof("body")
+        body: Any = getattr(event, name) if name else None
+        origin = event.origin_id
+        if record.topic == "conversations":
+            if name == "request" and origin in hub.waiting:
+                hub.hashes[origin] = body.request.body_hash
+            elif name == "api_key_removed":
+                self._views.revoke(event.desk_id, body.key_id)
+            if name not in NO_OUTCOME and origin in hub.waiting:
+                hub.settle(origin, name, body, offset)
+        elif record.topic == "routing" and name in ("admitted", "refused", "skipped"):
+            hub.settle(origin, name, body, offset)
+        if hub.listeners and any(feed.split("/")[1] == event.desk_id for feed in hub.listeners):
+            self._said.append(_Said(record.topic, offset, name, event, body, record.id))
+
+    async def _tell(self) -> None:
+        """Tell the streams what the views show, until cancelled."""
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            said, self._said = self._said, []
+            try:
+                await self._gate(said)
+                brought = await self._brought(said)
+            except Busy:
+                brought = _Brought()
+            streams = Streams(brought, self._hub)
+            for one in said:
+                streams.tell(one.topic, one.name, one.event, one.body, one.event_id)
+
+    async def _gate(self, said: list[_Said]) -> None:
+        """Wait until the views show what was said, but not for long. Raises Busy."""
+        ends: dict[str, int] = {}
+        for one in said:
+            ends[one.topic] = max(ends.get(one.topic, 0), one.offset + 1)
+        part, looks = self._views.part(self.partition), int(GATE_S / LOOK_AGAIN_S)
+        for _ in range(looks):
+            if covers(await part.heads(), ends):
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _brought(self, said: list[_Said]) -> _Brought:
+        """The documents that the streams look at. Raises Busy."""
+        part: PartitionViews = self._views.part(self.partition)
+        wanted = sorted(
+            looked_at([(one.name, one.event, one.body) for one in said]), key=lambda it: (it[0].KIND, it[1])
+        )
+        brought = _Brought()
+        for kind in dict.fromkeys(kind for kind, _ in wanted):
+            keys = [key for one, key in wanted if one is kind]
+            for key, doc in zip(keys, await part.many(kind, keys), strict=True):
+                brought.docs[kind, key] = doc
+        return brought
+
+
+class _Brought:
+    """Documents that were fetched; of others nothing is known."""
+
+    def __init__(self) -> None:
+        self.docs: dict[tuple[type[Document], str], Any] = {}
+
+    def peek(self, kind: type[D], key: str) -> D | None:
+        """One of them."""
+        found: D | None = self.docs.get((kind, key))
+        return found

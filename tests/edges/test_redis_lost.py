@@ -1,0 +1,177 @@
+"""Redis may be flushed, killed, frozen or put back to an older state: that costs time and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.runtime.clock import SystemClock
+from services.runtime.redis_link import CALL_WITHIN_S
+from tests.edges.distributed import Distributed, distributed
+from tests.edges.test_streams import Stream
+from tests.redis_server import RedisServer, redis_server
+
+pytestmark = pytest.mark.servers
+
+EWA = {"from": {"address": "ewa@example.pl", "name": "Ewa"}}
+STREAM = "/v1/desks/rowery/agents/ola/stream"
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A Redis of the test's own."""
+    async with redis_server(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+async def made(redis: RedisServer) -> AsyncIterator[Distributed]:
+    """Owners and two edges."""
+    async with distributed(redis.url) as running:
+        yield running
+
+
+async def everything(made: Distributed) -> list[Any]:
+    """What the desk's readers see, once the views are whole and show all that has happened."""
+    edge = made.edges[-1]
+    last = f"r{'0' * 32}"
+    paths = [f"conversations?after={last}", "agents", "notices", "quarantine"]
+
+    async def read() -> list[Any]:
+        answers = [await edge.call("GET", f"/v1/desks/rowery/{path}") for path in paths]
+        found = [answer.json() if answer.status_code == 200 else None for answer in answers]
+        ids = [one["id"] for one in found[0]["items"]] if found[0] else []
+        whole = [await edge.call("GET", f"/v1/desks/rowery/conversations/{one}") for one in ids]
+        return [*found, *[one.json() if one.status_code == 200 else None for one in whole]]
+
+    async with asyncio.timeout(20):
+        while None in (seen := await read()):
+            await asyncio.sleep(0.05)
+    return seen
+
+
+async def begun(made: Distributed) -> Stream:
+    """A desk with an agent, whose stream has told of the offer of a first message."""
+    await made.edges[0].desk("ola")
+    await made.edges[1].call("GET", "/v1/desks/rowery")  # now it knows the desk, too
+    stream = Stream(made.edges[0], STREAM)
+    await stream.event("snapshot")
+    await made.edges[0].message()
+    return stream
+
+
+async def going_on(made: Distributed, stream: Stream) -> None:
+    """What must go on without Redis: messages are taken by any edge, offers reach agents and are accepted."""
+    _, _, first = await stream.event("offer")
+    answer = await made.edges[1].call(
+        "POST", f"/v1/desks/rowery/offers/{first['offer_id']}/accept", {"agent": "ola"}
+    )
+    assert (answer.status_code, answer.json()["owner"]) == (200, "ola")
+    await made.edges[1].message("m2", **EWA)
+    _, _, second = await stream.event("offer")
+    assert second["conversation_id"] != first["conversation_id"]
+    again = await made.edges[0].call(
+        "POST", f"/v1/desks/rowery/offers/{first['offer_id']}/accept", {"agent": "ola"}
+    )
+    assert (again.status_code, again.json()["owner"]) == (409, "ola")
+
+
+async def test_redis_is_flushed(made: Distributed, redis: RedisServer) -> None:
+    """After FLUSHALL readers are told to come back later, never that there is nothing, and then see all."""
+    stream = await begun(made)
+    await stream.event("offer")
+    before = await everything(made)
+    await redis.flush()
+    statuses = set()
+    async with asyncio.timeout(20):
+        while 503 not in statuses or (200 not in statuses):
+            found = await made.edges[1].call("GET", "/v1/desks/rowery/conversations")
+            statuses.add(found.status_code)
+            assert found.status_code == 503 or len(found.json()["items"]) == 1
+            await asyncio.sleep(0.005)
+    assert await everything(made) == before
+    await stream.close()
+
+
+async def test_redis_is_killed(made: Distributed, redis: RedisServer) -> None:
+    """With Redis dead messages, offers and accepts go on; when it is back, empty, the views are made anew."""
+    stream = await begun(made)
+    redis.kill()
+    await going_on(made, stream)
+    gone = await made.edges[0].call("GET", "/v1/desks/rowery/conversations")
+    assert (gone.status_code, gone.headers["retry-after"]) == (503, "1")
+    await redis.start()
+    seen = await everything(made)
+    assert [one["owner"] for one in seen[0]["items"]] == [None, "ola"]
+    await stream.close()
+
+
+async def test_redis_is_frozen(made: Distributed, redis: RedisServer) -> None:
+    """With Redis frozen nobody waits for it for long; what was on its way when it wakes up does no harm."""
+    stream = await begun(made)
+    redis.freeze()
+    clock = SystemClock()
+    began_s = clock.monotonic_s()
+    answer = await made.edges[0].call("GET", "/v1/desks/rowery/conversations")
+    assert answer.status_code == 503
+    assert clock.monotonic_s() - began_s < 4 * CALL_WITHIN_S
+    await going_on(made, stream)
+    redis.thaw()
+    seen = await everything(made)
+    assert [one["owner"] for one in seen[0]["items"]] == [None, "ola"]
+    await stream.close()
+
+
+async def test_redis_is_put_back(made: Distributed, redis: RedisServer) -> None:
+    """Restored from an older snapshot, it is brought up to date from the log, drops included."""
+    stream = await begun(made)
+    _, _, first = await stream.event("offer")
+    await everything(made)
+    old = await redis.save()
+    await made.edges[0].call("POST", f"/v1/desks/rowery/offers/{first['offer_id']}/accept", {"agent": "ola"})
+    done = await made.edges[0].call(
+        "POST", f"/v1/desks/rowery/conversations/{first['conversation_id']}/resolve", {"agent": "ola"}
+    )
+    assert done.status_code == 202
+    await made.edges[0].message("m2", **EWA)
+    await stream.event("offer")
+    before = await everything(made)
+    await redis.restore(old)
+    assert await everything(made) == before
+    assert [one["state"] for one in before[0]["items"]] == ["offered", "resolved"]
+    await stream.close()
+
+
+async def test_views_of_another_log(redis: RedisServer) -> None:
+    """Views that tell of more than the log has are thrown away: they are of a log that is gone."""
+    async with distributed(redis.url) as first:
+        stream = await begun(first)
+        await stream.event("offer")
+        await stream.close()
+    async with distributed(redis.url) as second:
+        missing = await second.edges[0].call("GET", "/v1/desks/rowery")
+        assert missing.status_code == 404
+        await second.edges[0].desk("ewa")
+        listed = await second.edges[1].call("GET", "/v1/desks/rowery/agents")
+        assert [agent["id"] for agent in listed.json()] == ["ewa"]
+
+
+async def test_nothing_of_a_customer_is_in_redis(made: Distributed, redis: RedisServer) -> None:
+    """Neither words, names nor addresses of customers are found in what Redis keeps."""
+    stream = await begun(made)
+    _, _, offer = await stream.event("offer")
+    path = "/v1/desks/rowery/offers/{}/accept".format(offer["offer_id"])
+    await made.edges[0].call("POST", path, {"agent": "ola"})
+    path = f"/v1/desks/rowery/conversations/{offer['conversation_id']}/replies"
+    reply = {"agent": "ola", "text": "Paczka czeka w automacie."}
+    assert (await made.edges[1].call("POST", path, reply)).status_code == 202
+    await everything(made)
+    kept = await redis.save()
+    assert b"rowery" in kept
+    for word in ("moja paczka", "czeka w automacie", "Jan", "jan@example.pl"):
+        assert word.encode() not in kept, word
+    await stream.close()
