@@ -133,13 +133,15 @@ async def take_over(
     clock: Clock,
     partition: int,
     on_claimed: Callable[[], None] = lambda: None,
+    warm: Fold | None = None,
 ) -> Fold:
-    """Claim the partition and return the state at the claim.
+    """Claim the partition and return the state at the claim. warm: a fold to go on from, instead of the
+    newest snapshot's.
 
     Raises Fenced if somebody else's claim came in between or the clocks differ, Corrupt if the log
     cannot be read, LogReset as the log does.
     """
-    fold = await begin(engine, log, snapshots, partition)
+    fold = warm or await begin(engine, log, snapshots, partition)
     own = TopicPartition(engine.TOPIC, partition)
     reader = log.reader({own: fold.offset})
     try:

@@ -253,6 +253,14 @@ class Settings:
         most=5,
     )
 
+    standbys: bool = _variable(
+        "STANDBYS",
+        True,
+        "",
+        "Whether an engine's process keeps the state of partitions that others serve, so that it takes over "
+        "within a moment. Costs their memory.",
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
         """Read what is set; `overrides` (from the command line) win, None in them counts as not given.
