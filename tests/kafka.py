@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,13 +22,17 @@ CONTROLLER_PORTS = 10
 class Cluster:
     """One or three brokers over one folder, each of which can be killed, frozen and started again."""
 
-    def __init__(self, folder: Path, brokers: int = 1) -> None:
+    def __init__(self, folder: Path, brokers: int = 1, settings: Sequence[str] = ()) -> None:
+        """settings: lines for each broker's properties, beyond those of deploy/kafka."""
         self.folder = folder
         self.nodes = range(1, brokers + 1)
         self.port = _free_ports(brokers)
         self._running: dict[int, subprocess.Popen[str]] = {}
         prepare = ["--prepare", "--brokers", str(brokers), "--port", str(self.port)]
         subprocess.run([START, folder, *prepare], check=True)
+        for node in self.nodes:
+            with (folder / f"node-{node}.properties").open("a") as file:
+                file.writelines(f"{line}\n" for line in settings)
 
     @property
     def address(self) -> str:

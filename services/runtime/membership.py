@@ -20,7 +20,8 @@ from services.runtime.kafka_wire import NOT_NOW
 
 SESSION_MS = 6_000
 """Without a heartbeat for so long, a process is gone and its partitions go to others."""
-HEARTBEAT_MS = 1_500
+HEARTBEAT_MS = 500
+"""How late a member learns that another has gone: comes on top of the session."""
 NEVER_MS = (1 << 31) - 1
 """The client leaves a group whose records nobody polls: these are read elsewhere."""
 
@@ -33,6 +34,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, access: KafkaAccess, topic: str) -> None:
         self.assigned: frozenset[int] = frozenset()
         self.changed = asyncio.Event()
+        self._settled = False
         self._access = access
         self._topic = access.topic(topic)
         self._consumer: Any = AIOKafkaConsumer(
@@ -72,7 +74,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         coordinator = self._consumer._coordinator
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                return bool(coordinator is not None and await coordinator._do_heartbeat())
+                known = coordinator is not None and await coordinator._do_heartbeat()
+                return bool(known and self._settled and not coordinator._rejoin_needed_fut.done())
         except NOT_NOW as error:
             _log.warning("the group %s does not answer: %r", self.group, error)
             return False
@@ -92,10 +95,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             await admin.close()
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Nothing: what we own we serve until somebody else has claimed it."""
+        """Only take note: what we own we serve until somebody else has claimed it."""
+        self._settled = False
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """Take note; never more, since no heartbeat is sent meanwhile."""
         self._consumer.pause(*assigned)
         self.assigned = frozenset(place.partition for place in assigned)
+        self._settled = True
         self.changed.set()

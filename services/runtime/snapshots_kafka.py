@@ -132,6 +132,11 @@ class KafkaSnapshots:
         found = next((await self._read(topic, partition)).newest_first(partition), None)
         return found[1] if found else None
 
+    async def whole(self, topic: str, partition: int) -> list[Snapshot]:
+        """All that are whole, newest first; for tools."""
+        slots = await self._read(topic, partition)
+        return [snapshot for _, snapshot in slots.newest_first(partition)]
+
     async def close(self) -> None:
         """Let go of the producers."""
         for table in self._writers.values():
