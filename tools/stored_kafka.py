@@ -35,7 +35,11 @@ class KafkaLogs:
     def __init__(self, access: KafkaAccess) -> None:
         """Raises CentralaError if the topics cannot be read."""
         self._runner = asyncio.Runner()
-        self._run(self._open(access))
+        try:
+            self._run(self._open(access))
+        except CentralaError:
+            self._runner.close()
+            raise
         try:
             self._partitions, self._ends, self._starts = self._run(self._places())
             for partition in range(self._partitions):
