@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from services.kernel.errors import Busy, Corrupt, Invalid
 from services.kernel.limits import INPUTS_IN_BATCH_MAX
@@ -28,6 +28,7 @@ from services.runtime.kafka_wire import (
     Session,
     Wire,
 )
+from services.runtime.log_tail import LAZY_S
 
 POLL_MS = 5_000
 """Longest poll; one that ends without a record costs a request."""
@@ -42,10 +43,11 @@ _log = logging.getLogger(__name__)
 class _Cursor:
     """One partition: `fetched` is the next offset to ask for, `end` what its leader named last."""
 
-    __slots__ = ("end", "fetched", "place", "records")
+    __slots__ = ("end", "fetched", "lazy", "place", "records")
 
-    def __init__(self, place: TopicPartition, start: int) -> None:
+    def __init__(self, place: TopicPartition, start: int, lazy: bool) -> None:
         self.place = place
+        self.lazy = lazy
         self.fetched = start
         self.end = -1
         self.records: deque[LogRecord] = deque()
@@ -73,9 +75,10 @@ class _Lane:
 class KafkaReader:
     """A LogReader. One fetch at a time."""
 
-    def __init__(self, wire: Wire, starts: Mapping[TopicPartition, int]) -> None:
+    def __init__(self, wire: Wire, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> None:
         self._wire = wire
-        self._cursors = {place: _Cursor(place, start) for place, start in starts.items()}
+        self._cursors = {place: _Cursor(place, at, place.topic in lazy) for place, at in starts.items()}
+        self._ripe_s = 0.0
         self._lanes: list[_Lane] | None = None
         self._news = asyncio.Event()
         self._fetches = 0
@@ -91,8 +94,10 @@ class KafkaReader:
         until_s = loop.time() + max_wait_ms / 1000
         if self._ready() < AHEAD_MAX and max_wait_ms <= 0:
             await self._ask()
-        while not (self._ready() or self._woken or self._closed or max_wait_ms <= 0):
+        while not (self._ripe() or self._woken or self._closed or max_wait_ms <= 0):
             rest_ms = round((until_s - loop.time()) * 1000)
+            if rest_ms <= 0 and self._ready():
+                break
             if rest_ms < 2 * POLL_EARLIER_MS and (rest_ms <= 0 or self._drained()):
                 if not self._drained():
                     await self._ask()
@@ -121,6 +126,13 @@ class KafkaReader:
 
     def _ready(self) -> int:
         return sum(len(cursor.records) for cursor in self._cursors.values())
+
+    def _ripe(self) -> bool:
+        """Whether anything lies ready that is not lazy, or has waited for company long enough."""
+        filled = [cursor for cursor in self._cursors.values() if cursor.records]
+        if not filled or not all(cursor.lazy for cursor in filled):
+            return bool(filled)
+        return asyncio.get_running_loop().time() >= self._ripe_s
 
     def _drained(self) -> bool:
         """Whether every broker has answered a request of this fetch, and all it had is handed out."""
@@ -166,11 +178,13 @@ class KafkaReader:
         except LATER as error:
             await self._lost(error)
             return
-        if self._ready() or self._woken or self._closed:
+        if self._ripe() or self._woken or self._closed:
             return  # while the lanes were made
         self._news.clear()
         self._poll_on(max(1, min(POLL_MS, rest_ms - POLL_EARLIER_MS)))
-        timer = asyncio.get_running_loop().call_later(rest_ms / 1000, self._news.set)
+        loop = asyncio.get_running_loop()
+        wait_s = min(rest_ms / 1000, self._ripe_s - loop.time()) if self._ready() else rest_ms / 1000
+        timer = loop.call_later(max(0.0, wait_s), self._news.set)
         try:
             await self._news.wait()
         finally:
@@ -212,6 +226,8 @@ class KafkaReader:
     def _add(self, cursor: _Cursor, found: Found) -> None:
         """Take in records; another request may have brought some of them before."""
         place = cursor.place
+        if found.records and cursor.lazy and not self._ready():
+            self._ripe_s = asyncio.get_running_loop().time() + LAZY_S
         for record in found.records:
             if record.offset < cursor.fetched:
                 continue

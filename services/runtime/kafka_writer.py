@@ -131,8 +131,20 @@ class Writer:
             if sender is not None and not sender.done():
                 sender.cancel()
                 await asyncio.wait([sender], timeout=CLOSE_WITHIN_S / 4)
-        producer._message_accumulator.fail_all(ProducerClosed())  # whoever waits need not wait longer
+        _fail(producer._message_accumulator)
         await producer.client.close()
+
+
+def _fail(accumulator: Any) -> None:
+    """Whoever waits for a batch need not wait longer; whoever has gone needs no word."""
+    queued = [batch for batches in accumulator._batches.values() for batch in batches]
+    accumulator._pending_batches.update(queued)  # where the client looks for what is done
+    for batch in list(accumulator._pending_batches):
+        futures = [batch.future, *(future for future, _ in batch._msg_futures)]
+        batch.failure(ProducerClosed())
+        for future in futures:
+            if not future.cancelled():
+                future.exception()
 
 
 async def all_gone() -> None:

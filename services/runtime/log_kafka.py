@@ -59,8 +59,8 @@ class KafkaLog:
         return await writer.append(self._access.topic(topic), partition, records, alone=not shared)
 
     def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
-        """See the port. Nothing is lazy here: what comes while a request is under way comes together."""
-        return KafkaReader(self._wire, starts)
+        """See the port."""
+        return KafkaReader(self._wire, starts, lazy)
 
     async def end(self, topic: str, partition: int) -> int:
         """See the port. Raises Busy while the partition has no leader."""

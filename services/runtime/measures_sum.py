@@ -1,11 +1,13 @@
-"""The metrics of a process whose parts (an engine's partitions) come and go: summed, series by series.
+"""The metrics of a process whose parts (an engine's partitions) come and go: put together, series by series.
 
+Counts and amounts add up; of ages and durations the longest counts, of readiness the least.
 A part that ends takes its gauges with it; what it counted stays counted, so that no counter ever falls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import add
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -13,6 +15,11 @@ from prometheus_client.core import Metric
 OF_THE_PROCESS = "process_"
 """Metrics that a process has once, however many parts it has."""
 COUNTING = ("counter", "histogram")
+
+LONGEST = ("_seconds", "_info", "restored_events")
+"""Ends of the names of gauges of which the largest counts."""
+LEAST = ("engine_ready",)
+"""The same, the smallest."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -27,9 +34,10 @@ class _Sums:
         """Add every sample to the one of the same name and labels."""
         for family in families:
             _, sums = self._families.setdefault(family.name, (family, {}))
+            together = _together(family)
             for sample in family.samples:
                 at = sample.name, tuple(sample.labels.items())
-                sums[at] = sums.get(at, 0.0) + sample.value
+                sums[at] = together(sums[at], sample.value) if at in sums else sample.value
 
     def collect(self) -> Iterator[Metric]:
         """The families with their sums."""
@@ -71,6 +79,15 @@ class Summed:
             sums.add(_of_parts(part.collect()))
         sums.add(self._gone.collect())
         return sums.collect()
+
+
+def _together(family: Metric) -> Callable[[float, float], float]:
+    """How two samples of a series become one."""
+    if family.type == "gauge" and family.name.endswith(LONGEST):
+        return max
+    if family.type == "gauge" and family.name.endswith(LEAST):
+        return min
+    return add
 
 
 def _of_parts(families: Iterable[Metric]) -> Iterator[Metric]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from services.kernel.errors import Busy
 from services.runtime.clock import SystemClock
 from services.runtime.event_log import TopicPartition
 from services.runtime.kafka_access import KafkaAccess
@@ -19,6 +21,9 @@ from tests.contracts.harness import Unreliable
 from tests.kafka import Cluster
 
 PARTITIONS = 4
+SERVED_WITHIN_S = 60
+"""A broker that shares a busy machine takes its time."""
+_log = logging.getLogger(__name__)
 _installations = itertools.count()
 
 
@@ -35,10 +40,23 @@ async def installed(
     await Topics(access, partitions, len(broker.nodes)).make(topics)
     wire = Wire(access)
     await wire.open()
-    places = [TopicPartition(topic, n) for topic in topics for n in range(partitions)]
-    await asyncio.gather(*(wire.offset(place, LATEST) for place in places))
-    await wire.close()
+    try:
+        for place in [TopicPartition(topic, n) for topic in topics for n in range(partitions)]:
+            await _served(wire, place)
+    finally:
+        await wire.close()
     return access
+
+
+async def _served(wire: Wire, place: TopicPartition) -> None:
+    """Wait until the leader of a new partition knows that it is that."""
+    async with asyncio.timeout(SERVED_WITHIN_S):
+        while True:
+            try:
+                await wire.offset(place, LATEST)
+                return
+            except Busy as error:
+                _log.warning("%s", error)
 
 
 class KafkaHarness:

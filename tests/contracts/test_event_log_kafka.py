@@ -250,3 +250,21 @@ async def test_a_reader_keeps_polling_across_many_partitions(log: KafkaLog) -> N
     assert all(offsets == list(range(50)) for offsets in got.values())
     assert await reader.fetch(0) == ([], True)
     await reader.close()
+
+
+async def test_lazy_records_come_with_urgent_ones(log: KafkaLog) -> None:
+    """A waiting fetch ends for an urgent record at once and brings the lazy ones along; lazy ones alone end
+    it too, a moment later."""
+    places = {INBOUND: 0, ROUTING: 0}
+    reader = log.reader(places, lazy=("routing",))
+    await log.append("routing", 0, [b"lazy"])
+    await log.append("inbound", 0, [b"urgent"])
+    got: list[bytes] = []
+    async with asyncio.timeout(WITHIN_S):
+        while len(got) < 2:
+            got += [record.value for record in (await reader.fetch(60_000)).records]
+    assert sorted(got) == [b"lazy", b"urgent"]
+    await log.append("routing", 0, [b"alone"])
+    async with asyncio.timeout(WITHIN_S):
+        assert [record.value for record in (await reader.fetch(60_000)).records] == [b"alone"]
+    await reader.close()
