@@ -12,6 +12,7 @@ import logging
 
 from services.kernel.engine import Engine
 from services.runtime import restore
+from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER, EventLog, TopicPartition
 from services.runtime.restore import Fold
 from services.runtime.snapshots import SnapshotStore
@@ -25,7 +26,11 @@ _log = logging.getLogger(__name__)
 class Standby:
     """Follows one partition until it is handed over."""
 
-    def __init__(self, engine: Engine, log: EventLog, snapshots: SnapshotStore, partition: int) -> None:
+    def __init__(
+        self, engine: Engine, log: EventLog, snapshots: SnapshotStore, clock: Clock, partition: int
+    ) -> None:
+        self._clock = clock
+        self._heard_s = clock.monotonic_s()
         self._engine = engine
         self._log = log
         self._snapshots = snapshots
@@ -34,6 +39,10 @@ class Standby:
         self.warm = asyncio.Event()
         """Set once the log was read to its end."""
         self.task = asyncio.create_task(self._run())
+
+    def silent_s(self) -> float:
+        """For how long nothing was appended, as far as we have read."""
+        return self._clock.monotonic_s() - self._heard_s
 
     async def hand_over(self) -> Fold | None:
         """Stop, and give what was folded; None if that is nothing yet. Raises what the fold met."""
@@ -62,6 +71,7 @@ class Standby:
                 self._fold = None
                 for record in fetched.records:
                     fold.take(self._engine, record)
+                    self._heard_s = self._clock.monotonic_s()
                 self._fold = fold
                 if fetched.drained:
                     self.warm.set()
