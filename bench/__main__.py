@@ -9,9 +9,9 @@ import sys
 
 import uvloop
 
-from bench import embedded, kills, restore, year
+from bench import embedded, kills, restore, rpc, year
 
-BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills}
+BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills, "rpc": rpc}
 
 
 def main() -> None:
