@@ -1,14 +1,17 @@
 """Reads the logs of an installation and checks what must always hold.
 
     python -m tools.check_log --data DIR
+    python -m tools.check_log --kafka HOST:PORT [--prefix centrala.]
 
-Offline and read-only; a running process is not disturbed. Prints one line for each violation and a
-summary; exits 1 if there is a violation, 2 if the logs cannot be read.
+The second form takes TLS and passwords for Kafka from the environment (docs/settings.md). Offline and
+read-only; a running process is not disturbed. Prints one line for each violation and a summary; exits 1 if
+there is a violation, 2 if the logs cannot be read.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +21,13 @@ from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError
 from services.notify import engine as notify
 from services.router import engine as router
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.settings import Settings
 from services.sla import engine as sla
 from tools.invariants import SLACK_MS, check
+from tools.invariants.report import Report
 from tools.stored import StoredLogs
+from tools.stored_kafka import KafkaLogs
 
 SHOWN_MAX = 1_000
 """Violations that are printed; the summary counts all."""
@@ -36,7 +43,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.check_log", description="Check what must always hold, on the logs."
     )
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="the data directory")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--data", type=Path, metavar="DIR", help="the data directory")
+    where.add_argument("--kafka", metavar="HOST:PORT", help="brokers, several with commas")
+    parser.add_argument("--prefix", help="what the topics' names begin with in Kafka (CENTRALA_KAFKA_PREFIX)")
     parser.add_argument(
         "--slack-ms",
         type=int,
@@ -46,7 +56,10 @@ def main(arguments: list[str]) -> int:
     )
     given = parser.parse_args(arguments)
     try:
-        report = check(StoredLogs(given.data), engines(), given.slack_ms)
+        if given.kafka:
+            report = _check_kafka(given.kafka, given.prefix, given.slack_ms)
+        else:
+            report = check(StoredLogs(given.data), engines(), given.slack_ms)
     except CentralaError as error:
         print(f"cannot read the logs: {error}", file=sys.stderr)
         return 2
@@ -56,6 +69,15 @@ def main(arguments: list[str]) -> int:
         print(f"state {name} {state_hash}")
     print(report.summary())
     return 1 if report.violations else 0
+
+
+def _check_kafka(servers: str, prefix: str | None, slack_ms: int) -> Report:
+    settings = Settings.from_environment(os.environ, kafka=servers, kafka_prefix=prefix)
+    logs = KafkaLogs(KafkaAccess.of(settings))
+    try:
+        return check(logs, engines(), slack_ms)
+    finally:
+        logs.close()
 
 
 if __name__ == "__main__":

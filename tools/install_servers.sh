@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start and pip does not bring: Chromium for those of the pages, Redis for views and
-# limits, Prometheus for metrics, dashboards and alerts.
+# limits, Prometheus for metrics, dashboards and alerts, Kafka for the distributed log.
 # With CI=true a server that can't be had is a failure; on your own machine its tests fail by themselves.
 set -euo pipefail
 
@@ -45,3 +45,6 @@ has chromium chromium-browser google-chrome || apt_install Chromium chromium fon
 has valkey-server redis-server || apt_install Redis redis-server || missing Redis "the tests of views and limits"
 { has prometheus && has promtool; } || apt_install Prometheus prometheus \
   || missing Prometheus "the tests of metrics and alerts"
+has java || apt_install Java default-jre-headless || missing Java "the tests on Kafka"
+has mvn || apt_install Maven maven || missing Maven "the tests on Kafka"
+"$(dirname "${BASH_SOURCE[0]}")/../deploy/kafka/start.sh" --fetch || missing Kafka "the tests of the distributed mode"

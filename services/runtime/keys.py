@@ -89,7 +89,7 @@ class MemoryKeys:
 
     async def put(self, key: StoredKey) -> None:
         """See the port."""
-        _check(key)
+        check_id(key)
         self._keys.setdefault(key.identity, {}).setdefault(key.key_id, key)
 
     async def by_identity(self, desk_id: str, identity: bytes) -> StoredKey | None:
@@ -175,7 +175,7 @@ class SqliteKeys:
 
     async def put(self, key: StoredKey) -> None:
         """See the port."""
-        _check(key)
+        check_id(key)
         self._seen.add(key.identity)
         self._pending[key.key_id] = key
         self._pending_identities[key.identity] = key
@@ -263,7 +263,8 @@ def _ids(after: bytes, connection: apsw.Connection) -> list[tuple[bytes, str]]:
     return [(bytes(key), str(desk)) for key, desk in rows(connection, query, (after, KEYS_READ_AT_ONCE))]
 
 
-def _check(key: StoredKey) -> None:
+def check_id(key: StoredKey) -> None:
+    """Raise Invalid for an id of a wrong length."""
     if len(key.key_id) != KEY_ID_BYTES:
         raise Invalid(f"a key's id has {KEY_ID_BYTES} bytes, not {len(key.key_id)}")
 

@@ -29,6 +29,7 @@ from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER, EventLog, LogReader
 from services.runtime.inputs import Inputs, Unreadable, kinds
 from services.runtime.logs import about
+from services.runtime.restore import Fold
 from services.runtime.snapshots import SnapshotStore
 
 _log = logging.getLogger(__name__)
@@ -123,6 +124,10 @@ class Loop:
         """Told how long each acknowledged append took, seconds."""
         self.observe_late: Callable[[float], None] = _unobserved
         """Told how long after it was due each deadline was decided, seconds."""
+        self.permit: Callable[[], Awaitable[None]] = _permitted
+        """Awaited before each claim: returns when this process may."""
+        self.warm: Fold | None = None
+        """A fold of the own log to begin the first take-over from, instead of a snapshot."""
         self._log = log
         self._clock = clock
         self._snapshots = snapshots
@@ -187,8 +192,11 @@ class Loop:
             await asyncio.sleep(RECLAIM_MS[min(failures, len(RECLAIM_MS) - 1)] / 1000)
 
     async def _own(self) -> None:
+        await self.permit()
         started_s = self._clock.monotonic_s()
-        fold = await restore.take_over(self.engine, self._log, self._snapshots, self._clock, self.partition)
+        warm, self.warm = self.warm, None
+        stores = self._log, self._snapshots, self._clock
+        fold = await restore.take_over(self.engine, *stores, self.partition, warm=warm)
         self.tally.claims += 1
         self.tally.restore_s = self._clock.monotonic_s() - started_s
         self.tally.restored_events = fold.events
@@ -358,6 +366,10 @@ class Loop:
                 listener(committed)
         except Exception as error:
             raise RuntimeError(f"{self.engine.TOPIC}: a listener failed") from error
+
+
+async def _permitted() -> None:
+    """Whoever has its log alone may always claim."""
 
 
 def _unobserved(seconds: float) -> None:

@@ -75,6 +75,8 @@ class App:
         self.auth = auth
         self.guest_key = ""
         """A read key that the demo's page is given; "" without a demo."""
+        self.partition = 0
+        """Which one this App's loops serve; the embedded mode has one."""
         self.hub = Hub()
         self.metrics = Metrics()
         self.tracing: Tracing = Untraced()
@@ -93,6 +95,7 @@ class App:
         self.rpc = Rpc(self)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs: list[tuple[str, Job]] = []
+        self._conditions: list[Callable[[], bool]] = []
         self._before: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
@@ -100,7 +103,7 @@ class App:
 
     def add_loop(self, engine: Engine, lazy: Collection[str] = ()) -> Loop:
         """Drive an engine in this process; `lazy` as in Loop."""
-        loop = Loop(engine, self.log, self.clock, self.snapshots, lazy=lazy)
+        loop = Loop(engine, self.log, self.clock, self.snapshots, self.partition, lazy=lazy)
         self.loops[engine.TOPIC] = loop
         self.add_task(f"loop {engine.TOPIC}", loop.run)
         return loop
@@ -122,6 +125,10 @@ class App:
     def before_ready(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run once, after the loops own their partitions and before the process is ready."""
         self._before.append(step)
+
+    def also_ready(self, condition: Callable[[], bool]) -> None:
+        """The process is ready only while this holds too."""
+        self._conditions.append(condition)
 
     def on_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """Run at the stop, after all tasks have ended, in reverse order."""
@@ -149,6 +156,7 @@ class App:
             self._started
             and not self.broken.done()
             and all(loop.ready.is_set() for loop in self.loops.values())
+            and all(condition() for condition in self._conditions)
         )
 
     def _ended(self, task: asyncio.Task[None]) -> None:

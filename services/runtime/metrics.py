@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from prometheus_client import ProcessCollector, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, generate_latest
 
+from services.runtime.measures_sum import Gone, Summed
 from services.runtime.metrics_desks import SECONDS, DeskMetrics
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Metrics(DeskMetrics):
         super().__init__("centrala", LABELS)
         # A series beside every counter that says when it was made: twice the series, and nobody asks.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
+        self._parts: list[CollectorRegistry] = []
+        self._gone = Gone()
         self.invariants: dict[str, Callable[[], Invariants]] = {}
         """By owned topic, made anew for each loop; each service's shell adds its own."""
         self.figures: dict[str, Figures] = {}
@@ -235,7 +238,18 @@ class Metrics(DeskMetrics):
 
     def render(self) -> bytes:
         """All of it in the Prometheus text format, what is refreshed as it was."""
-        return generate_latest(self.registry)
+        return generate_latest(Summed(self.registry, self._parts, self._gone))
+
+    def add(self, part: Metrics) -> None:
+        """From now on sum up with the metrics of a part of the process."""
+        self._parts.append(part.registry)
+        self.refreshers += part.refreshers
+
+    def drop(self, part: Metrics) -> None:
+        """A part has ended: what it counted stays counted."""
+        self._parts.remove(part.registry)
+        self.refreshers = [one for one in self.refreshers if one not in part.refreshers]
+        self._gone.take(part.registry)
 
 
 def page() -> str:

@@ -22,6 +22,9 @@ from services.runtime.event_log import EventLog, LogReader, LogRecord, TopicPart
 from services.runtime.inputs import Place
 from services.runtime.snapshots import Snapshot, SnapshotStore
 
+SETTLE_MS = 20
+"""How long a planned take-over waits for what its predecessor has under way: an append takes a few ms."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -133,13 +136,15 @@ async def take_over(
     clock: Clock,
     partition: int,
     on_claimed: Callable[[], None] = lambda: None,
+    warm: Fold | None = None,
 ) -> Fold:
-    """Claim the partition and return the state at the claim.
+    """Claim the partition and return the state at the claim. warm: a fold to go on from, instead of the
+    newest snapshot's.
 
     Raises Fenced if somebody else's claim came in between or the clocks differ, Corrupt if the log
     cannot be read, LogReset as the log does.
     """
-    fold = await begin(engine, log, snapshots, partition)
+    fold = warm or await begin(engine, log, snapshots, partition)
     own = TopicPartition(engine.TOPIC, partition)
     reader = log.reader({own: fold.offset})
     try:
@@ -150,6 +155,8 @@ async def take_over(
         offset = await _claimed(log, own, claim)
         at_ms = await _fold_to_claim(engine, reader, fold, claim, offset)
         _check_clock(engine.TOPIC, before_ms, at_ms, clock.now_ms())
+        if warm is not None:
+            await _settle(engine, reader, fold)
     finally:
         await reader.close()
     on_claimed()
@@ -176,6 +183,18 @@ async def _fold_to_claim(engine: Engine, reader: LogReader, fold: Fold, claim: B
                 if not epoch_before < claim.epoch == fold.fence.epoch:
                     raise Fenced(f"{engine.TOPIC}: another claim came first")
                 return record.at_ms
+
+
+async def _settle(engine: Engine, reader: LogReader, fold: Fold) -> None:
+    """A former owner that still runs may have one append under way. It lands behind our claim and is
+    skipped by everybody; folding past it now spares us a gap before our own first batch, and so a second
+    take-over. Raises Fenced if it is somebody else's claim that lands."""
+    epoch = fold.fence.epoch
+    while records := (await reader.fetch(SETTLE_MS)).records:
+        for record in records:
+            fold.take(engine, record)
+        if fold.fence.epoch != epoch:
+            raise Fenced(f"{engine.TOPIC}: another claim followed")
 
 
 def _check_clock(topic: str, before_ms: int, at_ms: int, after_ms: int) -> None:

@@ -195,6 +195,72 @@ class Settings:
         "several with `:` between them. Files elsewhere are not read, nor ever those in the data directory.",
     )
 
+    kafka: str = _variable(
+        "KAFKA",
+        "",
+        "host:port",
+        "Brokers of the distributed mode's log, several with commas. The embedded mode has none.",
+    )
+    kafka_prefix: str = _variable(
+        "KAFKA_PREFIX",
+        "centrala.",
+        "",
+        "What all topics' names begin with, so that several installations may share brokers.",
+        least=1,
+        most=100,
+    )
+    kafka_security: str = _variable(
+        "KAFKA_SECURITY",
+        "plaintext",
+        "",
+        "How brokers are spoken to: with TLS, and with a password (SCRAM-SHA-512), or without.",
+        choices=("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+    )
+    kafka_ca: str = _variable(
+        "KAFKA_CA",
+        "",
+        "file",
+        "Certificates that the brokers' are checked against. Empty: those of the system.",
+    )
+    kafka_user: str = _variable(
+        "KAFKA_USER",
+        "",
+        "",
+        "Name for brokers that ask for a password.",
+    )
+    kafka_password: str = _variable(
+        "KAFKA_PASSWORD",
+        "",
+        "",
+        "The password to it.",
+        secret=True,
+    )
+    partitions: int = _variable(
+        "PARTITIONS",
+        64,
+        "partitions",
+        "Partitions of every topic of the distributed mode. Fixed when the installation is made: desks "
+        "are spread over them by a hash.",
+        least=1,
+        most=1_024,
+    )
+    replication: int = _variable(
+        "REPLICATION",
+        3,
+        "brokers",
+        "Brokers that keep each record. With 3, two of them have it before anything is acknowledged.",
+        least=1,
+        most=5,
+    )
+
+    standbys: bool = _variable(
+        "STANDBYS",
+        True,
+        "",
+        "Whether an engine's process keeps the state of partitions that others serve, so that it takes over "
+        "within a moment. Costs their memory.",
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
         """Read what is set; `overrides` (from the command line) win, None in them counts as not given.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.kernel.errors import Fenced
-from services.runtime.clock import ManualClock
+from services.runtime.clock import Clock, ManualClock
 from services.runtime.event_log import EventLog, LogReader, TopicPartition
 from services.runtime.log_memory import Fault, MemoryLog
 from services.runtime.log_sqlite import SqliteLog
@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 class Harness(Protocol):
     """A log with its clock, and the means to make it fail."""
 
-    clock: ManualClock
+    @property
+    def clock(self) -> Clock:
+        """The log's clock."""
 
     @property
     def log(self) -> EventLog:
@@ -40,6 +42,9 @@ class Harness(Protocol):
 
     async def reopen(self) -> None:
         """Close the log and open it again, if it can be."""
+
+    def advance(self, ms: int) -> int:
+        """Move the log's clock; by how much it could be moved, ms."""
 
     def lose_next_ack(self) -> None:
         """The next append lands and is reported as failed."""
@@ -67,6 +72,11 @@ class MemoryHarness:
 
     async def reopen(self) -> None:
         """It lives as long as the process."""
+
+    def advance(self, ms: int) -> int:
+        """See Harness."""
+        self.clock.advance(ms)
+        return ms
 
     def lose_next_ack(self) -> None:
         """See Harness."""
@@ -126,6 +136,12 @@ class Unreliable:
         """The log's own."""
         await self.inner.close()
 
+    async def land_late(self) -> None:
+        """What was delayed lands now."""
+        for topic, partition, values in self.late:
+            await self.inner.append(topic, partition, values)
+        self.late.clear()
+
 
 class SqliteHarness:
     """The log in a file, with crashes, torn tails and a full disk."""
@@ -149,6 +165,11 @@ class SqliteHarness:
         await self.stop()
         await self.start()
 
+    def advance(self, ms: int) -> int:
+        """See Harness."""
+        self.clock.advance(ms)
+        return ms
+
     def lose_next_ack(self) -> None:
         """See Harness."""
         self.log.lose = True
@@ -159,9 +180,7 @@ class SqliteHarness:
 
     async def land_late(self) -> None:
         """See Harness."""
-        for topic, partition, values in self.log.late:
-            await self.log.inner.append(topic, partition, values)
-        self.log.late.clear()
+        await self.log.land_late()
 
     async def fill_disk(self) -> None:
         """From now on the file cannot grow."""

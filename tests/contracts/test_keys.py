@@ -18,6 +18,7 @@ from services.runtime.log_sqlite import SqliteLog
 from services.runtime.sqlite_file import SqliteFile
 from services.runtime.sqlite_open import rows
 from tests.contracts.harness import SqliteHarness
+from tests.contracts.kafka_harness import kafka_keys
 
 
 def make(identity: bytes, n: int = 0, desk: str = "d") -> StoredKey:
@@ -25,9 +26,16 @@ def make(identity: bytes, n: int = 0, desk: str = "d") -> StoredKey:
     return StoredKey(identity * 16 + n.to_bytes(6, "big") + bytes(8), desk, os.urandom(60))
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite surveyed"])
+STORES = ["memory", "sqlite", "sqlite surveyed", pytest.param("kafka", marks=pytest.mark.servers)]
+
+
+@pytest.fixture(params=STORES)
 async def keys(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KeyStore]:
     """Each adapter in turn."""
+    if request.param == "kafka":
+        async with kafka_keys(request.getfixturevalue("broker")) as made:
+            yield made
+        return
     if request.param == "memory":
         yield MemoryKeys()
         return

@@ -21,6 +21,7 @@ from services.runtime.snapshots import (
 )
 from services.runtime.sqlite_open import rows
 from tests.contracts.harness import SqliteHarness
+from tests.contracts.kafka_harness import kafka_snapshots
 
 
 def make(offset: int, size: int = 10, topic: str = "routing", partition: int = 0) -> Snapshot:
@@ -38,10 +39,16 @@ async def harness(tmp_path: Path) -> AsyncIterator[SqliteHarness]:
     await made.stop()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def snapshots(request: pytest.FixtureRequest, harness: SqliteHarness) -> SnapshotStore:
+@pytest.fixture(params=["memory", "sqlite", pytest.param("kafka", marks=pytest.mark.servers)])
+async def snapshots(request: pytest.FixtureRequest, harness: SqliteHarness) -> AsyncIterator[SnapshotStore]:
     """Each adapter in turn."""
-    return MemorySnapshots() if request.param == "memory" else SqliteSnapshots(harness.file)
+    if request.param == "memory":
+        yield MemorySnapshots()
+    elif request.param == "sqlite":
+        yield SqliteSnapshots(harness.file)
+    else:
+        async with kafka_snapshots(request.getfixturevalue("broker")) as made:
+            yield made
 
 
 async def test_the_newest_comes_back_whole(snapshots: SnapshotStore) -> None:

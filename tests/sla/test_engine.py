@@ -29,7 +29,6 @@ from tests.sla.given import (
     DAY,
     HOUR,
     MINUTE,
-    PAUSES,
     POLICY,
     STEPS,
     T0,
@@ -184,19 +183,6 @@ def test_a_late_reply_is_a_breach_at_its_admission() -> None:
     assert story.body("met").met_at_ms == T0 + 11 * MINUTE
 
 
-def test_a_late_reply_breaches_nothing_that_an_earlier_one_holds() -> None:
-    """While an answer in time is under way, another one after the deadline says nothing: if the first is
-    sent the promise was kept, and only if it fails is it broken."""
-    story = Sla().opened().routed(admitted(T0 + 9 * MINUTE)).at(T0 + 11 * MINUTE)
-    story.routed(admitted(T0 + 11 * MINUTE, "q2")).then_bodies("reply_suspended")
-    story.told(sent()).then_bodies("met", "reply_settled").then_replays()
-    assert story.body("met").met_at_ms == T0 + 9 * MINUTE
-    other = Sla().opened().routed(admitted(T0 + 9 * MINUTE)).at(T0 + 11 * MINUTE)
-    other.routed(admitted(T0 + 11 * MINUTE, "q2")).told(failed()).told(failed("q2")).until(T0 + 12 * MINUTE)
-    assert "breached" in [event.WhichOneof("body") for event in other.log]
-    other.then_replays()
-
-
 def test_a_reply_in_time_that_is_met_late_withdraws_the_breach() -> None:
     """In time is what the mailbox took in time, whatever has fired in between."""
     story = Sla().opened().until(T0 + 10 * MINUTE)
@@ -334,26 +320,6 @@ def test_an_answer_that_failed_after_its_deadline_is_a_breach_then() -> None:
     story = Sla().opened().routed(admitted(T0)).told(sent()).until(T0 + 59 * MINUTE)
     story.told(failed()).until(story.now_ms)
     assert ("breached", 59) in story.times()
-    story.then_replays()
-
-
-def test_a_late_failure_of_an_older_answer_changes_nothing() -> None:
-    """Once a newer answer was sent, or the conversation resolved, the customer no longer waits for it."""
-    story = Sla().opened().routed(admitted(T0)).told(sent()).routed(admitted(T0 + 1, "q2")).told(sent("q2"))
-    story.told(failed("q1")).then_bodies().then_replays()
-    story.routed(resolve(T0 + 2)).told(failed("q2")).then_bodies().then_replays()
-    assert not story.state.answers
-
-
-def test_a_late_failure_ends_the_pause_and_replaces_a_later_promise() -> None:
-    """The customer has no word to answer: the resolution goes on, and the older promise stands alone."""
-    story = Sla(POLICY | PAUSES).opened().routed(admitted(T0)).told(sent())
-    story.then_bodies("met", "paused", "reply_settled")
-    story.at(T0 + MINUTE).told(failed()).then_bodies("resumed", "started", "reply_settled").then_replays()
-    assert story.body("resumed").due_at_ms == T0 + 2 * HOUR + MINUTE
-    story = Sla().opened().routed(admitted(T0)).told(sent()).said(message(T0 + MINUTE, "m2"))
-    story.then_bodies("started").told(failed()).then_bodies("started", "cancelled", "reply_settled")
-    assert story.body("cancelled").why == CANCELLED_WHY_REPLACED
     story.then_replays()
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from proto.v1 import routing_pb2 as rt
 from services.runtime.clock import ManualClock
+from services.runtime.event_log import OWNED_TOPICS
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.log_kafka import KafkaLog
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.sqlite_file import SqliteFile
+from services.runtime.topics import SNAPSHOTS
+from tests.contracts.kafka_harness import installed
+from tests.kafka import Cluster
 from tests.tools.made import MadeLogs
 from tools.check_log import main
 from tools.stored import FILE, StoredLogs
+from tools.stored_kafka import KafkaLogs
 
 
 async def store(folder: Path, logs: MadeLogs) -> None:
@@ -70,3 +78,64 @@ async def test_events_of_valid_batches(tmp_path: Path, logs: MadeLogs) -> None:
     await store(tmp_path, logs)
     found = [event.resolved.conversation_id for event in StoredLogs(tmp_path).events("routing")]
     assert found == ["c1"]
+
+
+async def on_kafka(broker: Cluster, logs: MadeLogs) -> KafkaAccess:
+    """Write logs made by hand onto a broker."""
+    access = await installed(broker, ("inbound", *OWNED_TOPICS, SNAPSHOTS), partitions=1)
+    log = await KafkaLog.open(access)
+    for topic, values in logs.logs.items():
+        if values:
+            await log.append(topic, 0, values)
+    await log.close()
+    return access
+
+
+def checked(access: KafkaAccess) -> int:
+    """The program's exit code for an installation on Kafka."""
+    return main(["--kafka", access.servers, "--prefix", access.prefix])
+
+
+@pytest.mark.servers
+async def test_good_on_kafka(broker: Cluster, logs: MadeLogs, capsys: pytest.CaptureFixture[str]) -> None:
+    """Logs on a broker whose invariants hold give exit code 0 and the same state as a file."""
+    access = await on_kafka(broker, logs)
+    assert await asyncio.to_thread(checked, access) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("all invariants hold")
+
+
+@pytest.mark.servers
+async def test_bad_on_kafka(broker: Cluster, logs: MadeLogs, capsys: pytest.CaptureFixture[str]) -> None:
+    """A violation on a broker gives exit code 1 and the same line as in a file."""
+    logs.batch("routing", ("resolved", rt.Resolved(conversation_id="c1")))
+    access = await on_kafka(broker, logs)
+    assert await asyncio.to_thread(checked, access) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "(2) one state: routing/0/0/0: c1 is resolved while it is new" in lines
+
+
+@pytest.mark.servers
+async def test_an_effect_behind_its_causes_end_is_left_out(broker: Cluster, logs: MadeLogs) -> None:
+    """What follows from a record behind the end of its topic, as that was read, is not looked at."""
+    logs.batch("routing", ("resolved", rt.Resolved(conversation_id="c1")), read=[logs.read("conversations")])
+    ahead = logs.read("conversations")
+    ahead.offset += 5
+    logs.batch("routing", ("resolved", rt.Resolved(conversation_id="c2")), read=[ahead])
+    access = await on_kafka(broker, logs)
+
+    def routing() -> list[int]:
+        found = KafkaLogs(access)
+        try:
+            return [record.offset for record in found.records("routing", 0)]
+        finally:
+            found.close()
+
+    assert await asyncio.to_thread(routing) == [0, 1]
+
+
+@pytest.mark.servers
+async def test_no_broker(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a broker the exit code is 2, with a plain word."""
+    code = await asyncio.to_thread(main, ["--kafka", "127.0.0.1:1"])
+    assert code == 2
+    assert "no Kafka broker answers at 127.0.0.1:1" in capsys.readouterr().err

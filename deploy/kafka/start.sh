@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Runs real Apache Kafka (KRaft, one or three brokers) from Maven jars. Needs Java 17 and, once, Maven.
+#
+#   deploy/kafka/start.sh DIR [--brokers 1|3] [--port 29092]   run all until Ctrl-C; DIR keeps the data
+#   deploy/kafka/start.sh DIR --node N                         run one broker of a DIR that was prepared
+#   deploy/kafka/start.sh DIR --prepare ...                    only make DIR: ports, settings, storage
+#   deploy/kafka/start.sh --fetch                              only get the jars
+#
+# Broker N listens on PORT+N-1, its controller on PORT+N+9. KAFKA_ADVERTISED, "PORT PORT PORT", names
+# other ports to clients (a proxy's). The jars lie in .cache/kafka of the checkout.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+cache="$here/../../.cache/kafka"
+lib="$cache/$(sha256sum "$here/pom.xml" | cut -c1-12)"
+cluster_id="Q2VudHJhbGFUZXN0c0thZg"
+
+die() { echo "kafka: $*" >&2; exit 1; }
+
+fetch() {
+  [ -d "$lib" ] && return
+  command -v mvn >/dev/null || die "Maven is missing; it gets the jars of Kafka. On Debian: apt-get install maven"
+  mkdir -p "$cache"
+  local new
+  new="$(mktemp -d "$cache/new.XXXXXX")"
+  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$new" >"$new.log" 2>&1 || { cat "$new.log" >&2; die "Maven could not get the jars"; }
+  rm -f "$new.log"
+  # Whoever renames first wins; both have the same jars.
+  mv -T "$new" "$lib" 2>/dev/null || rm -rf "$new"
+}
+
+java_main() {
+  exec java -Xms"$1" -Xmx"$1" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$lib/*" "${@:2}"
+}
+
+prepare() {
+  local voters="" node
+  for node in $(seq "$brokers"); do
+    voters="$voters${voters:+,}$node@127.0.0.1:$((port + node + 9))"
+  done
+  mkdir -p "$dir"
+  read -ra advertised <<<"${KAFKA_ADVERTISED:-}"
+  for node in $(seq "$brokers"); do
+    sed -e "s|@NODE@|$node|g" -e "s|@VOTERS@|$voters|" -e "s|@PORT@|$((port + node - 1))|" \
+      -e "s|@ADVERTISED_PORT@|${advertised[node - 1]:-$((port + node - 1))}|" \
+      -e "s|@CONTROLLER_PORT@|$((port + node + 9))|" -e "s|@DIR@|$dir|" -e "s|@BROKERS@|$brokers|" \
+      -e "s|@MIN_ISR@|$(((brokers + 1) / 2))|" "$here/broker.properties" >"$dir/node-$node.properties"
+    if [ ! -e "$dir/node-$node/meta.properties" ]; then
+      (java_main 64m kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/node-$node.properties") \
+        >"$dir/format-$node.log" 2>&1 || { cat "$dir/format-$node.log" >&2; die "storage could not be formatted"; }
+    fi
+  done
+}
+
+run() {
+  local node pids=() addresses=()
+  for node in "$@"; do
+    [ -e "$dir/node-$node.properties" ] || die "$dir has no broker $node"
+    (java_main 256m kafka.Kafka "$dir/node-$node.properties") >>"$dir/node-$node.log" 2>&1 &
+    pids+=($!)
+    echo $! >"$dir/node-$node.pid"
+  done
+  trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
+  trap 'exit 0' INT TERM
+  for node in "$@"; do
+    local listens
+    listens="$(sed -n 's|^listeners=PLAINTEXT://\([0-9.]*\):\([0-9]*\),.*|\1/\2|p' "$dir/node-$node.properties")"
+    until (: <"/dev/tcp/$listens") 2>/dev/null; do
+      kill -0 "$(cat "$dir/node-$node.pid")" 2>/dev/null || {
+        tail -5 "$dir/node-$node.log" >&2
+        die "broker $node did not start"
+      }
+      sleep 0.1
+    done
+    addresses+=("${listens/\//:}")
+  done
+  echo "Kafka listens on $(IFS=,; echo "${addresses[*]}")"
+  wait -n || true
+  die "a broker has ended; see $dir/node-*.log"
+}
+
+command -v java >/dev/null || die "Java 17 or newer is missing. On Debian: apt-get install default-jre-headless"
+dir="" brokers=1 port=29092 node="" what=run
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --brokers) brokers="$2"; shift 2 ;;
+    --port) port="$2"; shift 2 ;;
+    --node) node="$2"; what=node; shift 2 ;;
+    --prepare) what=prepare; shift ;;
+    --fetch) what=fetch; shift ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+    -*) die "unknown option $1" ;;
+    *) dir="$1"; shift ;;
+  esac
+done
+fetch
+[ "$what" = fetch ] && exit
+[ -n "$dir" ] || die "name a directory for the data"
+[ "$brokers" = 1 ] || [ "$brokers" = 3 ] || die "--brokers is 1 or 3"
+mkdir -p "$dir"
+dir="$(cd "$dir" && pwd)"
+case "$what" in
+  node) run "$node" ;;
+  prepare) prepare ;;
+  run) prepare; mapfile -t nodes < <(seq "$brokers"); run "${nodes[@]}" ;;
+esac

@@ -1,0 +1,11 @@
+"""`python -m services.ingest`: the ingest engine as a process of the distributed mode."""
+
+from __future__ import annotations
+
+import sys
+
+from services.ingest import engine, shell
+from services.runtime.engine_process import main
+
+if __name__ == "__main__":
+    main(engine, shell.bind, "services.ingest", sys.argv[1:])

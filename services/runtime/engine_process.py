@@ -1,0 +1,126 @@
+"""A process of the distributed mode that runs one engine: `python -m services.router` and its siblings.
+
+    python -m services.SERVICE             serve the partitions that the group gives us, until a signal
+    python -m services.SERVICE --snapshot N   make one snapshot of partition N and exit
+
+Any number of processes may run the same engine: they spread the partitions among them. At SIGTERM a process
+leaves the group, goes on until others have claimed its partitions, and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from services.kernel.engine import Engine
+from services.kernel.errors import CentralaError, Invalid
+from services.runtime import health, restore
+from services.runtime.auth import Auth, hash_of
+from services.runtime.clock import SystemClock
+from services.runtime.event_log import TopicPartition
+from services.runtime.kafka_wire import NOT_NOW
+from services.runtime.main import App, Bind, listen, serve_http, until_stopped
+from services.runtime.membership import Membership
+from services.runtime.projections import Projector
+from services.runtime.seats import Seat, Seats
+from services.runtime.settings import Settings, unknown
+from services.runtime.shared import Shared, opened
+from services.runtime.snapshot_jobs import SnapshotJobs
+from services.runtime.snapshots import Snapshot
+from services.runtime.views import MemoryStore, Views
+
+SNAPSHOT_NICENESS = 10
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) -> None:
+    """Run the engine until a signal. Raises CentralaError in plain words if it cannot."""
+    clock = SystemClock()
+    async with opened(settings, clock) as shared:
+        sock = listen(settings.host, settings.port)
+        membership = Membership(shared.access, engine.TOPIC)
+        app = _app(settings, clock, shared)
+        seats = Seats(app, engine, bind, membership, attach=_project)
+        app.also_ready(seats.ready)
+        health.add_to(app)
+        app.add_task("http", lambda: serve_http(app, sock))
+        app.add_task("keys", shared.keys.follow)
+        if engine.TOPIC == "conversations":
+            app.add_task("keys' end", shared.keys.roll)
+        app.add_task("seats", seats.run)
+        app.add_task("snapshots", SnapshotJobs(app, seats, program).run)
+        try:
+            await membership.join()
+        except NOT_NOW as error:
+            raise Invalid(f"the group of {engine.TOPIC} cannot be joined: {error}") from error
+        try:
+            await app.start()
+            port = sock.getsockname()[1]
+            sys.stdout.write(f"Centrala's {engine.TOPIC} engine runs; health and metrics on port {port}\n")
+            sys.stdout.flush()
+            await until_stopped(app)
+            await seats.drain()
+        finally:
+            await membership.leave()
+            await app.stop()
+
+
+def _app(settings: Settings, clock: SystemClock, shared: Shared) -> App:
+    """The process's App. Its views are its own: what an engine's effects look up of what it said itself."""
+    views = Views(MemoryStore())
+    stores = shared.log, shared.keys, shared.sealing, shared.blobs, shared.snapshots
+    return App(settings, clock, *stores, views, Auth(views, hash_of(settings.admin_key)))
+
+
+def _project(seat: Seat) -> None:
+    """Keep the views of what ingest said: an erasure finds a customer's blobs by them."""
+    for topic, loop in seat.loops.items():
+        if topic == "conversations":
+            assert isinstance(seat.views, Views)
+            Projector(seat.views, seat.hub, seat.log, seat.clock).bind(loop)
+
+
+async def snapshot(settings: Settings, engine: Engine, partition: int) -> None:
+    """Fold a partition's log to its end and keep the state."""
+    clock = SystemClock()
+    async with opened(settings, clock) as shared:
+        fold = await restore.begin(engine, shared.log, shared.snapshots, partition)
+        own = TopicPartition(engine.TOPIC, partition)
+        reader = shared.log.reader({own: fold.offset})
+        await restore.fold_to(engine, reader, fold, await shared.log.end(*own))
+        await reader.close()
+        positions = [place.written(topic) for topic, place in fold.places.items()]
+        place = fold.offset, fold.fence.epoch, fold.fence.next_seq, fold.now_ms
+        state = engine.dump(fold.state)
+        await shared.snapshots.save(Snapshot(*own, engine.STATE_VERSION, *place, positions, state))
+
+
+def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> None:
+    """Read the command line and the environment, and serve. program: the module's name."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--port", help="port of health and metrics (CENTRALA_PORT)")
+    parser.add_argument("--snapshot", type=int, metavar="N", help="make one snapshot of partition N and exit")
+    given = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_environment(os.environ, port=given.port)
+        logging.basicConfig(
+            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        for line in unknown(os.environ):
+            _log.warning(line)
+        if given.snapshot is not None:
+            os.nice(SNAPSHOT_NICENESS)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if given.snapshot is not None:
+                runner.run(snapshot(settings, engine, given.snapshot))
+            else:
+                runner.run(serve(settings, engine, bind, program))
+    except CentralaError as error:
+        sys.exit(f"centrala: {error}")

@@ -1,0 +1,74 @@
+"""Where Kafka is and how to speak to it: one value for everything that opens a connection."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+from services.kernel.errors import Invalid
+from services.runtime.event_log import TOPIC_PREFIX
+from services.runtime.settings import Settings
+
+REQUEST_TIMEOUT_MS = 8_000
+"""Longest wait for an answer of a broker: one that is frozen still takes connections and answers nothing."""
+RETRY_BACKOFF_MS = 50
+"""Between two trials of the client's own, while a partition has no leader."""
+CONNECT_TIMEOUT_S = 10.0
+"""Longest wait for the first answer of any broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAccess:
+    """servers: `host:port`, several with commas. prefix: of all topics, so that several installations
+    may share brokers. security: plaintext, ssl, sasl_plaintext or sasl_ssl (then user and password, by
+    SCRAM-SHA-512). ca_file: certificates that the brokers' are checked against; "": the system's.
+    """
+
+    servers: str
+    prefix: str = TOPIC_PREFIX
+    security: str = "plaintext"
+    ca_file: str = ""
+    user: str = ""
+    password: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> KafkaAccess:
+        """What the environment says. Raises Invalid if it names no brokers."""
+        if not settings.kafka:
+            raise Invalid("no Kafka brokers are named: set CENTRALA_KAFKA to host:port, several with commas")
+        return cls(
+            settings.kafka,
+            settings.kafka_prefix,
+            settings.kafka_security,
+            settings.kafka_ca,
+            settings.kafka_user,
+            settings.kafka_password,
+        )
+
+    def topic(self, name: str) -> str:
+        """The full name of a topic."""
+        return self.prefix + name
+
+    def options(self) -> dict[str, Any]:
+        """What every client of aiokafka is given. Raises Invalid if the certificates cannot be read."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.servers,
+            "client_id": "centrala",
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "retry_backoff_ms": RETRY_BACKOFF_MS,
+            "security_protocol": self.security.upper(),
+        }
+        if self.security.endswith("ssl"):
+            options["ssl_context"] = self._certificates()
+        if self.security.startswith("sasl"):
+            options["sasl_mechanism"] = "SCRAM-SHA-512"
+            options["sasl_plain_username"] = self.user
+            options["sasl_plain_password"] = self.password
+        return options
+
+    def _certificates(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:
+            raise Invalid(f"the certificates in {self.ca_file} cannot be read: {error}") from error

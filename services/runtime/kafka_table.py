@@ -1,0 +1,97 @@
+"""A compacted topic as a table: the newest record of each key, read to its end on demand.
+
+Compaction keeps the newest record of each key for ever and forgets the others in its own time, so who
+reads from the beginning gets at least what counts. A record without a value deletes its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from services.kernel.errors import Busy, Corrupt
+from services.runtime.event_log import TopicPartition
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_wire import EARLIEST, LATER, LATEST, OUT_OF_RANGE, Session, Wire
+from services.runtime.kafka_writer import Record, Writer
+
+READ_WITHIN_S = 60.0
+"""Longest read to the end: a table of a million keys is read in some seconds."""
+
+Apply = Callable[[int, bytes, bytes | None, int], None]
+"""Told (partition, key, value or None, time of the append in ms) of each record, in order."""
+
+
+class KafkaTable:
+    """Some partitions of a compacted topic, as far as they were read."""
+
+    def __init__(
+        self, access: KafkaAccess, wire: Wire, topic: str, partitions: Sequence[int], apply: Apply
+    ) -> None:
+        self._access = access
+        self._wire = wire
+        self._topic = topic
+        self._apply = apply
+        self._at: dict[TopicPartition, int] = {TopicPartition(topic, n): -1 for n in partitions}
+        self._reading = asyncio.Lock()
+        self._waiting: asyncio.Task[None] | None = None
+        self._writer: Writer | None = None
+
+    async def refresh(self) -> None:
+        """Read everything that is there at the call. Raises Busy if brokers do not let us in time.
+
+        Calls that come while one waits for its turn share it.
+        """
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._read())
+        await asyncio.shield(self._waiting)
+
+    async def _read(self) -> None:
+        async with self._reading:
+            self._waiting = None  # who calls from now on may need what comes after our question
+            failure: Exception = TimeoutError()
+            try:
+                async with asyncio.timeout(READ_WITHIN_S):
+                    while True:
+                        try:
+                            return await self._to_the_end()
+                        except LATER as error:
+                            failure = error
+                        await self._wire.refresh()
+            except TimeoutError:
+                raise Busy(f"{self._topic} cannot be read: {failure!r}") from failure
+
+    async def _to_the_end(self) -> None:
+        for place, at in self._at.items():
+            if at < 0:
+                self._at[place] = await self._wire.offset(place, EARLIEST)
+        places = list(self._at)
+        ends = await asyncio.gather(*(self._wire.offset(place, LATEST) for place in places))
+        goals = dict(zip(places, ends, strict=True))
+        while behind := [place for place in places if self._at[place] < goals[place]]:
+            for node, led in (await self._wire.leaders(behind)).items():
+                await self._fetch(node, led, goals)
+
+    async def _fetch(self, node: int, places: list[TopicPartition], goals: dict[TopicPartition, int]) -> None:
+        wanted = {place: self._at[place] for place in places}
+        for place, found in (await self._wire.fetch(node, wanted, 0, "tables", Session())).items():
+            if found.error == OUT_OF_RANGE:
+                raise Corrupt(f"{self._topic}/{place.partition} was replaced by an older one")
+            if found.error:
+                raise Busy(f"{self._topic}/{place.partition} has moved (error {found.error})")
+            for record in found.records:
+                self._apply(place.partition, record.key, record.value, record.timestamp)
+                self._at[place] = record.offset + 1
+            if not found.records and found.end >= goals[place]:
+                self._at[place] = max(self._at[place], goals[place])  # compacted away up to its end
+
+    async def write(self, partition: int, records: Sequence[Record]) -> None:
+        """Append, durably, all or none. Raises Fenced if it is not known whether they are there."""
+        if self._writer is None or not self._writer.alive:
+            self._writer = Writer(self._access)
+        await self._writer.append(self._access.topic(self._topic), partition, records)
+
+    async def close(self) -> None:
+        """Let go of the producer."""
+        if self._writer is not None:
+            await self._writer.close()

@@ -1,0 +1,106 @@
+"""Membership in the group of processes that serve a topic: a hint who should claim which partition.
+
+Kafka's group coordinator notices who came and who is gone (no heartbeat for SESSION_MS) and spreads the
+partitions. It does not decide who may write: claims do. So nothing happens here in a rebalance but taking
+note, and no restore, however slow, ever holds up a heartbeat: those come from a task of the client's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+
+from services.runtime.kafka_access import REQUEST_TIMEOUT_MS, KafkaAccess
+from services.runtime.kafka_wire import NOT_NOW
+
+SESSION_MS = 6_000
+"""Without a heartbeat for so long, a process is gone and its partitions go to others."""
+HEARTBEAT_MS = 500
+"""How late a member learns that another has gone: comes on top of the session."""
+NEVER_MS = (1 << 31) - 1
+"""The client leaves a group whose records nobody polls: these are read elsewhere."""
+
+_log = logging.getLogger(__name__)
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One process in the group of a topic. `changed` is set whenever `assigned` may be another."""
+
+    def __init__(self, access: KafkaAccess, topic: str) -> None:
+        self.assigned: frozenset[int] = frozenset()
+        self.changed = asyncio.Event()
+        self._settled = False
+        self._access = access
+        self._topic = access.topic(topic)
+        self._consumer: Any = AIOKafkaConsumer(
+            **access.options(),
+            group_id=self.group,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=SESSION_MS,
+            max_poll_interval_ms=NEVER_MS,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+        )
+
+    @property
+    def group(self) -> str:
+        """The group's name: the topic's."""
+        return self._topic
+
+    async def join(self) -> None:
+        """Become a member; what is assigned comes later. Raises KafkaError if no broker answers."""
+        await self._consumer.start()
+        self._consumer.subscribe([self._topic], listener=self)
+
+    async def leave(self) -> None:
+        """Go now, so that others need not wait for the session's end; bounded in time."""
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await self._consumer.stop()
+        except NOT_NOW as error:
+            _log.warning("the group %s learns late that we are gone: %r", self.group, error)
+        self.assigned = frozenset()
+        self.changed.set()
+
+    async def confirmed(self) -> bool:
+        """Ask the group whether we are a member still: a process that was frozen does not know."""
+        coordinator = self._consumer._coordinator
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                known = coordinator is not None and await coordinator._do_heartbeat()
+                return bool(known and self._settled and not coordinator._rejoin_needed_fut.done())
+        except NOT_NOW as error:
+            _log.warning("the group %s does not answer: %r", self.group, error)
+            return False
+
+    async def alone(self) -> bool:
+        """Whether nobody else is in the group, as far as brokers say."""
+        admin = AIOKafkaAdminClient(**self._access.options())
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await admin.start()
+                answers = await admin.describe_consumer_groups([self.group])
+            return all(len(group[5]) <= 1 for answer in answers for group in answer.groups)
+        except NOT_NOW as error:
+            _log.warning("the group %s does not answer: %r", self.group, error)
+            return True
+        finally:
+            await admin.close()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Only take note: what we own we serve until somebody else has claimed it."""
+        self._settled = False
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Take note; never more, since no heartbeat is sent meanwhile."""
+        self._consumer.pause(*assigned)
+        self.assigned = frozenset(place.partition for place in assigned)
+        self._settled = True
+        self.changed.set()

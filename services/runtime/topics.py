@@ -1,0 +1,250 @@
+"""`python -m services.runtime.topics`: makes the topics of an installation and checks their settings.
+
+    python -m services.runtime.topics [--check]
+
+Makes what is missing (not with --check), then compares every topic with what the log's protocol and the
+promises rest on, and says each difference in a line. Exit code 1 if there is one. Nothing that exists is
+ever changed: a wrong retention may have deleted records already, and only an operator can judge that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from services.kernel.errors import CentralaError, Invalid
+from services.kernel.limits import BATCH_BYTES_MAX, DAY_MS, HOUR_MS, MINUTE_MS
+from services.runtime.event_log import MAILBOX_TOPICS, OWNED_TOPICS
+from services.runtime.kafka_access import CONNECT_TIMEOUT_S, KafkaAccess
+from services.runtime.kafka_wire import NOT_NOW
+from services.runtime.settings import Settings
+
+KEYS, SNAPSHOTS = "keys", "snapshots"
+COMPACTED_TOPICS = (KEYS, SNAPSHOTS)
+TOPICS = (*MAILBOX_TOPICS, *OWNED_TOPICS, *COMPACTED_TOPICS)
+TOPIC_EXISTS = 36
+"""Kafka's error code when somebody else made the topic a moment before."""
+APPEARS_WITHIN_S = 10.0
+LOOK_AGAIN_S = 0.05
+
+_LOG_TIME = "promises are judged by the log's own clock, and idempotence rests on it"
+_FOR_EVER = "the log is the truth and is kept for ever"
+_OWN_PACE = "nothing may be deleted that ingest has not read; it deletes records itself, days later"
+_ERASURE = "a deleted key must be gone from the disk within a day"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A setting of a topic. `value`: what it must be; with `most` or `least` another number may do.
+    `why`: what goes wrong otherwise."""
+
+    name: str
+    value: str
+    why: str
+    least: int | None = None
+    most: int | None = None
+
+    def broken(self, found: str) -> bool:
+        """Whether a topic's setting breaks the rule."""
+        if self.least is None and self.most is None:
+            return found != self.value
+        number = int(found)
+        return (self.least is not None and number < self.least) or (
+            self.most is not None and number > self.most
+        )
+
+    def wanted(self) -> str:
+        """What must be, in words."""
+        if self.least is not None and self.most is not None:
+            return f"{self.least} to {self.most}"
+        if self.least is not None:
+            return f"at least {self.least}"
+        return self.value if self.most is None else f"at most {self.most}"
+
+
+def rules(topic: str, replication: int) -> tuple[Rule, ...]:
+    """What must hold for a topic (DESIGN of the log: ARCHITECTURE, "The log on Kafka")."""
+    quorum = replication // 2 + 1
+    always = (
+        Rule("message.timestamp.type", "LogAppendTime", _LOG_TIME),
+        Rule("min.insync.replicas", str(quorum), "acknowledged means that a majority has it", least=quorum),
+        Rule("unclean.leader.election.enable", "false", "a broker that lags would throw records away"),
+        Rule("max.message.bytes", "1048588", "a batch must fit", least=BATCH_BYTES_MAX + 10_000),
+    )
+    if topic in COMPACTED_TOPICS:
+        compact = Rule("cleanup.policy", "compact", "only the newest of each key is needed, and that always")
+        if topic == SNAPSHOTS:
+            return (*always, compact, Rule("segment.bytes", str(64 << 20), "old ones must go", most=1 << 30))
+        return (
+            *always,
+            compact,
+            Rule("max.compaction.lag.ms", str(DAY_MS // 2), _ERASURE, least=1, most=DAY_MS),
+            Rule("delete.retention.ms", str(HOUR_MS), _ERASURE, least=MINUTE_MS, most=DAY_MS),
+        )
+    kept = "an hour is enough" if topic == "presence" else _OWN_PACE if topic == "inbound" else _FOR_EVER
+    delete = Rule("cleanup.policy", "delete", "compaction would make holes in the history")
+    by_size = Rule("retention.bytes", "-1", kept)
+    if topic == "presence":
+        retention = Rule("retention.ms", str(HOUR_MS), kept, least=MINUTE_MS, most=DAY_MS)
+        return (*always, delete, by_size, retention, Rule("segment.ms", str(10 * MINUTE_MS), kept, least=1))
+    return (*always, delete, by_size, Rule("retention.ms", "-1", kept))
+
+
+class Topics:
+    """All topics of an installation."""
+
+    def __init__(self, access: KafkaAccess, partitions: int, replication: int) -> None:
+        self._access = access
+        self._partitions = partitions
+        self._replication = replication
+
+    async def make(self, topics: Sequence[str] = TOPICS) -> list[str]:
+        """Make what is missing; the full names of what was made. Raises Invalid as brokers refuse."""
+        async with _Admin(self._access) as admin:
+            there = set(await admin.list_topics())
+            missing = [topic for topic in topics if self._access.topic(topic) not in there]
+            if missing:
+                await self._create(admin, missing)
+        return [self._access.topic(topic) for topic in missing]
+
+    async def _create(self, admin: Any, missing: list[str]) -> None:
+        wanted = [
+            NewTopic(
+                self._access.topic(topic),
+                self._partitions,
+                self._replication,
+                topic_configs={rule.name: rule.value for rule in rules(topic, self._replication)},
+            )
+            for topic in missing
+        ]
+        answer = await admin.create_topics(wanted)
+        for name, error, *text in answer.topic_errors:
+            if error not in (0, TOPIC_EXISTS):
+                why = (text and text[0]) or f"error {error}"
+                raise Invalid(f"{name} cannot be made: {why}")
+        async with asyncio.timeout(APPEARS_WITHIN_S):
+            while not await self._led(admin, [one.name for one in wanted]):
+                await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _led(self, admin: Any, names: list[str]) -> bool:
+        """Whether every partition of these topics has a leader already."""
+        found = await admin.describe_topics(names)
+        return all(
+            not topic["error_code"]
+            and len(topic["partitions"]) == self._partitions
+            and all(partition["leader"] >= 0 for partition in topic["partitions"])
+            for topic in found
+        )
+
+    async def problems(self) -> list[str]:
+        """What is wrong, one line each; empty when the installation may run."""
+        async with _Admin(self._access) as admin:
+            names = {self._access.topic(topic): topic for topic in TOPICS}
+            there = {one["topic"]: one for one in await admin.describe_topics(list(names))}
+            found = []
+            for name in names:
+                if name not in there or there[name]["error_code"]:
+                    found.append(f"{name} is missing: python -m services.runtime.topics makes it")
+                    del there[name]
+            for name, described in there.items():
+                found += self._shape(name, described["partitions"])
+            settings = await _settings(admin, list(there))
+        for name, values in settings.items():
+            for rule in rules(names[name], self._replication):
+                if rule.broken(values[rule.name]):
+                    is_now = f"{rule.name} is {values[rule.name]}"
+                    found.append(f"{name}: {is_now}, must be {rule.wanted()}: {rule.why}")
+        return sorted(found)
+
+    def _shape(self, name: str, partitions: list[dict[str, Any]]) -> list[str]:
+        found = []
+        if len(partitions) != self._partitions:
+            found.append(
+                f"{name} has {len(partitions)} partitions, must have {self._partitions}"
+                " (CENTRALA_PARTITIONS): they are fixed when the installation is made, and partition i of"
+                " all topics belongs together"
+            )
+        fewest = min((len(partition["replicas"]) for partition in partitions), default=0)
+        if fewest < self._replication:
+            found.append(
+                f"{name} is kept by {fewest} brokers, must be by {self._replication} (CENTRALA_REPLICATION):"
+                " what is acknowledged must survive the loss of one"
+            )
+        return found
+
+
+async def check(access: KafkaAccess, settings: Settings) -> None:
+    """Raise Invalid that names everything that is wrong with the topics."""
+    found = await Topics(access, settings.partitions, settings.replication).problems()
+    if found:
+        raise Invalid("the topics are not as they must be:\n  " + "\n  ".join(found))
+
+
+class _Admin:
+    """An admin client that is connected, or Invalid."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._client = AIOKafkaAdminClient(**access.options())
+
+    async def __aenter__(self) -> Any:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._client.start()
+        except NOT_NOW as error:
+            await self._client.close()
+            raise Invalid(f"no Kafka broker answers at {self._access.servers}: {error}") from error
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+
+async def _settings(admin: Any, names: list[str]) -> Mapping[str, Mapping[str, str]]:
+    """The settings in force of these topics, defaults included."""
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
+
+
+async def run(settings: Settings, only_check: bool) -> list[str]:
+    """Make and check; what is wrong."""
+    topics = Topics(KafkaAccess.of(settings), settings.partitions, settings.replication)
+    if not only_check:
+        for name in await topics.make():
+            print(f"made {name}: {settings.partitions} partitions on {settings.replication} brokers")
+    return await topics.problems()
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.runtime.topics", description="Make and check the topics in Kafka."
+    )
+    parser.add_argument("--check", action="store_true", help="make nothing")
+    given = parser.parse_args(arguments)
+    try:
+        found = asyncio.run(run(Settings.from_environment(os.environ), given.check))
+    except CentralaError as error:
+        print(f"centrala: {error}", file=sys.stderr)
+        return 1
+    for line in found:
+        print(line)
+    if not found:
+        print("all topics are as they must be")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

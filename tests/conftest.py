@@ -1,0 +1,18 @@
+"""What tests of all folders share: servers that are started once, when the first test asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka import Cluster
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One Kafka broker for the whole run; tests keep apart by topic prefixes of their own."""
+    cluster = Cluster(tmp_path_factory.mktemp("kafka"))
+    cluster.start()
+    yield cluster
+    cluster.close()

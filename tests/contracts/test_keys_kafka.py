@@ -1,0 +1,116 @@
+"""The contract of the key store where several processes share it, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.keys import StoredKey
+from services.runtime.topics import KEYS
+from tests.contracts.kafka_harness import installed, opened_keys
+from tests.contracts.test_keys import make
+from tests.kafka import Cluster
+
+pytestmark = pytest.mark.servers
+WITHIN_S = 60
+AT_ONCE = {
+    "cleanup.policy": "compact",
+    "segment.ms": "50",
+    "max.compaction.lag.ms": "50",
+    "min.cleanable.dirty.ratio": "0.01",
+    "delete.retention.ms": "0",
+}
+"""Settings under which compaction does in seconds what takes a day elsewhere."""
+
+
+async def test_what_one_process_puts_another_finds(broker: Cluster) -> None:
+    """A key that one process put a moment ago opens for another that has never seen it."""
+    access = await installed(broker, (KEYS,))
+    async with opened_keys(access) as one, opened_keys(access) as other:
+        key = make(b"a")
+        await one.put(key)
+        assert await other.by_id(key.key_id) == key
+        assert await other.by_identity("d", key.identity) == key
+
+
+async def test_what_one_process_deletes_no_other_hands_out(broker: Cluster) -> None:
+    """After a deletion another process says that the key is gone, at the latest with its next look, and so
+    does one that opens the store only then."""
+    access = await installed(broker, (KEYS,))
+    async with opened_keys(access) as one, opened_keys(access) as other:
+        gone, kept = make(b"a"), make(b"b")
+        for key in (gone, kept):
+            await one.put(key)
+            assert await other.by_id(key.key_id) == key
+        assert await one.delete_identities("d", [gone.identity]) == 1
+        following = asyncio.create_task(other.follow())
+        async with asyncio.timeout(WITHIN_S):
+            while await other.by_id(gone.key_id) is not None:
+                await asyncio.sleep(0.01)
+        following.cancel()
+        await asyncio.wait([following])
+        assert await other.by_id(kept.key_id) == kept
+        async with opened_keys(access) as late:
+            assert await late.by_id(gone.key_id) is None
+            assert await late.sample() == kept
+
+
+async def test_a_deletion_takes_keys_that_only_others_have_seen(broker: Cluster) -> None:
+    """A process deletes the keys of an identity that another put, without having looked before."""
+    access = await installed(broker, (KEYS,))
+    async with opened_keys(access) as one, opened_keys(access) as other:
+        await one.put(make(b"a", 1))
+        await one.put(make(b"a", 2))
+        assert await other.delete_identities("d", [b"a" * 16], 1) == 1
+        assert await other.by_identity("d", b"a" * 16) is not None
+
+
+async def test_many_keys_are_read_whole(broker: Cluster) -> None:
+    """A process that opens a store of thousands of keys has all of them."""
+    access = await installed(broker, (KEYS,))
+    keys = [make(bytes([n % 256]), n) for n in range(3_000)]
+    async with opened_keys(access) as one:
+        await asyncio.gather(*(one.put(key) for key in keys))
+    async with opened_keys(access) as other:
+        found = [await other.by_id(key.key_id) for key in keys]
+    assert found == keys
+
+
+def found_on_disk(broker: Cluster, access: KafkaAccess, key: StoredKey) -> bool:
+    """Whether a key's bytes are in any file of the topic."""
+    folders = Path(broker.folder).glob(f"node-*/{access.topic(KEYS)}-*")
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return any(key.wrapped in path.read_bytes() for path in files if path.exists())
+
+
+async def test_a_deleted_key_leaves_the_brokers_disk(broker: Cluster) -> None:
+    """Compaction removes a deleted key's bytes from every file of the broker, also when nothing else is ever
+    written to that partition, and the keys beside it stay."""
+    access = await installed(broker, (KEYS,), partitions=4)
+    admin = AIOKafkaAdminClient(**access.options())
+    await admin.start()
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, access.topic(KEYS), AT_ONCE)])
+    await admin.close()
+    async with opened_keys(access) as keys:
+        gone = StoredKey(make(b"a").key_id, "d", os.urandom(60))
+        kept = make(b"b")
+        await keys.put(gone)
+        await keys.put(kept)
+        assert found_on_disk(broker, access, gone)
+        await keys.delete_identities("d", [gone.identity])
+        await keys.roll_now(0)
+        async with asyncio.timeout(WITHIN_S):
+            while found_on_disk(broker, access, gone):
+                await keys.delete_identities("d", [gone.identity])
+                await keys.roll_now(0)
+                await asyncio.sleep(0.1)
+        assert found_on_disk(broker, access, kept)
+    async with opened_keys(access) as later:
+        assert await later.by_id(kept.key_id) == kept
+        assert await later.by_id(gone.key_id) is None

@@ -1,0 +1,91 @@
+"""Real Kafka brokers for tests, started by `deploy/kafka/start.sh` as a developer would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START = ROOT / "deploy/kafka/start.sh"
+PORTS = range(20_000, 31_000)
+"""Below the ports that the kernel gives to outgoing connections."""
+CONTROLLER_PORTS = 10
+"""A broker's controller listens this far above its broker."""
+
+
+class Cluster:
+    """One or three brokers over one folder, each of which can be killed, frozen and started again."""
+
+    def __init__(self, folder: Path, brokers: int = 1, settings: Sequence[str] = ()) -> None:
+        """settings: lines for each broker's properties, beyond those of deploy/kafka."""
+        self.folder = folder
+        self.nodes = range(1, brokers + 1)
+        self.port = _free_ports(brokers)
+        self._running: dict[int, subprocess.Popen[str]] = {}
+        prepare = ["--prepare", "--brokers", str(brokers), "--port", str(self.port)]
+        subprocess.run([START, folder, *prepare], check=True)
+        for node in self.nodes:
+            with (folder / f"node-{node}.properties").open("a") as file:
+                file.writelines(f"{line}\n" for line in settings)
+
+    @property
+    def address(self) -> str:
+        """What a client is given: all brokers."""
+        return ",".join(f"127.0.0.1:{self.port + node - 1}" for node in self.nodes)
+
+    def start(self, *nodes: int) -> None:
+        """Start these brokers, or all; returns when they listen."""
+        for node in nodes or self.nodes:
+            command: list[str | Path] = [START, self.folder, "--node", str(node)]
+            self._running[node] = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        for node in nodes or self.nodes:
+            output = self._running[node].stdout
+            assert output is not None
+            line = output.readline()
+            assert line.startswith("Kafka listens on"), f"broker {node} did not start: {line}"
+
+    def signal(self, node: int, number: signal.Signals) -> None:
+        """Kill, stop or continue one broker."""
+        os.kill(int((self.folder / f"node-{node}.pid").read_text()), number)
+        if number == signal.SIGKILL:
+            self._ended(node)
+
+    def close(self) -> None:
+        """Kill all: what they hold is thrown away with the folder."""
+        for node in list(self._running):
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(node, signal.SIGKILL)
+
+    def _ended(self, node: int) -> None:
+        """Take leave of the script that ran the broker."""
+        process = self._running.pop(node)
+        process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _free_ports(brokers: int) -> int:
+    """The first of some ports that are free, those of the controllers included."""
+    dice = random.Random(os.getpid())
+    while True:
+        first = dice.choice(PORTS)
+        wanted = [first + offset + n for n in range(brokers) for offset in (0, CONTROLLER_PORTS)]
+        if all(_free(port) for port in wanted):
+            return first
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

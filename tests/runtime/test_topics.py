@@ -1,0 +1,146 @@
+"""The topics of an installation on a real broker: made as they must be, else refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from services.kernel.errors import Invalid
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.settings import Settings
+from services.runtime.topics import TOPICS, Topics, check
+from tests.contracts.harness import ROOT
+from tests.contracts.kafka_harness import installation
+from tests.kafka import Cluster
+
+pytestmark = pytest.mark.servers
+OF_THE_TOPIC = 1
+"""Kafka's mark of a setting that is the topic's own and no default."""
+WITHIN_S = 20
+
+
+async def alter(access: KafkaAccess, topic: str, name: str, value: str) -> None:
+    """Change one setting of a topic, as an operator would by mistake. The others fall back to defaults."""
+    admin = AIOKafkaAdminClient(**access.options())
+    await admin.start()
+    full = access.topic(topic)
+    own = {entry[0]: entry[1] for entry in await described(admin, full) if entry[3] == OF_THE_TOPIC}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, full, own | {name: value})])
+    async with asyncio.timeout(WITHIN_S):
+        while not any(entry[:2] == (name, value) for entry in await described(admin, full)):
+            await asyncio.sleep(0.01)
+    await admin.close()
+
+
+async def described(admin: AIOKafkaAdminClient, name: str) -> list[tuple[str, str, bool, int]]:
+    """A topic's settings as the broker has them now: name, value, read-only, where it comes from."""
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    return [tuple(entry[:4]) for entry in answer.resources[0][4]]
+
+
+async def run(access: KafkaAccess, *arguments: str) -> tuple[int, list[str]]:
+    """The program as an operator runs it."""
+    environment = os.environ | {
+        "CENTRALA_KAFKA": access.servers,
+        "CENTRALA_KAFKA_PREFIX": access.prefix,
+        "CENTRALA_PARTITIONS": "2",
+        "CENTRALA_REPLICATION": "1",
+    }
+    command = [sys.executable, "-m", "services.runtime.topics", *arguments]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE)
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode().splitlines()
+
+
+async def test_topics_are_made_once_and_pass(broker: Cluster) -> None:
+    """The program makes all topics, finds them good, and changes nothing when it runs again."""
+    access = installation(broker)
+    code, lines = await run(access, "--check")
+    assert code == 1
+    assert len(lines) == len(TOPICS)
+    assert f"{access.prefix}keys is missing: python -m services.runtime.topics makes it" in lines
+    code, lines = await run(access)
+    assert code == 0
+    assert f"made {access.prefix}routing: 2 partitions on 1 brokers" in lines
+    assert await run(access) == (0, ["all topics are as they must be"])
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "value", "said"),
+    [
+        ("routing", "retention.ms", "604800000", "must be -1: the log is the truth and is kept for ever"),
+        ("sla", "retention.bytes", "1000000", "must be -1: the log is the truth"),
+        (
+            "inbound",
+            "retention.ms",
+            "86400000",
+            "must be -1: nothing may be deleted that",
+        ),
+        ("conversations", "cleanup.policy", "compact", "must be delete: compaction would make holes"),
+        ("keys", "cleanup.policy", "delete", "must be compact"),
+        ("keys", "max.compaction.lag.ms", "9223372036854775807", "a deleted key must be gone from the disk"),
+        ("notices", "message.timestamp.type", "CreateTime", "must be LogAppendTime: promises are judged by"),
+        ("routing", "max.message.bytes", "100000", "must be at least 910000: a batch must fit"),
+        ("routing", "unclean.leader.election.enable", "true", "must be false: a broker that lags"),
+        ("presence", "retention.ms", "-1", "must be 60000 to 86400000: an hour is enough"),
+    ],
+)
+async def test_a_wrong_setting_is_refused_in_words(
+    broker: Cluster, topic: str, name: str, value: str, said: str
+) -> None:
+    """A topic with a wrong setting is named with what is, what must be, and why."""
+    access = installation(broker)
+    topics = Topics(access, 2, 1)
+    await topics.make()
+    await alter(access, topic, name, value)
+    (line,) = await topics.problems()
+    assert line.startswith(f"{access.prefix}{topic}: {name} is {value}, ")
+    assert said in line
+
+
+async def test_wrong_partitions_are_refused(broker: Cluster) -> None:
+    """Topics with another number of partitions than the setting says, even one of them, stop the start."""
+    access = installation(broker)
+    await Topics(access, 2, 1).make(TOPICS[1:])
+    await Topics(access, 3, 1).make(TOPICS[:1])
+    settings = Settings(kafka=access.servers, kafka_prefix=access.prefix, partitions=2, replication=1)
+    with pytest.raises(Invalid, match="has 3 partitions, must have 2"):
+        await check(access, settings)
+    found = await Topics(access, 4, 1).problems()
+    assert len(found) == len(TOPICS)
+
+
+async def test_too_few_replicas_are_refused(broker: Cluster) -> None:
+    """Topics kept by fewer brokers than wanted, or acknowledged by fewer than a majority, are refused."""
+    access = installation(broker)
+    await Topics(access, 1, 1).make()
+    found = await Topics(access, 1, 3).problems()
+    assert sum("is kept by 1 brokers, must be by 3" in line for line in found) == len(TOPICS)
+    assert sum("min.insync.replicas is 1, must be at least 2" in line for line in found) == len(TOPICS)
+
+
+async def test_more_replicas_than_brokers_cannot_be_had(broker: Cluster) -> None:
+    """Making topics on more brokers than there are fails in the broker's own words."""
+    with pytest.raises(Invalid, match="cannot be made"):
+        await Topics(installation(broker), 1, 3).make()
+
+
+async def test_a_topic_made_by_hand_is_checked_like_any(broker: Cluster) -> None:
+    """A topic that somebody made with Kafka's defaults is not taken for good because it exists."""
+    access = installation(broker)
+    admin = AIOKafkaAdminClient(**access.options())
+    await admin.start()
+    await admin.create_topics([NewTopic(access.topic("routing"), 2, 1)])
+    await admin.close()
+    topics = Topics(access, 2, 1)
+    await topics.make()
+    found = await topics.problems()
+    assert {line.split(" is ")[0] for line in found} == {
+        f"{access.prefix}routing: message.timestamp.type",
+    }
