@@ -251,7 +251,10 @@ class Desk:
         return self.take("conversations", ConversationsEvent(desk_id=DESK, message=message))
 
     def completion(self) -> float:
-        """An agent resolves something; the freed capacity is offered other work."""
+        """An agent resolves something; the freed capacity is offered other work. An arrival, if there is
+        nothing in anybody's hands."""
+        if not self.owned:
+            return self.arrival()
         place = self.dice.randrange(len(self.owned))
         self.owned[place], self.owned[-1] = self.owned[-1], self.owned[place]
         key = self.owned.pop()
