@@ -9,9 +9,16 @@ import sys
 
 import uvloop
 
-from bench import embedded, kills, restore, rpc, year
+from bench import decide, embedded, kills, restore, rpc, year
 
-BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills, "rpc": rpc}
+BENCHES = {
+    "embedded": embedded,
+    "restore": restore,
+    "year": year,
+    "kills": kills,
+    "decide": decide,
+    "rpc": rpc,
+}
 
 
 def main() -> None:

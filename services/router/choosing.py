@@ -22,7 +22,7 @@ from services.router.profiles import Ask, Fit, Key, Seat, Shape, mask_of
 
 BEST_MAX = 5
 """Candidates that an explanation names."""
-WINDOW = 32
+WINDOW = 24
 """So many of those who fit are compared by what they cost: fewer loaded first, then longer idle."""
 WINDOW_SCORE = 64
 """The same where agents are compared by a score or by pace, which is quicker to work out."""
@@ -145,10 +145,11 @@ def choose(floor: Floor, shape: Shape, ask: Ask, want: Want, moves: Moves) -> Ch
         ruled[rt.RULE_CAPACITY] = able - fitting - limited
     if not seats:
         return Choice(len(floor.seats), ruled, [])
-    keys = _cost_keys if floor.policy.is_costly else _plain_keys
-    found = list(keys(floor, shape, seats, want, moves))
-    best = sorted(found) if len(found) <= 2 * BEST_MAX else nsmallest(BEST_MAX, found)
-    return Choice(len(floor.seats), ruled, best[:BEST_MAX], not best)
+    if floor.costly:
+        best = _cheapest(floor, shape, seats, want, moves)
+    else:
+        best = nsmallest(BEST_MAX, _plain_keys(floor, shape, seats, want, moves))
+    return Choice(len(floor.seats), ruled, best, not best)
 
 
 def _named(floor: Floor, shape: Shape, ask: Ask, ruled: dict[int, int]) -> int:
@@ -164,7 +165,7 @@ def _line_up(floor: Floor, shape: Shape, apart: set[str]) -> list[Seat]:
     """Those who fit and are not apart, in the order of the lists: as many as the policy compares."""
     policy, who = floor.policy, floor.policy.agent
     by_score = who in (pb.POLICY_AGENT_SCORE, pb.POLICY_AGENT_FASTEST)
-    most = WINDOW if policy.is_costly else WINDOW_SCORE if by_score else BEST_MAX
+    most = WINDOW if floor.costly else WINDOW_SCORE if by_score else BEST_MAX
     bit = 1 << shape.kind
     seats = floor.seats
     is_by_profile = who in _BY_PROFILE or policy.levels_first or policy.bots_first or bool(shape.prefers)
@@ -195,38 +196,44 @@ def _from_crowd(floor: Floor, shape: Shape, enough: int) -> list[Key]:
     return list(islice((key for key in keys if seats[key[2]].profile in able), enough))
 
 
-def _cost_keys(
+def _cheapest(
     floor: Floor, shape: Shape, seats: Sequence[tuple[Seat, int]], want: Want, moves: Moves
-) -> Iterable[Candidate]:
-    """By work, price and usual work; the last agent saves some. Who costs too much is left out."""
+) -> list[Candidate]:
+    """The best few by work, price and usual work; the last agent saves some. Who costs too much is left out.
+
+    The parts of those few only are told, so they are worked out at the end.
+    """
     seconds, levels, hands = pricing.work(floor, shape)
-    most_hands = len(hands) - 1
+    most, last_hand, units = want.most, len(hands) - 1, shape.units
     bots = _bots_rank(floor, want.queue)
-    saved = want.worth_ms / 1000 / seconds
-    able, agents = shape.able, moves.agents
+    able, agents, staffed = shape.able, moves.agents, floor.staffed
     shift = pricing.shifted(floor, moves) if agents else {}
+    found: list[tuple[int, float, int, str, float, float, float, float, int]] = []
     for seat, in_hand in seats:
-        profile = seat.profile
-        fit = able[profile]
-        moved = agents.get(seat.id)
-        room = seat.agent.capacity - seat.used
-        slots, mask, idle_ms = seat.slots, seat.mask, seat.agent.idle_ms
+        profile, agent = seat.profile, seat.agent
+        room = agent.capacity - seat.used
+        slots, mask, idle_ms = seat.slots, seat.mask, agent.idle_ms
+        moved = agents.get(seat.id) if agents else None
         if moved is not None:
             room -= moved.units
             slots = floor.room(seat, moved.units, moved.by_channel)[0]
             mask, idle_ms = mask_of(slots), moves.now_ms
-        work = levels[fit.level] * hands[in_hand if in_hand < most_hands else most_hands]
-        cost = seconds * work * pricing.price(floor, seat, slots, room, shape.units, shift)
-        if cost > want.most:
+        level, missing = able[profile]
+        work = levels[level] * hands[in_hand if in_hand < last_hand else last_hand]
+        cost = seconds * work * pricing.price(floor, seat, slots, room, units, shift)
+        if cost > most:
             continue
-        usual = seconds * pricing.usual(floor, profile, mask)
-        last = saved if seat.id == want.last_agent else 0.0
+        known = profile.usual.get(mask)
+        share = known[1] if known is not None and known[0] == staffed else pricing.usual(floor, profile, mask)
+        usual = seconds * share
+        saved = want.worth_ms / 1000 / seconds if seat.id == want.last_agent else 0.0
         total = (
             work + pricing.PRICE_WEIGHT * cost + pricing.USUAL_WEIGHT * usual
-            + pricing.MISSING_WORK * fit.missing - last
+            + pricing.MISSING_WORK * missing - saved
         )  # fmt: skip
-        bot = bots if profile.bot else 0
-        yield Candidate((bot, total, idle_ms), seat.id, (last, work, cost, usual, fit.missing))
+        found.append((bots if profile.bot else 0, total, idle_ms, seat.id, saved, work, cost, usual, missing))
+    found.sort()
+    return [Candidate(one[:3], one[3], one[4:]) for one in found[:BEST_MAX]]
 
 
 def _bots_rank(floor: Floor, queue: str) -> int:

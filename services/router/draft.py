@@ -20,9 +20,12 @@ from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS
-from services.router import forecast, planning, pricing, scoring, waits
+from services.router import choosing, forecast, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.state import Conversation, Queue, State, Status, ask_of
+
+LAST_AGENT_SHARE = 4
+"""Work that can wait waits for a quarter of its time for the agent who had the customer last."""
 
 OFFERS_IN_STEP_MAX = 200
 """Offers that one decision makes to an agent; only a bot takes more, and goes on in the next."""
@@ -201,19 +204,21 @@ class Draft:
         return body
 
     def _choice(self, c: Conversation) -> Choice:
-        ask, matcher, desk = ask_of(c), self.state.matcher, self.desk
-        floor = matcher.floor(self.desk_id)
+        ask, desk = ask_of(c), self.desk
+        floor = self.state.matcher.floor(self.desk_id)
         shape = floor.shape(ask)
         if shape.fitting and desk.policy.hold_back and not c.only:
             most = pricing.limit(floor, shape, c.weight, c.due_ms, c.since_ms, self.now_ms)
         else:
             most = inf
-        return matcher.choose(ask, Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most), self.moves)
+        want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most)
+        return choosing.choose(floor, shape, ask, want, self.moves)
 
     def _hold_until(self, c: Conversation) -> int:
         """Until when to wait for the last agent, who could take it but for being busy; 0: not.
 
-        Where agents are chosen by what it costs, nobody waits so who is promised an answer in minutes.
+        Where agents are chosen by what it costs, nobody waits so who is promised an answer in minutes, and
+        what can wait waits longer.
         """
         desk = self.desk
         agent, wait_ms = desk.agents.get(c.last_agent), desk.last_agent_wait_ms
@@ -226,8 +231,11 @@ class Draft:
         if not self.state.matcher.fits(ask_of(c), c.last_agent):
             return 0
         learned = desk.learned
-        if desk.policy.is_costly and learned.is_promised(c.channel) and learned.is_live(c.channel):
-            return 0
+        if desk.policy.is_costly and learned.is_promised(c.channel):
+            if learned.is_live(c.channel):
+                return 0
+            # Work that can wait is held back for others' sake; so it may be for the customer's own.
+            wait_ms = max(wait_ms, learned.target_ms(c.channel, c.weight) // LAST_AGENT_SHARE)
         return self.now_ms + wait_ms
 
     def _offer(self, conversation_id: str, c: Conversation, choice: Choice) -> None:

@@ -38,13 +38,16 @@ def handled(state: State, c: Conversation, agent: Agent, now_ms: int) -> None:
     if agent.bot or not c.assigned_ms:
         return
     floor = state.matcher.floor(c.desk)
-    shape = floor.shape(ask_of(c))
+    demand = floor.demands.get(floor.key_of(ask_of(c)))
     skills = dict(agent.skills)
     level = LEVEL_NONE
     if c.requires:
         level = min(5, sum(skills.get(skill, 0) for skill, _ in c.requires) // len(c.requires))
-    learning.handled(desk.learned, shape.demand, c.channel, took_ms, level, max(0, c.beside))
-    floor.factor()
+    learned, in_hand = desk.learned, min(max(0, c.beside), learning.HANDS_MAX - 1)
+    levels, hands = floor.level_factors, floor.hand_factors
+    known = levels[level], hands[in_hand]
+    learning.handled(learned, demand, c.channel, took_ms, level, in_hand, *known)
+    levels[level], hands[in_hand] = learned.level_factor(level), learned.hand_factor(in_hand)
     if desk.policy.needs_pace:
         paces = agent.paces = agent.paces or {}
         count, mean_ms = paces.get(c.queue, (0, 0.0))

@@ -8,15 +8,19 @@ the desk by the rules as they stand now, one by one; it is also what the matcher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
+from services.router.choosing import Want, choose
 from services.router.matching import ruled_out
+from services.router.moves import Moves
 from services.router.policy import Policy
 from services.router.profiles import Ask
-from services.router.state import Agent, Desk, State, Status, ask_of
+from services.router.scoring import explained
+from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
 
 AGENTS_NAMED_MAX = 20
 """Agents whom a rule excluded that an explanation names."""
@@ -137,13 +141,21 @@ def with_names(past: Explanation, state: State, ask: Ask) -> Explanation:
     return structs.replace(past, ruled_out=tuple(ruled))
 
 
-def explain_waiting(state: State, conversation_id: str) -> Explanation | None:
-    """Why a waiting conversation has nobody now; None if it does not wait."""
+def explain_waiting(state: State, conversation_id: str, now_ms: int = 0) -> Explanation | None:
+    """Why a waiting conversation has nobody now; None if it does not wait.
+
+    Whoever could take it is scored all the same: it is held back from them, for what cannot wait.
+    """
     c = state.data.conversations.get(conversation_id)
     if c is None or c.status != Status.WAITING:
         return None
-    desk = state.desk(c.desk)
-    found = _judge_all(state, c.desk, desk, ask_of(c))
+    desk, ask = state.desk(c.desk), ask_of(c)
+    found = _judge_all(state, c.desk, desk, ask)
+    floor = state.matcher.floor(c.desk)
+    want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue)
+    best = choose(floor, floor.shape(ask), ask, want, Moves(now_ms)).best
+    names, scores, parts = explained(desk.policy, best, now_ms)
+    width = len(names)
     ruled = tuple(
         RuledOut(rule_name(rule), len(agents), tuple(sorted(agents)[:AGENTS_NAMED_MAX]))
         for rule, agents in sorted(found.items())
@@ -156,8 +168,43 @@ def explain_waiting(state: State, conversation_id: str) -> Explanation | None:
         policy_version=desk.version,
         considered=len(desk.agents),
         ruled_out=ruled,
-        best=(),
-        sentence=_waiting_sentence(len(desk.agents), ruled),
+        best=tuple(
+            Best(one.agent_id, score, dict(zip(names, parts[i * width : (i + 1) * width], strict=True)))
+            for i, (one, score) in enumerate(zip(best, scores, strict=True))
+        ),
+        sentence=_waiting_sentence(_reason(state, conversation_id, c, found), len(desk.agents), ruled),
+    )
+
+
+class Reason(NamedTuple):
+    """Why it waits, in both languages."""
+
+    pl: str
+    en: str
+
+
+def _reason(state: State, key: str, c: Conversation, found: Mapping[int, Sequence[str]]) -> Reason:
+    """The one thing that keeps it waiting: somebody named, that it can wait, that nobody can do it at all,
+    that nobody is there, or who stands before it."""
+    named = c.only or (c.last_agent if c.hold_ms else "")
+    if named:
+        return Reason(f"czeka na: {named}", f"it waits for {named}")
+    could = len(found.get(0, ()))
+    if could:
+        return Reason(
+            f"może poczekać, a kto ma miejsce ({could}), jest potrzebny dla rozmów na żywo",
+            f"it can wait, and whoever has room ({could}) is needed for customers who cannot",
+        )
+    shape, line, place = state.matcher.floor(c.desk).where[key]
+    if not shape.able:
+        asked = ", ".join(f"{skill} {level}" for skill, level in c.requires) or c.language or c.channel
+        return Reason(f"nikt w zespole tego nie potrafi ({asked})", f"nobody of the desk can do it ({asked})")
+    if not shape.able_available:
+        return Reason("nie ma teraz nikogo, kto to potrafi", "nobody who can do it is there now")
+    ahead = sum(1 for other in line.places if other < place)
+    return Reason(
+        f"wszyscy, którzy mogą ją przyjąć ({shape.able_available}), są zajęci; przed nią w kolejce: {ahead}",
+        f"all who can take it ({shape.able_available}) are busy; before it in line: {ahead}",
     )
 
 
@@ -202,12 +249,12 @@ _RULES_EN = {
     "limit": "with as many of this channel as they may have",
 }
 _WHY_PL = {
-    "default": "najmniejsze obciążenie",
+    "default": "najmniejszy koszt: praca i to, do czego inni będą potrzebować tej osoby",
     "least_active": "najmniej otwartych spraw",
     "round_robin": "jego kolej",
 }
 _WHY_EN = {
-    "default": "the least loaded",
+    "default": "the least cost: the work, and what others will need the agent for",
     "least_active": "the fewest open conversations",
     "round_robin": "next in turn",
 }
@@ -225,12 +272,10 @@ def _chosen_sentence(
     )
 
 
-def _waiting_sentence(considered: int, ruled: Sequence[RuledOut]) -> Sentence:
+def _waiting_sentence(reason: Reason, considered: int, ruled: Sequence[RuledOut]) -> Sentence:
     return Sentence(
-        pl=f"Czeka, bo nikt nie może jej teraz przyjąć. Agenci w zespole: {considered}"
-        f"{_listed(ruled, _RULES_PL)}.",
-        en=f"Waits, since nobody can take it now. Agents of the desk: {considered}"
-        f"{_listed(ruled, _RULES_EN)}.",
+        pl=f"Czeka: {reason.pl}. Agenci w zespole: {considered}{_listed(ruled, _RULES_PL)}.",
+        en=f"Waits: {reason.en}. Agents of the desk: {considered}{_listed(ruled, _RULES_EN)}.",
     )
 
 

@@ -38,7 +38,8 @@ class Explaining:
         views = self._edge.views.of(desk)
         owned = await views.get(Ownership, doc.id)
         if not decision:
-            waiting = explain_waiting(await self._floors.state(desk), doc.id)
+            state = await self._floors.state(desk)
+            waiting = explain_waiting(state, doc.id, self._edge.app.clock.now_ms())
             if waiting is not None:
                 return self._waiting(doc, owned, waiting)
         wanted = decision or (owned.decision if owned else "")

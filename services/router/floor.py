@@ -29,12 +29,13 @@ at a time, and where several. Geometric, as in a queue that is about that busy (
 class Floor:
     """One desk's agents and waiting conversations."""
 
-    __slots__ = ("away", "crowd", "demands", "hand_factors", "kinds", "later", "learned", "level_factors",
-                 "limits", "lost", "overlaps", "policy", "profiles", "seats", "shapes", "sizes", "staffed",
-                 "waiting", "where")  # fmt: skip
+    __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
+                 "level_factors", "limits", "lost", "overlaps", "policy", "profiles", "seats", "shapes",
+                 "sizes", "staffed", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
+        self.costly = policy.is_costly
         self.limits = dict(policy.limits)
         self.learned = learned
         self.demands = {demand_key(demand): demand for demand in learned.demands}
@@ -58,16 +59,20 @@ class Floor:
         """Worked out by `around.py`; forgotten when people's settings or shapes change."""
         self.staffed = 0
         """Changes whenever the shares of live work do."""
-        self.factor()
+        self._factor()
 
-    def factor(self) -> None:
-        """What was learned of how long work takes has changed."""
+    def _factor(self) -> None:
         self.level_factors = [self.learned.level_factor(level) for level in range(6)]
         self.hand_factors = [self.learned.hand_factor(in_hand) for in_hand in range(HANDS_MAX)]
 
+    @staticmethod
+    def key_of(ask: Ask) -> tuple[object, ...]:
+        """What of a signature is its shape's; also the key of a demand."""
+        return ask.requires, ask.prefers, ask.language, ask.channel, ask.human_only, ask.units
+
     def shape(self, ask: Ask) -> Shape:
         """The shape of a signature, judged against every profile when it is new."""
-        key = (ask.requires, ask.prefers, ask.language, ask.channel, ask.human_only, ask.units)
+        key = self.key_of(ask)
         shape = self.shapes.get(key)
         if shape is None:
             if len(self.shapes) >= SHAPES_MAX:

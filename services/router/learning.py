@@ -220,14 +220,22 @@ def _work_out(learned: Learned, now_ms: int) -> None:
 
 
 def handled(
-    learned: Learned, demand: Demand | None, name: str, took_ms: int, level: int, in_hand: int
+    learned: Learned,
+    demand: Demand | None,
+    name: str,
+    took_ms: int,
+    level: int,
+    in_hand: int,
+    level_factor: float,
+    hand_factor: float,
 ) -> None:
-    """Work of this kind was in an agent's hands for so long. `in_hand`: what they had beside it."""
+    """Work of this kind was in an agent's hands for so long. `in_hand`: what they had beside it; the
+    factors: what was known until now of this level, and of so much in hand."""
     usual = learned.handled_ms(demand, name)
     took = min(float(took_ms), HANDLED_TIMES_MAX * usual)
     ratio = took / usual
-    learned.levels[level].add(ratio / learned.hand_factor(in_hand), 2_000)
-    learned.hands[min(in_hand, HANDS_MAX - 1)].add(ratio / learned.level_factor(level), 2_000)
+    learned.levels[level].add(ratio / hand_factor, 2_000)
+    learned.hands[in_hand].add(ratio / level_factor, 2_000)
     learned.channel(name).handled.add(took)
     if demand is not None:
         demand.handled.add(took)

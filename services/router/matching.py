@@ -27,7 +27,7 @@ from services.router import around, choosing, pricing
 from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Floor
 from services.router.forecast import Around
-from services.router.learning import LIVE_TARGET_MS, Learned
+from services.router.learning import Learned
 from services.router.lines import Line, Place, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
@@ -184,12 +184,13 @@ class Matcher:
             return None
         moved = moves.agents.get(agent_id)
         slots = floor.room(seat, moved.units, moved.by_channel)[0] if moved else seat.slots
+        if not any(slots):
+            return None
         in_hand = len(seat.held) + (moved.cases if moved else 0)
         room = seat.agent.capacity - seat.used - (moved.units if moved else 0)
         now_ms, taken, policy = moves.now_ms, moves.taken, floor.policy
         is_plain = choosing.is_plain(policy)
-        holds = policy.hold_back > 0
-        shift = pricing.shifted(floor, moves) if holds and moves.agents else {}
+        bar = pricing.Bar(floor, seat, in_hand, slots, room, moves) if policy.hold_back else None
         best: Place | None = None
         rank: tuple[object, ...] = ()
         for shape, fit in seat.profile.able.items():
@@ -198,7 +199,10 @@ class Matcher:
             for line in shape.lines.values():
                 if (line.only and line.only != agent_id) or agent_id in line.barred:
                     continue
-                place, its = line.look(now_ms, taken)
+                if line.until_ms > now_ms and not taken:
+                    place, its = line.head, line.rank
+                else:
+                    place, its = line.look(now_ms, taken)
                 if place is None:
                     continue
                 full = (
@@ -206,11 +210,8 @@ class Matcher:
                 )
                 if best is not None and full > rank:
                     continue
-                if holds and (not shape.live or place[0] - place[1] > LIVE_TARGET_MS):
-                    most = pricing.limit(floor, shape, line.weight, line.due_ms(place), place[1], now_ms)
-                    cost = pricing.costs(floor, shape, seat, fit.level, in_hand, slots, room, shift)
-                    if cost > most:
-                        continue
+                if bar is not None and bar.holds(shape, line, place, fit.level, now_ms):
+                    continue
                 best, rank = place, full
         return best[2] if best else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from sys import intern
+from typing import NamedTuple
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.conversations_pb2 import MessageReceived
@@ -47,14 +48,55 @@ def is_automatic(message: MessageReceived) -> bool:
     return message.auto_kind not in (AUTO_KIND_UNSPECIFIED, AUTO_KIND_NONE)
 
 
+class _Table(NamedTuple):
+    """A desk's queues, to be found without looking at each: a condition holds if any value is there."""
+
+    queues: tuple[Queue, ...]
+    by_value: dict[tuple[str, str], int]
+    """Place of the first queue that takes whoever has the value in the field."""
+    by_name: dict[str, Queue]
+    always: int
+    """Place of the first queue without conditions; behind the last if there is none."""
+
+
+TABLES_MAX = 10_000
+"""Desks whose tables are kept."""
+_TABLES: dict[int, _Table] = {}
+
+
+def _table(queues: tuple[Queue, ...]) -> _Table:
+    """The table of these queues: a memo by identity, since they never change."""
+    known = _TABLES.get(id(queues))
+    if known is not None and known.queues is queues:
+        return known
+    by_value: dict[tuple[str, str], int] = {}
+    by_name: dict[str, Queue] = {}
+    always = len(queues)
+    for place, queue in enumerate(queues):
+        by_name.setdefault(queue.name, queue)
+        if not queue.when:
+            always = min(always, place)
+        for field, values in queue.when:
+            for value in values:
+                by_value.setdefault((field, value), place)
+    if len(_TABLES) >= TABLES_MAX:
+        _TABLES.clear()
+    table = _TABLES[id(queues)] = _Table(queues, by_value, by_name, always)
+    return table
+
+
 def queue_of(desk: Desk, c: Conversation) -> Queue:
     """The first queue whose conditions fit."""
-    known = dict(c.labels)
-    known["channel"] = c.channel
-    for queue in desk.queues:
-        if not queue.when or fits(queue.when, known):
-            return queue
-    return NO_QUEUE
+    table = _table(desk.queues)
+    places, best = table.by_value, table.always
+    place = places.get(("channel", c.channel))
+    if place is not None and place < best:
+        best = place
+    for label in c.labels:
+        place = places.get(label)
+        if place is not None and place < best:
+            best = place
+    return desk.queues[best] if best < len(desk.queues) else NO_QUEUE
 
 
 def language_of(desk: Desk, c: Conversation) -> str:
@@ -67,7 +109,7 @@ def language_of(desk: Desk, c: Conversation) -> str:
 
 def queue_named(desk: Desk, name: str) -> Queue | None:
     """The queue of that name, or None."""
-    return next((queue for queue in desk.queues if queue.name == name), None)
+    return _table(desk.queues).by_name.get(name)
 
 
 def language_asked(desk: Desk, language: str) -> str:

@@ -26,7 +26,7 @@ from math import fsum, inf
 
 from services.router.floor import Floor
 from services.router.learning import LIVE_TARGET_MS
-from services.router.lines import STARVED_TIMES
+from services.router.lines import STARVED_TIMES, Line, Place
 from services.router.moves import Moves
 from services.router.profiles import Profile, Seat, Shape
 
@@ -49,6 +49,8 @@ Shift = dict[Shape, int]
 
 def shifted(floor: Floor, moves: Moves) -> Shift:
     """What the moves of a decision change in the free slots of live work."""
+    if moves.shift is not None:
+        return moves.shift
     shift: Shift = {}
     for agent_id, moved in moves.agents.items():
         seat = floor.seats.get(agent_id)
@@ -59,6 +61,7 @@ def shifted(floor: Floor, moves: Moves) -> Shift:
             more = slots[kind] - seat.slots[kind]
             for shape in shapes if more else ():
                 shift[shape] = shift.get(shape, 0) + more
+    moves.shift = shift
     return shift
 
 
@@ -71,16 +74,19 @@ def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int, shi
     left, sizes = max(0, room - units), floor.sizes
     risks: list[float] = []
     for kind, shapes in seat.profile.live:
-        lost = slots[kind] - left // sizes[kind]
+        lost = slots[kind]
+        if not lost:
+            continue
+        lost -= left // sizes[kind]
         if lost <= 0:
             continue
         if shift:
             risks += [lost * shape.risk_at(shape.slots + shift.get(shape, 0)) for shape in shapes]
         elif lost == 1:
-            risks += [shape.risk for shape in shapes]
+            risks += [shape.risk for shape in shapes if shape.risk]
         else:
-            risks += [lost * shape.risk for shape in shapes]
-    return fsum(risks)
+            risks += [lost * shape.risk for shape in shapes if shape.risk]
+    return fsum(risks) if risks else 0.0
 
 
 def usual(floor: Floor, profile: Profile, mask: int) -> float:
@@ -127,17 +133,33 @@ def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, n
     return float(HELD_LIMIT * (HELD_SLACK_MS / slack_ms) ** HELD_POWER / policy.hold_back)
 
 
-def costs(
-    floor: Floor,
-    shape: Shape,
-    seat: Seat,
-    level: int,
-    in_hand: int,
-    slots: list[int],
-    room: int,
-    shift: Shift,
-) -> float:
-    """What it costs others that this agent takes one of these."""
-    seconds, levels, hands = work(floor, shape)
-    lost = price(floor, seat, slots, room, shape.units, shift)
-    return seconds * levels[level] * hands[min(in_hand, len(hands) - 1)] * lost
+class Bar:
+    """What an agent may take of what can wait: one freed agent, many lines."""
+
+    __slots__ = ("floor", "hands", "prices", "room", "seat", "shift", "slots")
+
+    def __init__(
+        self, floor: Floor, seat: Seat, in_hand: int, slots: list[int], room: int, moves: Moves
+    ) -> None:
+        self.floor = floor
+        self.seat = seat
+        self.slots = slots
+        self.room = room
+        self.hands = floor.hand_factors[min(in_hand, len(floor.hand_factors) - 1)]
+        self.shift = shifted(floor, moves) if moves.agents else {}
+        self.prices: dict[int, float] = {}
+        """By units."""
+
+    def holds(self, shape: Shape, line: Line, place: Place, level: int, now_ms: int) -> bool:
+        """Whether who stands there is held back from the agent."""
+        if shape.live and place[0] - place[1] <= LIVE_TARGET_MS:
+            return False
+        floor, units = self.floor, shape.units
+        lost = self.prices.get(units)
+        if lost is None:
+            lost = self.prices[units] = price(floor, self.seat, self.slots, self.room, units, self.shift)
+        if not lost:
+            return False
+        seconds, levels, _ = work(floor, shape)
+        most = limit(floor, shape, line.weight, line.due_ms(place), place[1], now_ms)
+        return seconds * (levels[level] * self.hands) * lost > most

@@ -166,6 +166,7 @@ def test_who_can_still_be_saved_goes_first(due_s: tuple[int, int], first: str) -
     assert (found[2] == first) == (due_s != (0, -9))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.booleans()), max_size=400), st.integers(0, 3_000))
 def test_an_ordered_list_is_a_sorted_set(steps: list[tuple[int, bool]], bound: int) -> None:
     """Whatever is added and removed, also over the edges of blocks, it is what sorting gives."""

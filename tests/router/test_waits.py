@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,3 +131,36 @@ def test_a_wait_explains_itself() -> None:
     assert "skills: 5" in told.sentence.en
     assert "umiejętności: 5" in told.sentence.pl
     assert explain.explain_waiting(scene.state, "gone") is None
+
+
+def test_what_can_wait_says_for_whom() -> None:
+    """Mail is held back while calls come: the sentence says so, and who could take it is scored."""
+    scene = Scene(desk(units=100)).agent("anna", capacity=100)
+    scene.arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
+    scene.at(scene.now_ms + SECOND).arrives("m1", channel="email", account="pomoc")
+    assert scene.body("queued").held_back
+    assert scene.where("m1") == ("waiting", "")
+    told = explain.explain_waiting(scene.state, "m1", scene.now_ms)
+    assert told is not None
+    assert "it can wait" in told.sentence.en
+    assert "może poczekać" in told.sentence.pl
+    assert [one.agent for one in told.best] == ["anna"]
+    assert told.best[0].parts["costs_others"] > 0
+
+
+@pytest.mark.parametrize(
+    ("agent", "why"),
+    [
+        ({"skills": {"dostawa": 1}}, "nobody of the desk can do it (zwroty 1)"),
+        ({"skills": {"zwroty": 1}, "online": False}, "nobody who can do it is there now"),
+        ({"skills": {"zwroty": 1}, "capacity": 30}, "all who can take it (1) are busy; before it in line: 1"),
+    ],
+)
+def test_why_it_waits_in_a_sentence(agent: dict[str, Any], why: str) -> None:
+    """Nobody has the skill, nobody is there, or who stands before it."""
+    scene = Scene(desk(queue("z", {"zwroty": 1}))).agent("anna", **agent)
+    for i in range(3):
+        scene.at(scene.now_ms + SECOND).arrives(f"c{i}")
+    told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
+    assert told is not None
+    assert why in told.sentence.en

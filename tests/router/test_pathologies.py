@@ -1,0 +1,100 @@
+"""What routers are known to suffer from: each of these went wrong somewhere once."""
+
+from __future__ import annotations
+
+import pytest
+
+from proto.v1 import desk_pb2 as pb
+from services.kernel.desk_policy import DOCUMENTS
+from services.router.state import Status
+from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
+
+ONLINE, AWAY = pb.PRESENCE_STATE_ONLINE, pb.PRESENCE_STATE_AWAY
+
+
+@pytest.mark.parametrize("preset", DOCUMENTS)
+def test_an_agent_who_declines_is_not_asked_in_circles(preset: str) -> None:
+    """Whoever declines is not offered the same again before the bar ends, however often others decline."""
+    scene = Scene(desk(preset=preset)).agent("anna").agent("bob").arrives("c1")
+    asked = [scene.conversation("c1").agent]
+    scene.declines("c1")
+    asked.append(scene.conversation("c1").agent)
+    scene.declines("c1")
+    assert sorted(asked) == ["anna", "bob"]
+    assert scene.where("c1") == ("waiting", "")
+    scene.until(scene.now_ms + 4 * MINUTE)
+    assert scene.where("c1") == ("waiting", "")
+
+
+def test_an_old_one_of_low_weight_is_not_starved() -> None:
+    """Late mail goes behind what can still be saved, but not for ever: after ten times what was promised it
+    goes before everything."""
+    scene = Scene().agent("anna", capacity=30).arrives("busy").accepts("busy")
+    old_ms = scene.now_ms
+    scene.arrives("old")
+    scene.promise(started={"conversation_id": "old", "target_id": "t", "due_at_ms": old_ms + MINUTE})
+
+    def next_after(at_ms: int, current: str, key: str) -> str:
+        scene.until(at_ms).arrives(key)
+        due_ms = scene.now_ms + MINUTE
+        scene.promise(started={"conversation_id": key, "target_id": "t" + key, "due_at_ms": due_ms})
+        scene.asks("resolve", "anna", current)
+        taken = str(scene.body("offered").conversation_id)
+        scene.accepts(taken)
+        return taken
+
+    assert next_after(old_ms + 2 * MINUTE, "busy", "n1") == "n1"
+    assert next_after(old_ms + 9 * MINUTE, "n1", "n2") == "n2"
+    assert next_after(old_ms + 10 * MINUTE, "n2", "n3") == "old"
+
+
+def test_a_rare_skill_is_kept_for_who_needs_it() -> None:
+    """Of two free agents the one who alone can do what else comes is not spent on what both can do."""
+    config = desk(queue("czeski", {"zwroty": 1}, {"intent": ["rare"]}), queue("ogolna"), units=100)
+    scene = Scene(config).agent("rare", {"zwroty": 1}, capacity=100).agent("plain", capacity=100)
+    for i in range(3):
+        scene.at(scene.now_ms + SECOND).arrives(f"r{i}", intent="rare").accepts(f"r{i}")
+        scene.asks("resolve", "rare", f"r{i}")
+    scene.at(scene.now_ms + SECOND).arrives("c1")
+    assert scene.where("c1") == ("offered", "plain")
+
+
+def test_the_start_of_a_shift_is_no_storm() -> None:
+    """Forty agents log on while five hundred wait: each gets what fits and no more, the oldest first, and
+    nobody is offered anything twice."""
+    scene = Scene()
+    for i in range(500):
+        scene.at(scene.now_ms + 1).arrives(f"c{i:03}")
+    for i in range(40):
+        scene.agent(f"a{i:02}", capacity=90)
+    offers = [event.offered for event in scene.log if event.WhichOneof("body") == "offered"]
+    assert len(offers) == 40 * 3
+    assert [offer.conversation_id for offer in offers] == [f"c{i:03}" for i in range(120)]
+    assert all(scene.state.matcher.used("d", f"a{i:02}") == 90 for i in range(40))
+
+
+def test_a_flapping_agent_moves_nothing() -> None:
+    """Whoever goes away and comes back every second keeps what they have, and is offered nothing anew."""
+    scene = Scene().agent("anna", capacity=60).arrives("c1").accepts("c1").arrives("c2").accepts("c2")
+    scene.arrives("c3")
+    before = len(scene.log)
+    for _ in range(50):
+        scene.at(scene.now_ms + SECOND).presence("anna", AWAY).presence("anna", ONLINE)
+    names = {event.WhichOneof("body") for event in scene.log[before:]}
+    assert names == {"presence", "looked"}
+    assert [scene.where(key)[1] for key in ("c1", "c2", "c3")] == ["anna", "anna", ""]
+
+
+def test_a_skill_that_nobody_has_costs_nothing() -> None:
+    """Two thousand who wait for it stand in one line that nobody looks at, and each says why."""
+    config = desk(queue("faktury", {"dostawa": 5}, {"intent": ["invoice"]}), queue("ogolna"))
+    scene = Scene(config).agent("anna", {"dostawa": 1}, capacity=30)
+    for i in range(2_000):
+        scene.arrives(f"x{i:04}", intent="invoice")
+    scene.arrives("c1").accepts("c1").arrives("c2")
+    scene.asks("resolve", "anna", "c1").then_bodies("resolved", "admitted", "offered")
+    assert scene.where("c2") == ("offered", "anna")
+    profile = scene.state.matcher.floors["d"].seats["anna"].profile
+    assert sum(len(shape.lines) for shape in profile.able) == 0
+    waiting = [c for c in scene.state.data.conversations.values() if c.status == Status.WAITING]
+    assert len(waiting) == 2_000
