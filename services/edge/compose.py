@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from services.edge import doors
+from services.kernel.errors import Invalid
 from services.runtime import telemetry
 from services.runtime.clock import Clock
 from services.runtime.far import Stores, process
@@ -40,6 +41,8 @@ async def assembled(
 
     Raises Invalid in plain words: a port is taken, a setting is missing. The stores stay the caller's.
     """
+    if not settings.admin_key:
+        raise Invalid("an edge needs CENTRALA_ADMIN_KEY, the same in every one of them")
     app, _ = process(settings, clock, stores, partitions)
     sock: socket.socket = listen(settings.host, settings.port)
     try:

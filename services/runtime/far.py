@@ -56,8 +56,6 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
     """
     if not settings.redis:
         raise Invalid("the distributed mode needs CENTRALA_REDIS, for example redis://redis:6379")
-    if not settings.admin_key:
-        raise Invalid("the distributed mode needs CENTRALA_ADMIN_KEY, the same in every process")
     link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
     views = RemoteViews(link, partitions, clock)
     shared = stores.log, stores.keys, stores.sealing, stores.blobs, stores.snapshots

@@ -13,7 +13,6 @@ from bench.server import free_port
 from services.edge.compose import BINDS, assembled
 from services.kernel.errors import Invalid
 from services.runtime.clock import SystemClock
-from services.runtime.far import process
 from services.runtime.main import bind_all
 from services.runtime.settings import Settings
 from tests.edges.distributed import PATIENT_MS, distributed, stores
@@ -63,6 +62,8 @@ def sent(port: int) -> None:
 
 async def test_what_is_missing_is_said() -> None:
     """Without Redis' address, or the installation's key, a process of the distributed mode does not start."""
+    empty = stores(SystemClock(), "")
     for settings, word in ((Settings(admin_key=ADMIN), "CENTRALA_REDIS"), (Settings(redis="x"), "ADMIN")):
         with pytest.raises(Invalid, match=word):
-            process(settings, SystemClock(), stores(SystemClock(), ""), 1)
+            async with assembled(settings, SystemClock(), empty, 1):
+                pass
