@@ -25,7 +25,8 @@ def bind(app: App) -> None:
     """Hang all doors onto the App. The loops they follow are bound before."""
     edge = Edge.of(app)
     languages = Languages()
-    intake = Intake(app.log, app.sealing, app.blobs, app.clock, edge.directory, languages)
+    stores = app.log, app.sealing, app.blobs
+    intake = Intake(*stores, app.clock, edge.directory, languages, partition_of=edge.partition)
     ingest_http.bind(app, intake, Webhooks(intake, all_lines(app.settings)))
     router_http.bind(app)
     notify_http.bind(app)

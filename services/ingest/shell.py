@@ -45,7 +45,7 @@ def bind(app: App) -> None:
     place = TopicPartition("inbound", loop.partition)
     keep_ms = INBOUND_KEPT_DAYS * DAY_MS
     app.add_task("mailbox end", Retention(app.log, app.clock, place, keep_ms, lambda: read.offset).run)
-    eraser = Eraser(app)
+    eraser = Eraser(app, loop.partition)
     loop.listen(eraser.committed)
 
     async def erasures() -> None:
@@ -81,8 +81,9 @@ class Eraser:
     Doing it twice is harmless; until it is reported the engine asks again.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, partition: int) -> None:
         self._app = app
+        self._partition = partition
         self._due: asyncio.Queue[tuple[str, ErasureDue]] = asyncio.Queue()
 
     def committed(self, batch: Committed) -> None:
@@ -122,7 +123,7 @@ class Eraser:
             record_id=derive_id("r", "erased", due.erasure_id),
             erasure_report=ErasureReport(erasure_id=due.erasure_id, keys=keys, blobs=len(blobs)),
         )
-        await self._app.log.append("inbound", 0, [report.SerializeToString()])
+        await self._app.log.append("inbound", self._partition, [report.SerializeToString()])
 
     async def _blobs_of(self, desk_id: str, due: ErasureDue) -> list[str]:
         """Blobs that the customer's messages and orders name, found while their keys still open them."""

@@ -8,6 +8,7 @@ from services.kernel.limits import HOUR_MS
 from services.router import engine, presence
 from services.router.figures import Figures
 from services.router.invariants import Invariants
+from services.router.published import Published
 from services.runtime.event_log import TopicPartition
 from services.runtime.retention import Retention
 
@@ -23,6 +24,7 @@ EVERYTHING = 1 << 62
 def bind(app: App) -> None:
     """Run the router engine in this process, and tell it which agents are there."""
     loop = app.add_loop(engine, lazy=("sla",))
+    app.beside[engine.TOPIC] = Published()
     app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
     app.metrics.invariants[engine.TOPIC] = Invariants
     app.add_task("presence watch", presence.Watcher(loop, app.log, app.clock).run)

@@ -197,10 +197,11 @@ class Edge:
             desk_key = self.app.sealing.desk_key(inbound.desk_id)
             inbound.record_id = make_id("r", desk_key, "once", secrets.token_bytes(16))
         partition = self.partition(inbound.desk_id)
+        until_s = self.app.clock.monotonic_s() + REQUEST_WAIT_MS / 1000
         with self.hub.expect(inbound.record_id) as waiter:
             await self.following.watch(partition)
             await self.append(inbound)
-            outcome = await waiter.outcome(REQUEST_WAIT_MS / 1000)
+            outcome = await waiter.outcome(max(0.0, until_s - self.app.clock.monotonic_s()))
         if outcome is None:
             raise unknown_yet()
         if outcome.name == "skipped":

@@ -21,19 +21,17 @@ import uvloop
 from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError, Invalid
 from services.runtime import health, restore
-from services.runtime.auth import Auth, hash_of
 from services.runtime.clock import SystemClock
 from services.runtime.event_log import TopicPartition
+from services.runtime.far import process
 from services.runtime.kafka_wire import NOT_NOW
-from services.runtime.main import App, Bind, listen, serve_http, until_stopped
+from services.runtime.main import Bind, listen, serve_http, until_stopped
 from services.runtime.membership import Membership
-from services.runtime.projections import Projector
-from services.runtime.seats import Seat, Seats
+from services.runtime.seats import Seats
 from services.runtime.settings import Settings, unknown
-from services.runtime.shared import Shared, opened
+from services.runtime.shared import opened
 from services.runtime.snapshot_jobs import SnapshotJobs
 from services.runtime.snapshots import Snapshot
-from services.runtime.views import MemoryStore, Views
 
 SNAPSHOT_NICENESS = 10
 
@@ -46,14 +44,15 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
     async with opened(settings, clock) as shared:
         sock = listen(settings.host, settings.port)
         membership = Membership(shared.access, engine.TOPIC)
-        app = _app(settings, clock, shared)
-        seats = Seats(app, engine, bind, membership, attach=_project)
+        app, publishers = process(settings, clock, shared, settings.partitions)
+        seats = Seats(app, engine, bind, membership, publishers.attach, publishers.detach)
         app.also_ready(seats.ready)
         health.add_to(app)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("keys", shared.keys.follow)
         if engine.TOPIC == "conversations":
             app.add_task("keys' end", shared.keys.roll)
+        app.add_task("publishers", publishers.run)
         app.add_task("seats", seats.run)
         app.add_task("snapshots", SnapshotJobs(app, seats, program).run)
         try:
@@ -70,21 +69,6 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
         finally:
             await membership.leave()
             await app.stop()
-
-
-def _app(settings: Settings, clock: SystemClock, shared: Shared) -> App:
-    """The process's App. Its views are its own: what an engine's effects look up of what it said itself."""
-    views = Views(MemoryStore())
-    stores = shared.log, shared.keys, shared.sealing, shared.blobs, shared.snapshots
-    return App(settings, clock, *stores, views, Auth(views, hash_of(settings.admin_key)))
-
-
-def _project(seat: Seat) -> None:
-    """Keep the views of what ingest said: an erasure finds a customer's blobs by them."""
-    for topic, loop in seat.loops.items():
-        if topic == "conversations":
-            assert isinstance(seat.views, Views)
-            Projector(seat.views, seat.hub, seat.log, seat.clock).bind(loop)
 
 
 async def snapshot(settings: Settings, engine: Engine, partition: int) -> None:

@@ -32,6 +32,7 @@ from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.publish import Beside
 from services.runtime.rates import MemoryRates, Rates
 from services.runtime.rpc import Rpc
 from services.runtime.sealing import Sealing
@@ -88,6 +89,8 @@ class App:
         self.asgi = Dispatcher(self.fastapi)
         self.partitions = 1
         """Of every topic: one in the embedded mode."""
+        self.beside: dict[str, Beside] = {}
+        """What is published beside the views of a topic, where views are published."""
         self.rates: Rates = MemoryRates(clock)
         """How much each desk may send."""
         self.following: Following | None = None

@@ -19,7 +19,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -36,6 +36,9 @@ from services.runtime.sweep import sweep
 from services.runtime.views import Position, Views
 from services.runtime.views_far import FarViews
 from services.runtime.views_redis import Overtaken, RedisStore
+
+if TYPE_CHECKING:
+    from services.runtime.main import App
 
 LOOK_EVERY_S = 0.025
 """Between two looks at inputs that were read without a word about them."""
@@ -82,6 +85,16 @@ class Publishers:
         """Publish what a loop commits, whenever it owns its partition, and what stands beside it."""
         publisher = Publisher(loop, self._link, self._log, self._clock, lambda: len(self._publishers), beside)
         self._publishers[publisher.place] = (publisher, self._begun(publisher))
+
+    def attach(self, app: App) -> None:
+        """Publish what all loops of an App commit."""
+        for topic, loop in app.loops.items():
+            self.bind(loop, app.beside.get(topic))
+
+    def detach(self, app: App) -> None:
+        """Publish it no longer."""
+        for loop in app.loops.values():
+            self.release(loop)
 
     def release(self, loop: Loop) -> None:
         """Publish it no longer."""
@@ -136,6 +149,7 @@ class Publisher:
         self._kept: deque[Committed] = deque(maxlen=KEPT_BATCHES)
         self._wake = asyncio.Event()
         self._assured_s = 0.0
+        self._failing = False
         self._read: dict[str, int] = {}
         self._reader: LogReader | None = None
         self._fence = Fence()
@@ -169,7 +183,9 @@ class Publisher:
             except Overtaken as error:
                 _log.info("%s: beginning from there", error)
             except TRY_LATER as error:
-                _log.debug("%s/%d is not published: %s", *self.place, error)
+                if not self._failing:
+                    _log.warning("%s/%d is not published for now: %s", *self.place, error)
+                self._failing = True
                 await asyncio.sleep(AGAIN_S)
             finally:
                 await self._close_reader()
@@ -192,7 +208,7 @@ class Publisher:
             self._put_beside(views, batches)
             whole = self._tell(store, views, batches, whole)
             await views.flush()
-            self._assured_s = self._clock.monotonic_s()
+            self._assured_s, self._failing = self._clock.monotonic_s(), False
             if self.place.topic == SWEEPER and self._clock.now_ms() - self._swept_ms >= SWEEP_EVERY_MS:
                 self._swept_ms = self._clock.now_ms()
                 await sweep(views, self._swept_ms)

@@ -161,6 +161,23 @@ class Settings:
         least=1,
         most=100_000,
     )
+    redis: str = _variable(
+        "REDIS",
+        "",
+        "URL",
+        "Redis 7 or Valkey of the distributed mode, for views and rates: `redis://HOST:PORT`, `rediss://` "
+        "with TLS, `redis+cluster://` for a cluster, with `USER:PASSWORD@` where it asks for one.",
+        secret=True,
+    )
+    redis_within_ms: int = _variable(
+        "REDIS_WITHIN_MS",
+        250,
+        "ms",
+        "How long a call to Redis may take. What takes longer counts as Redis being away for a second, in "
+        "which nobody waits for it. More where it is far, or where processors are scarce.",
+        least=10,
+        most=60_000,
+    )
     snapshot_every_events: int = _variable(
         "SNAPSHOT_EVERY_EVENTS",
         100_000,

@@ -12,24 +12,22 @@ import httpx
 from services.ingest import shell as ingest
 from services.notify import shell as notify
 from services.router import shell as router
-from services.router.published import Published
-from services.runtime.auth import Auth, hash_of
 from services.runtime.blobs import MemoryBlobs
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.event_log import EventLog
-from services.runtime.follow import Follower
+from services.runtime.far import process
 from services.runtime.keys import MemoryKeys
 from services.runtime.log_memory import MemoryLog
 from services.runtime.main import App
 from services.runtime.publish import Publishers
-from services.runtime.rates_redis import RedisRates
-from services.runtime.redis_link import RedisLink
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import MemorySnapshots
-from services.runtime.views_read import RemoteViews
 from services.sla import shell as sla
 from tests.edges.installation import ADMIN, Installation, doors
+
+PATIENT_MS = 10_000
+"""Bound of calls to Redis where a test is not about it being away: machines may be busy."""
 
 
 class Shared(NamedTuple):
@@ -41,6 +39,12 @@ class Shared(NamedTuple):
     blobs: MemoryBlobs
     snapshots: MemorySnapshots
     url: str
+    within_ms: int
+
+    @property
+    def sealing(self) -> Sealing:
+        """Each process opens keys by itself."""
+        return Sealing(bytes(32), self.keys, self.clock)
 
 
 class Distributed(NamedTuple):
@@ -57,36 +61,26 @@ class Distributed(NamedTuple):
                 await asyncio.sleep(0.02)
 
 
-def process(shared: Shared) -> tuple[App, RedisLink]:
-    """A process of the distributed mode, without any part."""
-    link = RedisLink(shared.url, shared.clock)
-    views = RemoteViews(link, 1, shared.clock)
-    app = App(
-        Settings(),
-        shared.clock,
-        shared.log,
-        shared.keys,
-        Sealing(bytes(32), shared.keys, shared.clock),
-        shared.blobs,
-        shared.snapshots,
-        views,
-        Auth(views, hash_of(ADMIN)),
+def stores(clock: Clock, url: str, within_ms: int = PATIENT_MS) -> Shared:
+    """Empty ones in memory, and a Redis."""
+    return Shared(
+        clock, MemoryLog(clock, yields=True), MemoryKeys(), MemoryBlobs(), MemorySnapshots(), url, within_ms
     )
-    app.following = Follower(views, app.hub, shared.log, shared.clock, shared.snapshots)
-    app.rates = RedisRates(link, shared.clock)
-    app.on_close(link.close)
-    return app, link
+
+
+def made(shared: Shared) -> tuple[App, Publishers]:
+    """A process of the distributed mode, without any part."""
+    settings = Settings(redis=shared.url, redis_within_ms=shared.within_ms, admin_key=ADMIN, smtp_port=0)
+    return process(settings, shared.clock, shared, 1)
 
 
 @asynccontextmanager
 async def owners(shared: Shared) -> AsyncIterator[App]:
     """All four engines, which publish their views."""
-    app, link = process(shared)
+    app, publishers = made(shared)
     for bind in (ingest.bind, router.bind, sla.bind, notify.bind):
         bind(app)
-    publishers = Publishers(link, shared.log, shared.clock)
-    for loop in app.loops.values():
-        publishers.bind(loop, Published() if loop.engine.TOPIC == "routing" else None)
+    publishers.attach(app)
     app.add_task("publishers", publishers.run)
     await app.start()
     try:
@@ -98,7 +92,7 @@ async def owners(shared: Shared) -> AsyncIterator[App]:
 @asynccontextmanager
 async def edge(shared: Shared) -> AsyncIterator[Installation]:
     """One edge, and a client of it."""
-    app, _ = process(shared)
+    app, _ = made(shared)
     doors(app)
     transport = httpx.ASGITransport(app.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://centrala") as client:
@@ -110,14 +104,12 @@ async def edge(shared: Shared) -> AsyncIterator[Installation]:
 
 
 @asynccontextmanager
-async def distributed(url: str, edges: int = 2, clock: Clock | None = None) -> AsyncIterator[Distributed]:
+async def distributed(url: str, edges: int = 2, within_ms: int = PATIENT_MS) -> AsyncIterator[Distributed]:
     """Owners and edges, over a log in memory and a Redis."""
-    clock = clock or SystemClock()
-    stores = MemoryLog(clock, yields=True), MemoryKeys(), MemoryBlobs(), MemorySnapshots()
-    shared = Shared(clock, *stores, url)
+    shared = stores(SystemClock(), url, within_ms)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(owners(shared))
-        made = [await stack.enter_async_context(edge(shared)) for _ in range(edges)]
-        running = Distributed(app, made, shared)
+        running_edges = [await stack.enter_async_context(edge(shared)) for _ in range(edges)]
+        running = Distributed(app, running_edges, shared)
         await running.whole()
         yield running

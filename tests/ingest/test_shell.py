@@ -76,7 +76,7 @@ class Shell:
             clock=self.clock, log=self.log, sealing=self.sealing, blobs=self.blobs, views=self.views
         )
         self.app = cast("App", parts)
-        self.eraser = Eraser(self.app)
+        self.eraser = Eraser(self.app, 0)
 
     async def wrote(self, customer: str, person: bytes, conversation: str) -> list[str]:
         """A message with a raw mail, a long text and an attachment; the ids of its three blobs."""
