@@ -82,7 +82,7 @@ refusals() {
   local good=$KUBELAB/small.yaml bad=$KUBELAB/bad.yaml
   sed 's/readinessProbe:/readynessProbe:/' "$good" >"$bad"
   refused 'unknown field' k apply --dry-run=server --validate=strict -f "$bad"
-  sed 's/maxUnavailable: 1$/maxUnavailable: 1\n  minAvailable: 1/' "$good" >"$bad"
+  sed 's/^  maxUnavailable: 1$/  maxUnavailable: 1\n  minAvailable: 1/' "$good" >"$bad"
   refused 'cannot be both set' k apply --dry-run=server --validate=strict -f "$bad"
   sed 's/runAsUser: 10001/runAsUser: 0/' "$good" >"$bad"
   refused 'runAsUser=0' k apply --dry-run=server --validate=strict --warnings-as-errors -f "$bad"
