@@ -65,14 +65,15 @@ evict() { # POD
     k create --raw "/api/v1/namespaces/centrala/pods/$1/eviction" -f -
 }
 
-budgets() { # two evictions at once: the second waits until the first is replaced
+budgets() { # of two evictions the second waits until the first is replaced
   local pods
   within 60 budget_allows
-  # Nobody replaces pods for a moment, so that both evictions meet the same state.
-  n scale deploy/router-engine --replicas=3 >/dev/null
+  # Nothing can be replaced for a moment.
+  k cordon --selector=kubernetes.io/os=linux >/dev/null
   mapfile -t pods < <(n get pods -l app.kubernetes.io/component=router -o name | cut -d/ -f2)
   evict "${pods[0]}" >/dev/null
   refused "disruption budget" evict "${pods[1]}"
+  k uncordon --selector=kubernetes.io/os=linux >/dev/null
   all_ready
 }
 
