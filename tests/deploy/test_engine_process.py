@@ -18,6 +18,7 @@ import pytest
 from bench.server import free_port
 from tests.deploy.prometheus import ROOT
 from tests.kafka import Cluster
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.servers
 
@@ -78,11 +79,13 @@ async def engine(
 
 async def test_an_engine_tells_its_partitions_as_one(tmp_path: Path) -> None:
     """Ready when all its partitions are; each series once, joined over them; what it writes is JSON."""
-    cluster = Cluster(tmp_path / "kafka")
+    cluster, redis = Cluster(tmp_path / "kafka"), RedisServer(tmp_path / "redis")
     try:
+        await redis.start()
         await asyncio.to_thread(cluster.start)
         environment = {
             "CENTRALA_KAFKA": cluster.address,
+            "CENTRALA_REDIS": redis.url,
             "CENTRALA_PARTITIONS": str(PARTITIONS),
             "CENTRALA_REPLICATION": "1",
             "CENTRALA_MASTER_KEY": "ab" * 32,
@@ -98,6 +101,7 @@ async def test_an_engine_tells_its_partitions_as_one(tmp_path: Path) -> None:
             values = await scraped(client)
     finally:
         await asyncio.to_thread(cluster.close)
+        redis.kill()
     assert values['centrala_engine_ready{topic="routing"}'] == 1
     assert values['centrala_lag_records{input="conversations",topic="routing"}'] == 0
     assert values['centrala_conversations{state="waiting"}'] == 0

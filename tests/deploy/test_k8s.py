@@ -78,7 +78,9 @@ def test_settings_are_settings(name: str) -> None:
     """Each variable of the ConfigMap is a setting, not a secret one, and its value is taken."""
     [config] = of_kind(overlay(name), "ConfigMap")
     assert config["data"].keys() <= SETTINGS.keys()
-    assert not [variable for variable in config["data"] if SETTINGS[variable].secret]
+    secret = {variable for variable in config["data"] if SETTINGS[variable].secret}
+    assert secret == {"CENTRALA_REDIS"}
+    assert "@" not in config["data"]["CENTRALA_REDIS"], "an address with a password belongs into a Secret"
     Settings.from_environment(config["data"])
 
 
