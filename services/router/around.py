@@ -16,8 +16,8 @@ from services.router.profiles import Shape
 
 LOOKED_MAX = 200
 """With more able agents than this they are taken to be as full as they can be: that is why one waits."""
-OVERLAPS_MAX = 20_000
-"""Pairs of shapes whose overlap is kept."""
+OVERLAPS_MAX = 2_000
+"""Shapes whose overlap with another is kept, for each other."""
 
 
 def look(floor: Floor, shape: Shape, priority: int) -> Around:
@@ -56,16 +56,19 @@ def _ahead(floor: Floor, shape: Shape, priority: int) -> float:
             if line.priority >= least:
                 count += line.count
         if count:
-            share = floor.overlaps.get((other, shape))
+            shares = floor.overlaps.get(other)
+            share = shares.get(shape) if shares is not None else None
             found.append(count * (_overlap(floor, other, shape) if share is None else share))
     return fsum(found)
 
 
 def _overlap(floor: Floor, other: Shape, shape: Shape) -> float:
     """The share of the agents able to do the other's work who are able to do this."""
-    if len(floor.overlaps) >= OVERLAPS_MAX:
-        floor.overlaps.clear()
-    every = sum(len(profile.seats) for profile in other.able)
-    both = sum(len(profile.seats) for profile in other.able if profile in shape.able)
-    share = floor.overlaps[other, shape] = both / every if every else 0.0
+    every = sum([len(profile.seats) for profile in other.able])
+    both = sum([len(profile.seats) for profile in other.able.keys() & shape.able.keys()])
+    share = both / every if every else 0.0
+    shares = floor.overlaps.setdefault(other, {})
+    if len(shares) >= OVERLAPS_MAX:
+        shares.clear()
+    shares[shape] = share
     return share

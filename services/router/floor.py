@@ -55,7 +55,7 @@ class Floor:
         """By queue."""
         self.later = 0
         """How many of those who wait were not promised an answer within minutes."""
-        self.overlaps: dict[tuple[Shape, Shape], float] = {}
+        self.overlaps: dict[Shape, dict[Shape, float]] = {}
         """Worked out by `around.py`; forgotten when people's settings or shapes change."""
         self.staffed = 0
         """Changes whenever the shares of live work do."""
@@ -157,6 +157,11 @@ class Floor:
             shape.slots += seat.slots[shape.kind]
             shape.fitting += bool(seat.slots[shape.kind])
             shape.limited += bool(seat.limited & bit)
+
+    def forget_overlaps(self, profile: Profile) -> None:
+        """Somebody comes into the profile or leaves it: what others share of its work is counted anew."""
+        for shape in profile.able if self.overlaps else ():
+            self.overlaps.pop(shape, None)
 
     def _drop_idle_shapes(self) -> None:
         self.overlaps.clear()

@@ -74,7 +74,7 @@ class Matcher:
             seat.slots = [0] * len(floor.kinds)
             profile.seats[agent_id] = seat
             floor.away += 1
-            floor.overlaps.clear()
+            floor.forget_overlaps(profile)
         elif profile_key(agent) != seat.profile.given:
             profile = self._profile(floor, agent)
         else:
@@ -89,7 +89,8 @@ class Matcher:
     def _move(floor: Floor, seat: Seat, profile: Profile, ruled: int) -> None:
         """Into another profile, or into or out of availability."""
         if profile is not seat.profile:
-            floor.overlaps.clear()
+            floor.forget_overlaps(seat.profile)
+            floor.forget_overlaps(profile)
         was, seat.ruled = seat.ruled, rt.RULE_NOT_ONLINE
         floor.reseat(seat)
         seat.ruled = was

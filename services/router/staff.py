@@ -9,6 +9,7 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.limits import CAPACITY_DEFAULT
 from services.router import planning
+from services.router.matching import ruled_out
 from services.router.state import Agent, Desk, State
 
 
@@ -32,10 +33,20 @@ def desk_seen(state: State, event: RoutingEvent, body: rt.RouterDeskSeen) -> Non
         state.matcher.put_desk(desk_id, desk.policy, desk.learned)
         state.join_all(waiting)
         state.hold_back(desk_id, event.occurred_at_ms)
+        if waiting:
+            _look_at_all(state, desk_id, desk, event.occurred_at_ms)
     desk.replan_ms, desk.replan_after = event.occurred_at_ms, ""
     state.list_replan(desk_id, desk)
     if not state.replan_left[desk_id]:
         end_replan(state, desk_id, desk)
+
+
+def _look_at_all(state: State, desk_id: str, desk: Desk, now_ms: int) -> None:
+    """Another policy may let agents take what waits: a limit is gone, or less is held back."""
+    for agent_id, agent in desk.agents.items():
+        if not ruled_out(agent):
+            agent.look_ms = now_ms
+            state.watch_agent(desk_id, agent_id, agent)
 
 
 def end_replan(state: State, desk_id: str, desk: Desk) -> None:

@@ -290,3 +290,14 @@ def test_bars_are_written_in_one_order() -> None:
     scene.agent("bob").declines("c")
     assert list(scene.body("queued").barred_agents) == ["anna", "bob", "cyd"]
     scene.then_replays()
+
+
+def test_a_limit_that_is_gone_lets_agents_work() -> None:
+    """At most so many of a channel at a time; another policy without the limit offers what waited for it."""
+    scene = Scene(written(like="longest_idle", limits={"chat": 1})).agent("anna")
+    scene.arrives("c1").arrives("c2").arrives("m1", channel="email", account="pomoc")
+    assert [scene.where(key)[0] for key in ("c1", "c2", "m1")] == ["offered", "waiting", "offered"]
+    assert list(scene.body("offered").ruled_out_rules) == []
+    scene.configure(written(like="longest_idle"), version=2)
+    assert scene.where("c2") == ("offered", "anna")
+    scene.then_replays()
