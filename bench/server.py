@@ -67,6 +67,7 @@ class Server:
             except OSError:
                 pass
             await asyncio.sleep(0.02)
+        self.kill()
         raise TimeoutError(f"the server was not ready within {START_WITHIN_S} s")
 
     def launch(self) -> subprocess.Popen[bytes]:
