@@ -6,10 +6,10 @@ PY := $(VENV)/bin/python
 PORT := $(or $(CENTRALA_PORT),8080)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-fast check sim sim-theory generate lock clean
+.PHONY: help install up test test-fast k8s-test check sim sim-theory generate lock clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 install: $(VENV)/installed ## Make .venv and install what requirements.lock names, if it changed
 
@@ -34,6 +34,9 @@ test: install ## Everything: style, types, generated files, all tests with real 
 
 test-fast: install check ## Style, types and the tests that start nothing (under a minute)
 	$(PY) -m pytest -q -m "not servers"
+
+k8s-test: ## Every Kubernetes overlay on a real control plane (built without Docker: five minutes, once)
+	@deploy/k8s/lab/test.sh
 
 check: install ## Style, types, generated files
 	$(PY) -m ruff check .

@@ -1,5 +1,6 @@
 """Writes what is generated: protobuf and gRPC code beside proto/v1/*.proto, the client's copy of what it
-needs of that, three pages of docs, the dashboards.
+needs of that, three pages of docs, the dashboards,
+the rules for the Prometheus operator.
 
     python -m tools.generate            writes them
     python -m tools.generate --check    compares, and exits 1 with one line for each that is old
@@ -20,7 +21,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 from services.runtime import metrics, settings
-from tools import dashboards, event_docs, grpc_types
+from tools import dashboards, event_docs, grpc_types, operator_rules
 
 SCHEMAS = Path("proto/v1")
 RELEASED = Path("tests/schema/released")
@@ -55,6 +56,7 @@ def files() -> dict[Path, str]:
         Path("docs/metrics.md"): metrics.page(),
         Path("docs/events.md"): event_docs.page(SCHEMAS),
         **dashboards.files(),
+        operator_rules.PATH: operator_rules.text(),
     }
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)

@@ -91,7 +91,7 @@ class Server:
         sent = iter(requests) if method.client_streaming else (requests or [cls()])[0]
         told = ask(sent, metadata=metadata, timeout=within_s)
         for one in told if method.server_streaming else [told]:
-            yield MessageToDict(one)
+            yield MessageToDict(one, preserving_proto_field_name=True)
 
 
 def refused(error: Any, out: TextIO) -> int:

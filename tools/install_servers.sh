@@ -48,3 +48,6 @@ has valkey-server redis-server || apt_install Redis redis-server || missing Redi
 has java || apt_install Java default-jre-headless || missing Java "the tests on Kafka"
 has mvn || apt_install Maven maven || missing Maven "the tests on Kafka"
 "$(dirname "${BASH_SOURCE[0]}")/../deploy/kafka/start.sh" --fetch || missing Kafka "the tests of the distributed mode"
+# Debian's kubectl is too old for our manifests; Go's proxy has kustomize itself.
+{ has kubectl || has kustomize; } || GOBIN=/usr/local/bin go install sigs.k8s.io/kustomize/kustomize/v5@v5.5.0 \
+  || missing kustomize "the tests of the Kubernetes manifests"

@@ -18,6 +18,7 @@ import uvloop
 
 from services.edge.compose import BINDS, assembled
 from services.kernel.errors import CentralaError
+from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
 from services.runtime.settings import Settings, unknown
@@ -48,9 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         settings = Settings.from_environment(os.environ, port=arguments.port)
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-        )
+        logs.set_up(settings.log_level, settings.log_format)
         for line in unknown(os.environ):
             _log.warning(line)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

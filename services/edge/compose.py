@@ -21,7 +21,13 @@ from services.runtime.rpc_server import RpcServer
 from services.runtime.settings import Settings
 from web import pages
 
-BINDS = (telemetry.bind, doors.bind, pages.bind, lambda app: app.tracing.bind(app))
+BINDS = (
+    telemetry.bind,
+    telemetry.watch_process,
+    doors.bind,
+    pages.bind,
+    lambda app: app.tracing.bind(app),
+)
 
 
 class EdgeProcess(NamedTuple):

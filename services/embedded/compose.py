@@ -42,6 +42,7 @@ BINDS = (
     sla.bind,
     notify.bind,
     telemetry.bind,
+    telemetry.watch_process,
     doors.bind,
     pages.bind,
     lambda app: app.tracing.bind(app),

@@ -28,11 +28,6 @@ from services.router.state import (
 
 _ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
-_KEEPS_WAITING = frozenset(
-    (rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED, rt.QUEUED_WHY_NOT_TAKEN)
-)
-"""Queued again, but still in the same wait as far as the customer is concerned."""
-
 
 def evolve(state: State, event: RoutingEvent) -> None:
     """Fold one event."""
@@ -63,7 +58,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.labels = state.share(tuple(sorted(labels.items()))) if labels else ()
     c.units, c.priority = body.units, body.priority
     c.since_ms, c.due_ms = body.since_ms, body.due_at_ms
-    if body.why not in _KEEPS_WAITING or not c.queued_ms:
+    if body.why not in waits.KEEPS_WAITING or not c.queued_ms:
         c.queued_ms = event.occurred_at_ms
         c.around, c.told_ms = body.around, body.wait_p90_ms
     c.human_only = body.human_only

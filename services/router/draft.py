@@ -82,7 +82,7 @@ class Draft:
             wait, around = waits.ringing(self.desk.served.get(c.queue, ())), None
         else:
             wait, around = waits.waiting(self.state, ask_of(c), c.priority)
-        body = self._queued(conversation_id, c, why, wait)
+        body = self._queued(conversation_id, c, why, waits.kept(c, why, wait, self.now_ms))
         if around is not None:
             body["around"] = forecast.pack(around)
         if choice.best:

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from proto.v1.routing_pb2 import Offered
+from services.router import waits
 from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
+from services.router.forecast import Wait
 from services.router.profiles import Ask
 from services.router.published import Floors
 from services.runtime import shapes
@@ -62,10 +64,13 @@ class Explaining:
         return with_names(body, await self._floors.state(desk), ask)
 
     def _waiting(self, doc: Conversation, owned: Ownership | None, body: Explanation) -> dict[str, Any]:
-        """Why nobody has it now; the wait as it was estimated when it was queued."""
-        at_ms = owned.changed_ms if owned is not None else doc.opened_ms
-        estimate = (owned.wait_p50_ms, owned.wait_p90_ms) if owned is not None else (0, 0)
-        return _shown(None, at_ms, body, shapes.wait(*estimate))
+        """Why nobody has it now; of the wait that was told what is left."""
+        at_ms, left = doc.opened_ms, waits.UNKNOWN
+        if owned is not None:
+            at_ms, told = owned.changed_ms, Wait(owned.wait_p50_ms, owned.wait_p90_ms)
+            now_ms = self._edge.app.clock.now_ms()
+            left = waits.remaining(told, max(0, now_ms - (owned.told_ms or now_ms)))
+        return _shown(None, at_ms, body, shapes.wait(*left))
 
 
 def _shown(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from proto.v1 import routing_pb2 as rt
 from services.router import forecast
 from services.router.forecast import Around, Wait
 from services.router.planning import NO_QUEUE, language_asked, queue_named, units_asked
@@ -21,6 +22,12 @@ SERVED_MAX = 20
 SERVED_MIN = 5
 LEAST_LEFT_PERMILLE = 100
 """Whoever has waited longer than they were told is told that it takes this much of it more."""
+
+
+KEEPS_WAITING = frozenset(
+    (rt.QUEUED_WHY_DECLINED, rt.QUEUED_WHY_EXPIRED, rt.QUEUED_WHY_RECONFIGURED, rt.QUEUED_WHY_NOT_TAKEN)
+)
+"""Queued again, but still in the same wait as far as the customer is concerned."""
 
 
 class QueueNow(NamedTuple):
@@ -65,14 +72,21 @@ def learn(desk: Desk, c: Conversation, waited_ms: int) -> None:
 
 
 def remaining(told: Wait, waited_ms: int) -> Wait:
-    """What is left of what somebody was told who has waited for so long: it never grows, and is never nothing
-    while they wait."""
+    """What is left of what was told to somebody who has waited for so long: it never grows or ends."""
     return Wait(
         *(
             max(value - waited_ms, value * LEAST_LEFT_PERMILLE // 1000, 1) if value else 0
             for value in (told.p50_ms, told.p90_ms)
         )
     )
+
+
+def kept(c: Conversation, why: rt.QueuedWhy, fresh: Wait, now_ms: int) -> Wait:
+    """What to tell whoever is queued again: in the same wait no more than is left of what they were told."""
+    if why not in KEEPS_WAITING or not c.told_ms:
+        return fresh
+    left = remaining(Wait(c.told_ms, c.told_ms), now_ms - c.queued_ms)
+    return Wait(*(min(value or most, most) for value, most in zip(fresh, left, strict=True)))
 
 
 def remember(served: tuple[Served, ...], one: Served) -> tuple[Served, ...]:

@@ -108,6 +108,8 @@ class Ownership(Document):
     messages: int = 0
     events: int = 0
     history: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
+    told_ms: int = 0
+    """When the wait was told."""
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by."""

@@ -20,7 +20,7 @@ import uvloop
 
 from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError, Invalid
-from services.runtime import health, restore
+from services.runtime import health, logs, restore, telemetry
 from services.runtime.clock import SystemClock
 from services.runtime.event_log import TopicPartition
 from services.runtime.far import process
@@ -48,6 +48,8 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
         seats = Seats(app, engine, bind, membership, publishers.attach, publishers.detach)
         app.also_ready(seats.ready)
         health.add_to(app)
+        telemetry.watch_process(app)
+        app.tracing.bind(app)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("keys", shared.keys.follow)
         if engine.TOPIC == "conversations":
@@ -94,9 +96,7 @@ def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> 
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment(os.environ, port=given.port)
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-        )
+        logs.set_up(settings.log_level, settings.log_format)
         for line in unknown(os.environ):
             _log.warning(line)
         if given.snapshot is not None:

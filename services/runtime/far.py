@@ -6,6 +6,7 @@ An edge reads the views and follows the log. A process that runs engines writes 
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from services.kernel.errors import Invalid
@@ -22,6 +23,7 @@ from services.runtime.redis_link import RedisLink
 from services.runtime.sealing import Sealing
 from services.runtime.settings import Settings
 from services.runtime.snapshots import SnapshotStore
+from services.runtime.tracing import from_environment
 from services.runtime.views_read import RemoteViews
 
 
@@ -58,8 +60,10 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
         raise Invalid("the distributed mode needs CENTRALA_REDIS, for example redis://redis:6379")
     link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
     views = RemoteViews(link, partitions, clock)
-    shared = stores.log, stores.keys, stores.sealing, stores.blobs, stores.snapshots
+    tracing = from_environment(os.environ, clock)
+    shared = tracing.log(stores.log), stores.keys, stores.sealing, stores.blobs, stores.snapshots
     app = App(settings, clock, *shared, views, Auth(views, hash_of(settings.admin_key)))
+    app.tracing = tracing
     app.partitions = partitions
     app.rates = RedisRates(link, clock)
     app.following = Follower(views, app.hub, stores.log, clock, stores.snapshots)

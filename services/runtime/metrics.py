@@ -238,7 +238,8 @@ class Metrics(DeskMetrics):
 
     def render(self) -> bytes:
         """All of it in the Prometheus text format, what is refreshed as it was."""
-        return generate_latest(Summed(self.registry, self._parts, self._gone))
+        joined = {definition.name: definition.joined for definition in self.definitions}
+        return generate_latest(Summed(self.registry, self._parts, self._gone, joined))
 
     def add(self, part: Metrics) -> None:
         """From now on sum up with the metrics of a part of the process."""

@@ -83,6 +83,7 @@ def _queued(views: Views, event: RoutingEvent, body: ConversationQueued) -> None
     doc.units, doc.since_ms, doc.due_ms = body.units, body.since_ms, body.due_at_ms
     doc.human_only, doc.policy_version = body.human_only, body.policy_version
     doc.wait_p50_ms, doc.wait_p90_ms = body.wait_p50_ms, body.wait_p90_ms
+    doc.told_ms = event.occurred_at_ms
 
 
 def _relaxed(views: Views, event: RoutingEvent, body: RequirementsRelaxed) -> None:

@@ -146,6 +146,8 @@ class Seats:
             loop.warm = await standby.hand_over()
         self._attach(seat)
         telemetry.bind(seat)
+        seat.tracing = self._app.tracing
+        seat.tracing.follow(seat)
         self._app.metrics.add(seat.metrics)
         starting = asyncio.ensure_future(seat.start())
         losing = asyncio.ensure_future(seat.lost.wait())

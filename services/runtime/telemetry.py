@@ -34,6 +34,9 @@ SETTLING_MS = 5_000
 PULSE_S = 0.1
 """Between two looks at how late the process wakes up."""
 
+ASKED_WITHIN_S = 1.0
+"""How long a scrape waits for the log to say where a topic ends."""
+
 Hear = Callable[[Any], None]
 """Is told of an event that is committed."""
 Look = Callable[[], Iterable[int]]
@@ -41,10 +44,14 @@ Look = Callable[[], Iterable[int]]
 
 
 def bind(app: App) -> None:
-    """Feed the metrics of an App from now on. The services are bound before."""
+    """Feed the metrics with what an App's loops do from now on. The services are bound before."""
     telemetry = Telemetry(app.metrics, app.clock, app.log)
     for loop in app.loops.values():
         telemetry.follow(loop)
+
+
+def watch_process(app: App) -> None:
+    """What a process tells once, however many Apps it holds: version, streams, how late it wakes up."""
     app.metrics.build_info.set({(VERSION,): 1})
     app.metrics.streams_open.set_function(app.hub.streams)
 
@@ -106,7 +113,8 @@ class Telemetry:
             for loop in loops:
                 for name in loop.engine.INPUTS if loop.ready.is_set() else ():
                     try:
-                        end = await self._log.end(name, loop.partition)
+                        async with asyncio.timeout(ASKED_WITHIN_S):
+                            end = await self._log.end(name, loop.partition)
                     except TRY_LATER:
                         return
                     behind = max(0, end - loop.covered(name)) if loop.ready.is_set() else 0

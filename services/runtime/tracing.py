@@ -32,7 +32,10 @@ class Tracing(Protocol):
         """The log through which records of the mailbox get their trace."""
 
     def bind(self, app: App) -> None:
-        """Follow the loops of an App; after everything else is bound."""
+        """Follow a process: its loops, its HTTP edge, its end; after everything else is bound."""
+
+    def follow(self, app: App) -> None:
+        """Follow the loops of an App that is a part of a process, before they run."""
 
     def around(self, asgi: AsgiApp) -> AsgiApp:
         """The HTTP edge, each request as a span."""
@@ -49,6 +52,9 @@ class Untraced:
         return log
 
     def bind(self, app: App) -> None:
+        """Nothing."""
+
+    def follow(self, app: App) -> None:
         """Nothing."""
 
     def around(self, asgi: AsgiApp) -> AsgiApp:

@@ -136,10 +136,8 @@ class Otel:
         return _TracedLog(log, self)
 
     def bind(self, app: App) -> None:
-        """See Tracing. The loops' engines are wrapped, so this comes before the loops run."""
-        for loop in app.loops.values():
-            loop.engine = _TracedEngine(loop.engine, self)
-            loop.listen(self.committed)
+        """See Tracing."""
+        self.follow(app)
         observe = app.asgi.observe
 
         def noting(template: str, status: int, seconds: float) -> None:
@@ -152,6 +150,12 @@ class Otel:
         app.asgi.observe = noting
 
         app.on_close(self._close)
+
+    def follow(self, app: App) -> None:
+        """See Tracing. The loops' engines are wrapped."""
+        for loop in app.loops.values():
+            loop.engine = _TracedEngine(loop.engine, self)
+            loop.listen(self.committed)
 
     async def _close(self) -> None:
         """Give the collector a moment for the last spans; a stop does not wait for one that is down."""

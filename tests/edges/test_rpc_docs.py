@@ -43,8 +43,8 @@ class Reader:
     async def type(self, text: str) -> None:
         """A block of commands."""
         for name, command in COMMAND.findall(text):
-            if name:  # such as OFFER=o...: what the reader has seen as offerId
-                self.variables[name] = self._seen[f"{name.lower()}Id"]
+            if name:  # such as OFFER=o...: what the reader has seen as offer_id
+                self.variables[name] = self._seen[f"{name.lower()}_id"]
             else:
                 await self._run(command)
 
@@ -64,7 +64,7 @@ class Reader:
             if isinstance(value, dict | list):
                 self._look(value)
         if isinstance(told, dict):
-            self._seen |= {name: told[name] for name in ("offerId", "conversationId") if name in told}
+            self._seen |= {name: told[name] for name in ("offer_id", "conversation_id") if name in told}
 
 
 async def test_the_pages_examples_run() -> None:
@@ -83,7 +83,7 @@ async def test_the_pages_examples_run() -> None:
         assert "proto.v1.AgentSession" in told["list"]
         assert told["grpc.health.v1.Health/Check"] == [{"status": "SERVING"}]
         good, bad = told["proto.v1.Intake/SubmitStream"]
-        assert (good["externalId"], bad["externalId"]) == ("m-2", "m-3")
+        assert (good["external_id"], bad["external_id"]) == ("m-2", "m-3")
         assert ("refused" in good, "refused" in bad) == (False, True)
         answers = [one["answer"] for one in told["proto.v1.AgentSession/Connect"] if "answer" in one]
         assert [answer["key"] for answer in answers] == ["a-1", "r-1", "z-1"]

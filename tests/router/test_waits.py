@@ -60,6 +60,18 @@ def test_waits_are_learned_when_they_end() -> None:
     scene.then_replays()
 
 
+def test_a_declined_offer_does_not_make_it_longer() -> None:
+    """Who is queued again in the same wait is told no more than what is left of what they were told."""
+    scene = Scene().agent("anna", capacity=30).arrives("c0").accepts("c0").arrives("w1")
+    told_ms = scene.body("queued").wait_p90_ms
+    scene.at(scene.now_ms + MINUTE).asks("resolve", "anna", "c0")
+    assert scene.where("w1")[0] == "offered"
+    scene.declines("w1")
+    left = scene.body("queued")
+    assert 0 < left.wait_p50_ms <= left.wait_p90_ms <= told_ms - MINUTE
+    scene.then_replays()
+
+
 @given(st.integers(1, 10**7), st.integers(1, 10**7), st.lists(st.integers(0, 10**6), max_size=8))
 def test_what_remains_never_grows(p50_ms: int, p90_ms: int, steps_ms: list[int]) -> None:
     """Whoever waits is promised less and less, never nothing: no step grows by a millisecond."""

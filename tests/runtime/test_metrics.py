@@ -64,6 +64,25 @@ def test_a_series_of_several_sources_is_their_sum() -> None:
     assert b'centrala_batches_total{topic="routing"} 6.0' in metrics.render()
 
 
+def test_parts_join_as_each_metric_says() -> None:
+    """Over the parts of a process what waits adds up, the oldest wait is the largest, and a process is ready
+    only as far as its last part is."""
+    whole, first, second = Metrics(), Metrics(), Metrics()
+    for part, waiting, oldest, ready in ((first, 3, 60, 1), (second, 4, 90, 0)):
+        part.waiting.set({("chat",): waiting})
+        part.waiting_oldest_seconds.set({("chat",): oldest})
+        part.engines_ready.set({("routing",): ready})
+        part.restore_seconds.set({("routing",): oldest})
+        whole.add(part)
+    text = whole.render()
+    assert b'centrala_waiting_conversations{channel="chat"} 7.0' in text
+    assert b'centrala_waiting_oldest_seconds{channel="chat"} 90.0' in text
+    assert b'centrala_engine_ready{topic="routing"} 0.0' in text
+    assert b'centrala_restore_seconds{topic="routing"} 90.0' in text
+    whole.drop(second)
+    assert b'centrala_waiting_conversations{channel="chat"} 3.0' in whole.render()
+
+
 def test_levels_are_set_as_a_whole() -> None:
     """A series that is not in what was set last is gone, instead of standing at an old value."""
     metrics = Metrics()

@@ -155,9 +155,10 @@ async def start_embedded(
 class Process(Outside):
     """An installation in a process of its own, as `python -m services.embedded` starts it."""
 
-    def __init__(self, child: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
+    def __init__(self, child: asyncio.subprocess.Process, client: httpx.AsyncClient, grpc: str) -> None:
         super().__init__(client)
         self._child = child
+        self.grpc = grpc
 
     async def kill(self) -> None:
         """kill -9."""
@@ -191,9 +192,10 @@ async def running(
         line = await asyncio.wait_for(child.stdout.readline(), 60)
         url = line.decode().strip().rpartition(" ")[2]
         assert url.startswith("http://"), f"it said {line!r}"
+        grpc = (await child.stdout.readline()).decode().strip().rpartition(" ")[2]
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         async with httpx.AsyncClient(base_url=url, timeout=WAIT_S, limits=limits) as client:
-            process = Process(child, client)
+            process = Process(child, client, grpc)
             async with process.stack:
                 yield process
     finally:

@@ -17,7 +17,7 @@ PAGES = [path for path in tree.files() if path.suffix == ".md"]
 
 NAMED_PATH = re.compile(r"`((?:services|proto|tests|docs|tools|web|bench|demo)/[\w./-]*[\w/])`")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)")
-MAKE_TARGET = re.compile(r"`make ([a-z-]+)")
+MAKE_TARGET = re.compile(r"`make ([a-z0-9-]+)")
 
 
 def services_code(*but: str) -> str:

@@ -1,0 +1,125 @@
+"""A standby follows a log that others write, and a loop goes on from what it has folded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from proto.v1.envelope_pb2 import Batch
+from services.kernel.errors import Corrupt
+from services.runtime.clock import ManualClock
+from services.runtime.event_log import TopicPartition
+from services.runtime.log_memory import MemoryLog
+from services.runtime.loop import Loop
+from services.runtime.restore import take_over
+from services.runtime.snapshots import MemorySnapshots
+from services.runtime.standby import Standby
+from tests.runtime import toy
+from tests.runtime.test_loop import OWN, batches, running, say, turns
+
+CLOCK = ManualClock()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; with a deadline."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def standby(log: MemoryLog) -> Standby:
+    """One of the partition that the loops of these tests own."""
+    return Standby(toy, log, MemorySnapshots(), CLOCK, 0)
+
+
+async def test_a_standby_has_the_state_of_the_owner() -> None:
+    """What an owner commits is folded by a standby too, before and after it has caught up."""
+    log = MemoryLog(CLOCK)
+    async with running(log) as (loop, _):
+        await say(log, "n:1")
+        await until(lambda: loop.state.data.total == 1)
+        follower = standby(log)
+        await follower.warm.wait()
+        await say(log, "n:2", "n:3")
+        await until(lambda: loop.state.data.total == 6 and loop.tally.batches >= 2)
+        end = await log.end(*OWN)
+        await until(lambda: follower._fold is not None and follower._fold.offset == end)
+        fold = await follower.hand_over()
+        assert fold is not None
+        assert toy.dump(fold.state) == toy.dump(loop.state)
+        assert fold.fence.next_seq == loop.place()[2]
+
+
+async def test_a_loop_goes_on_from_a_warm_fold() -> None:
+    """A loop that is given a standby's fold claims from there and decides every input once."""
+    log = MemoryLog(CLOCK)
+    async with running(log) as (loop, _):
+        await say(log, "n:1", "n:2")
+        await until(lambda: loop.state.data.total == 3)
+    follower = standby(log)
+    await follower.warm.wait()
+    second = Loop(toy, log, CLOCK, MemorySnapshots())
+    second.warm = await follower.hand_over()
+    task = asyncio.create_task(second.run())
+    await second.ready.wait()
+    await say(log, "n:4")
+    await until(lambda: second.state.data.total == 7)
+    task.cancel()
+    await asyncio.wait([task])
+    assert second.state.data.said == ["n:1", "n:2", "n:4"]
+    assert sum(len(batch.events) for batch in await batches(log)) == 3
+    assert second.tally.claims == 1
+
+
+async def test_what_the_former_owner_has_under_way_is_folded_past() -> None:
+    """An append of the former owner that lands right behind a planned claim counts for nobody, and the new
+    owner's first batch is expected behind it, without a second claim."""
+    log = MemoryLog(CLOCK)
+    async with running(log) as (loop, _):
+        await say(log, "n:1")
+        await until(lambda: loop.state.data.total == 1)
+        epoch, seq = loop.place()[1:]
+    follower = standby(log)
+    await follower.warm.wait()
+    warm = await follower.hand_over()
+    event = toy._event("n:9", "n:9", 1)
+    late = Batch(epoch=epoch, seq=seq, now_ms=1, events=[event.SerializeToString()])
+
+    tail = log.tail(TopicPartition(*OWN))
+    end = tail.end
+
+    async def land() -> None:
+        await turns(lambda: tail.end > end)
+        await log.append(*OWN, [late.SerializeToString()])
+
+    landing = asyncio.create_task(land())
+    fold = await take_over(toy, log, MemorySnapshots(), CLOCK, 0, warm=warm)
+    await landing
+    assert fold.state.data.total == 1
+    assert fold.offset == await log.end(*OWN)
+
+
+async def test_a_standby_says_how_long_the_log_was_silent() -> None:
+    """Silence is counted from the last record that was read."""
+    clock = ManualClock()
+    log = MemoryLog(clock)
+    follower = Standby(toy, log, MemorySnapshots(), clock, 0)
+    await follower.warm.wait()
+    clock.advance(5_000)
+    assert follower.silent_s() == pytest.approx(5)
+    await log.append(*OWN, [Batch(epoch=1).SerializeToString()])
+    await until(lambda: follower.silent_s() == 0)
+    await follower.hand_over()
+
+
+async def test_a_log_that_cannot_be_folded_ends_a_standby() -> None:
+    """A standby that meets what this release cannot fold says so like a take-over."""
+    log = MemoryLog(CLOCK)
+    broken = toy._event("break", "", 1).SerializeToString()
+    claim = Batch(epoch=1).SerializeToString()
+    await log.append(*OWN, [claim, Batch(epoch=1, seq=0, events=[broken]).SerializeToString()])
+    follower = standby(log)
+    with pytest.raises(Corrupt):
+        await follower.task
