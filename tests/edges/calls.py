@@ -22,7 +22,8 @@ from services.runtime.log_memory import MemoryLog
 from services.runtime.rpc_server import OPTIONS, Options, RpcServer
 from tests.edges.installation import ADMIN, Installation, installation
 
-WAIT_S = 5.0
+WAIT_S = 15.0
+"""Longest wait for anything that should happen at once; only a failing test waits so long."""
 Metadata = tuple[tuple[str, str], ...]
 
 

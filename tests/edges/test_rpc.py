@@ -26,7 +26,7 @@ from proto.v1.rpc_shapes_pb2 import File, Identity
 from proto.v1.rpc_waits_pb2 import EstimateWait
 from services.kernel.limits import BODY_BYTES_MAX
 from services.runtime.rpc_server import MESSAGE_BYTES_MAX
-from tests.edges.calls import Caller, calling, failed, heard, key, message
+from tests.edges.calls import WAIT_S, Caller, calling, failed, heard, key, message
 from tests.edges.installation import DESK
 from tools.event_docs import descriptors
 
@@ -218,7 +218,7 @@ async def test_the_board_begins_with_a_snapshot() -> None:
         assert [agent.agent for agent in first.snapshot.agents] == ["ola"]
         await caller.intake.Submit(message("m1"), metadata=caller.admin)
         seen: set[str] = set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while not {"queued", "offered", "target", "agent"} <= seen:
                 event = await heard(call)
                 assert event.id
@@ -237,7 +237,7 @@ async def test_a_conversation_is_watched() -> None:
         first = await heard(call)
         assert (list(first.what), len(first.conversation.messages)) == (["snapshot"], 1)
         await caller.intake.Submit(message("m2", text="Halo?"), metadata=caller.admin)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while len((changed := await heard(call)).conversation.messages) < 2:
                 assert changed.what
         assert changed.conversation.messages[1].text == "Halo?"

@@ -23,7 +23,7 @@ from services.kernel.errors import Invalid
 from services.runtime.clock import SystemClock
 from services.runtime.hub import QUEUE_MAX, Told
 from services.runtime.rpc_server import OPTIONS, RpcServer
-from tests.edges.calls import Caller, StillLog, calling, failed, heard, message
+from tests.edges.calls import WAIT_S, Caller, StillLog, calling, failed, heard, message
 from tests.edges.installation import DESK
 
 CODE = grpc.StatusCode
@@ -82,7 +82,7 @@ async def pinged(target: str, times: int, every_s: float) -> bytes:
     try:
         writer.write(frame(6, bytes(8)))
         while acknowledged < times:
-            head = await asyncio.wait_for(reader.readexactly(9), 5)
+            head = await asyncio.wait_for(reader.readexactly(9), WAIT_S)
             payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
             if head[3] == 7:
                 return payload[8:]
@@ -218,7 +218,7 @@ async def test_no_message_is_an_error_of_ours() -> None:
             path, sent = sending
             raw = sent.SerializeToString() + tail
             asking = asyncio.run_coroutine_threadsafe(code_of(caller, path, raw), loop)
-            assert asking.result(10) not in OURS, (path, sent)
+            assert asking.result(2 * WAIT_S) not in OURS, (path, sent)
 
         await asyncio.to_thread(any_message)
         assert caller.made.app.ready()
@@ -229,7 +229,7 @@ async def test_no_message_is_an_error_of_ours() -> None:
 async def code_of(caller: Caller, path: str, raw: bytes) -> grpc.StatusCode:
     """How a call with this message ends; one that goes on telling is fine and is cut."""
     call: Any = caller.channel.stream_stream(path)
-    call = call(iter([raw]), metadata=caller.admin, timeout=5)
+    call = call(iter([raw]), metadata=caller.admin, timeout=WAIT_S)
     try:
         answer = await call.read()
         if path.endswith("/SubmitStream") and answer is not grpc.aio.EOF:

@@ -25,7 +25,7 @@ from proto.v1.rpc_agents_pb2 import (
 )
 from proto.v1.rpc_intake_pb2 import Sender
 from services.runtime.clock import SystemClock
-from tests.edges.calls import Caller, Session, StillLog, calling, failed, key, message
+from tests.edges.calls import WAIT_S, Caller, Session, StillLog, calling, failed, key, message
 
 CODE = grpc.StatusCode
 
@@ -38,7 +38,7 @@ async def offered(caller: Caller, session: Session, external_id: str = "m1") -> 
 
 async def ended(call: Any) -> None:
     """Read a stream to its end; raises how it failed."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         while await call.read():
             continue
 
@@ -293,7 +293,7 @@ async def test_no_request_breaks_a_session() -> None:
                         assert answer.key == name
                         assert answer.refused.code not in OURS, (body, answer)
 
-                asyncio.run_coroutine_threadsafe(ask(), loop).result(20)
+                asyncio.run_coroutine_threadsafe(ask(), loop).result(2 * WAIT_S)
 
             await asyncio.to_thread(any_requests)
             granted = await ola.ask(key="last", accept=Accept(offer_id=offer.offer_id))
