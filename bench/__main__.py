@@ -9,9 +9,9 @@ import sys
 
 import uvloop
 
-from bench import embedded, kills, restore, year
+from bench import embedded, kafka, kills, restore, year
 
-BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills}
+BENCHES = {"embedded": embedded, "restore": restore, "year": year, "kills": kills, "kafka": kafka}
 
 
 def main() -> None:
