@@ -45,7 +45,7 @@ SHORT_OF, TOO_MUCH = 0.9, 0.1
 WHOLE = (-0.209, 0.067, -0.913, -0.138, 0.0, 0.638, 0.142)
 PART = (-1.241, -0.759, 0.128, -0.259, -0.155, 0.723, 0.058)
 MARGIN = 0.78
-"""Where weights and margin begin: fitted to six drawn weeks under `priority`. Figures of those weeks flatter."""
+"""Where weights and margin begin: fitted to six drawn weeks under `priority`, whose figures flatter."""
 
 
 class Wait(NamedTuple):
