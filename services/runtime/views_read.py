@@ -16,7 +16,6 @@ import msgspec
 
 from services.kernel.errors import Busy
 from services.kernel.ids import partition_of
-from services.runtime.clock import Clock
 from services.runtime.documents import KINDS, ApiKeyView, DeskView, Document
 from services.runtime.redis_link import Command, RedisLink
 from services.runtime.view_store import Place
@@ -27,8 +26,6 @@ D = TypeVar("D", bound=Document)
 KNOWN_DESKS_MAX = 10_000
 """Desks that are remembered in case Redis is away: some 50 MB."""
 KNOWN_KEYS_MAX = 50_000
-ALL_KEPT_S = 2.0
-"""How long the list of all desks is kept: every mail asks for it."""
 
 _decoders: dict[type[Document], Callable[[bytes], Any]] = {
     kind: msgspec.msgpack.Decoder(kind).decode for kind in KINDS
@@ -68,10 +65,9 @@ class _Known(Generic[D]):
 class RemoteViews:
     """All partitions. A ViewReader."""
 
-    def __init__(self, link: RedisLink, partitions: int, clock: Clock) -> None:
+    def __init__(self, link: RedisLink, partitions: int) -> None:
         self.link = link
-        self._clock = clock
-        self._all: dict[type[Document], tuple[float, list[Any]]] = {}
+        self._all: dict[type[Document], list[Any]] = {}
         self._parts = [PartitionViews(link, partition) for partition in range(partitions)]
         self._desks = _Known[DeskView](KNOWN_DESKS_MAX)
         self._keys = _Known[ApiKeyView](KNOWN_KEYS_MAX)
@@ -121,17 +117,16 @@ class RemoteViews:
         return found
 
     async def scan_all(self, kind: type[D]) -> list[D]:
-        """See ViewReader. Kept for a moment, and as long as Redis is away."""
-        now_s = self._clock.monotonic_s()
-        at_s, found = self._all.get(kind, (-ALL_KEPT_S, []))
-        if now_s - at_s >= ALL_KEPT_S:
-            try:
-                found = [doc for part in self._parts for doc in await part.scan(kind, "")]
-            except Busy:
-                if not found:
-                    raise
-            found.sort(key=lambda doc: doc.key())
-            self._all[kind] = (now_s, found)
+        """See ViewReader. The last that was read counts as long as Redis is away; never before: a mailbox
+        that is missing from it would be refused for good."""
+        try:
+            found = [doc for part in self._parts for doc in await part.scan(kind, "")]
+        except Busy:
+            if kind not in self._all:
+                raise
+            return list(self._all[kind])
+        found.sort(key=lambda doc: doc.key())
+        self._all[kind] = found
         return list(found)
 
 
