@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from bench import decide, embedded, kills, restore, rpc, year
+from bench import decide, embedded, kafka, kills, restore, rpc, year
 
 BENCHES = {
     "embedded": embedded,
@@ -18,6 +18,7 @@ BENCHES = {
     "kills": kills,
     "decide": decide,
     "rpc": rpc,
+    "kafka": kafka,
 }
 
 
