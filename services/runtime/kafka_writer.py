@@ -142,7 +142,7 @@ def _fail(accumulator: Any) -> None:
     for batch in list(accumulator._pending_batches):
         futures = [batch.future, *(future for future, _ in batch._msg_futures)]
         batch.failure(ProducerClosed())
-        for future in futures:
+        for future in (*futures, batch._drain_waiter):
             if not future.cancelled():
                 future.exception()
 
