@@ -32,6 +32,7 @@ from services.runtime.log_kafka import KafkaLog
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installed
 from tests.kafka import Cluster
+from tests.redis_server import redis_server
 
 PARTITIONS = 4
 WITHIN_S = 180
@@ -42,8 +43,9 @@ CLOCK = SystemClock()
 class Place:
     """One installation on a broker: its topics, and the processes that run over them."""
 
-    def __init__(self, access: KafkaAccess, log: EventLog, folder: Path) -> None:
+    def __init__(self, access: KafkaAccess, log: EventLog, redis: str, folder: Path) -> None:
         self.log = log
+        self._redis = redis
         self._access = access
         self._folder = folder
         self._running: list[Process] = []
@@ -53,6 +55,7 @@ class Place:
         environment = os.environ | {
             "CENTRALA_KAFKA": self._access.servers,
             "CENTRALA_KAFKA_PREFIX": self._access.prefix,
+            "CENTRALA_REDIS": self._redis,
             "CENTRALA_PARTITIONS": str(partitions),
             "CENTRALA_REPLICATION": "1",
             "CENTRALA_MASTER_KEY": "ab" * 32,
@@ -82,12 +85,13 @@ async def installation(broker: Cluster, folder: Path) -> AsyncIterator[Place]:
     """An installation of its own, with nothing running yet."""
     access = await installed(broker, partitions=PARTITIONS)
     log = await KafkaLog.open(access)
-    place = Place(access, log, folder)
-    try:
-        yield place
-    finally:
-        await place.end()
-        await log.close()
+    async with redis_server(folder / "redis") as redis:
+        place = Place(access, log, redis.url, folder)
+        try:
+            yield place
+        finally:
+            await place.end()
+            await log.close()
 
 
 class Traffic:
