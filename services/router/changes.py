@@ -295,6 +295,8 @@ def deadline(state: State, event: RoutingEvent, body: rt.DeadlineChanged) -> Non
         c.due_ms = body.due_at_ms
         if c.status == Status.WAITING:
             state.join(body.conversation_id, c)
+            if c.desk in state.data.desks and state.matcher.is_held(c.desk, body.conversation_id):
+                state.hold_back(c.desk, event.occurred_at_ms, held=True)
 
 
 def human_only(state: State, event: RoutingEvent, body: rt.HumanOnly) -> None:

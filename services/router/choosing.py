@@ -267,7 +267,7 @@ def _plain_keys(
         not_last = not (want.last_agent and want.worth_ms and seat.id == want.last_agent)
         level = -fit.level if policy.levels_first else 0
         key = (bots if seat.profile.bot else 0, not_last, fit.missing, level, value, place[0], place[1])
-        parts = (0.0 if not_last else 1.0, fit.missing, fit.level, value or place[0], idle_ms)
+        parts = (0.0 if not_last else 1.0, fit.missing, fit.level, value if own else place[0], idle_ms)
         yield Candidate(key, seat.id, parts)
 
 

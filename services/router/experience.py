@@ -70,6 +70,7 @@ def promised(state: State, c: Conversation, due_ms: int, now_ms: int) -> None:
     learning.promised(learned, c.channel, c.weight, due_ms - c.since_ms, now_ms)
     if learned.is_live(c.channel) != was_live:
         state.matcher.put_rates(c.desk)
+        state.hold_back(c.desk, now_ms)
 
 
 def _is_bot(desk: Desk, agent_id: str) -> bool:

@@ -117,7 +117,7 @@ def explain_offered(offered: Offered) -> Explanation:
         considered=offered.considered,
         ruled_out=ruled,
         best=best,
-        sentence=_chosen_sentence(offered.agent_id, offered.considered, best, offered.policy, ruled),
+        sentence=_chosen_sentence(offered.agent_id, offered.considered, best, ruled),
     )
 
 
@@ -248,24 +248,30 @@ _RULES_EN = {
     "not_named": "others than the named agent",
     "limit": "with as many of this channel as they may have",
 }
-_WHY_PL = {
-    "default": "najmniejszy koszt: praca i to, do czego inni będą potrzebować tej osoby",
-    "least_active": "najmniej otwartych spraw",
-    "round_robin": "jego kolej",
+_WHY = {
+    "costs_others": (
+        "najmniejszy koszt: praca i to, do czego inni będą potrzebować tej osoby",
+        "the least cost: the work, and what others will need the agent for",
+    ),
+    "load_permille": ("najmniej obciążona osoba", "the least loaded"),
+    "open": ("najmniej otwartych spraw", "the fewest open conversations"),
+    "last_offer": ("jego kolej", "next in turn"),
+    "level": ("najlepsza w tym osoba", "the best at it"),
+    "breadth": ("osoba, która umie najmniej innych rzeczy", "can do the fewest other things"),
+    "pace_ms": ("zwykle najszybsza w tej kolejce", "usually the quickest in this queue"),
+    "score": ("najlepszy wynik według wag działu", "the best score by the desk's weights"),
 }
-_WHY_EN = {
-    "default": "the least cost: the work, and what others will need the agent for",
-    "least_active": "the fewest open conversations",
-    "round_robin": "next in turn",
-}
+"""What decided, by the part that the scores have; without any of them whoever is idle for longest."""
 
 
 def _chosen_sentence(
-    agent: str, considered: int, best: Sequence[Best], policy: str, ruled: Sequence[RuledOut]
+    agent: str, considered: int, best: Sequence[Best], ruled: Sequence[RuledOut]
 ) -> Sentence:
-    is_last = any(one.agent == agent and one.parts.get("last_agent") for one in best)
-    why_pl = "ostatnia osoba tego klienta" if is_last else _WHY_PL.get(policy, "najdłużej bez pracy")
-    why_en = "had this customer last" if is_last else _WHY_EN.get(policy, "the longest idle")
+    parts = next((one.parts for one in best if one.agent == agent), {})
+    decided = (_WHY[name] for name in parts if name in _WHY)
+    why_pl, why_en = next(decided, ("najdłużej bez pracy", "the longest idle"))
+    if parts.get("last_agent"):
+        why_pl, why_en = "ostatnia osoba tego klienta", "had this customer last"
     return Sentence(
         pl=f"Zaproponowano: {agent} ({why_pl}). Agenci w zespole: {considered}{_listed(ruled, _RULES_PL)}.",
         en=f"Offered to {agent} ({why_en}). Agents of the desk: {considered}{_listed(ruled, _RULES_EN)}.",

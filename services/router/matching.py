@@ -216,12 +216,32 @@ class Matcher:
                 best, rank = place, full
         return best[2] if best else None
 
-    def with_room_later(self, desk_id: str) -> list[str]:
-        """Agents with room for work that waits and was not promised within minutes, longest idle first."""
+    def is_held(self, desk_id: str, conversation_id: str) -> bool:
+        """Whether a waiting conversation may be held back."""
+        floor = self.floor(desk_id)
+        found = floor.where.get(conversation_id)
+        return found is not None and pricing.is_held(floor, found[0], found[1].due_ms(found[2]), found[2][1])
+
+    def is_holding(self, desk_id: str, beyond: int = 0) -> bool:
+        """Whether more than so many wait who may be held back."""
+        floor = self.floor(desk_id)
+        if floor.later > beyond:
+            return True
+        found = floor.later
+        for shape in floor.shapes.values():
+            for line in shape.lines.values() if shape.live else ():
+                for place in line.places if line.by_due else ():
+                    found += pricing.is_held(floor, shape, line.due_ms(place), place[1])
+                    if found > beyond:
+                        return True
+        return False
+
+    def with_room(self, desk_id: str) -> list[str]:
+        """Agents with room for work that waits, longest idle first."""
         floor = self.floor(desk_id)
         found: dict[str, int] = {}
         for shape in floor.shapes.values():
-            if shape.live or not shape.lines or not shape.fitting:
+            if not shape.lines or not shape.fitting:
                 continue
             for profile in shape.able:
                 for mask, there in profile.lists.items():

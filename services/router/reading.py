@@ -4,7 +4,7 @@ engine's state, as the JSON of the HTTP API; gRPC carries the same, field by fie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +23,7 @@ from services.runtime.view_store import DeskViews
 
 BOARD_ROWS_MAX = 500
 NOTICES_SHOWN_MAX = 50
+NAMES_SHOWN_MAX = 20
 _SKILL = re.compile(r"([^:=]{1,64})(?:[:=]([1-5]))?")
 Word = Annotated[str, Field(max_length=200)]
 
@@ -124,10 +125,27 @@ class Reading:
 
     async def wait(self, desk: str, channel: str, skills: str, language: str) -> dict[str, float | None]:
         """What a customer would be told now. `skills`: "dostawa,zwroty:3". Raises Refusal 404, 422."""
-        self._known(desk)
+        levels = _levels(skills)
+        self._has(desk, channel, [skill for skill, _ in levels])
         state, now_ms = await self._floors.state(desk), self._edge.app.clock.now_ms()
-        estimate = waits.wait_for(state, desk, channel, _levels(skills), language, now_ms)
+        estimate = waits.wait_for(state, desk, channel, levels, language, now_ms)
         return shapes.wait(*estimate)
+
+    def _has(self, desk: str, channel: str, skills: Sequence[str]) -> None:
+        """What the desk does not have is never asked of its floor, which would keep a place for it."""
+        config = self._edge.directory.get(desk)
+        if config is None:
+            raise no_desk(desk)
+        channels = {one.channel for one in config.accounts}
+        problems = [Problem("/channel", f"is no channel of the desk: {_few(channels)}")]
+        problems = problems if channel and channel not in channels else []
+        for skill in skills:
+            if skill not in config.skills:
+                problems.append(
+                    Problem("/skills", f"{skill!r} is no skill of the desk: {_few(config.skills)}")
+                )
+        if problems:
+            raise Refusal(422, "The desk does not have what is asked for.", problems)
 
     def _known(self, desk: str) -> None:
         if self._edge.directory.view(desk) is None:
@@ -186,3 +204,8 @@ def _levels(text: str) -> list[tuple[str, int]]:
             raise Refusal(422, "The skills cannot be read.", [problem])
         levels.append((found[1], int(found[2] or 1)))
     return levels
+
+
+def _few(names: Iterable[str]) -> str:
+    """Some of them, for whoever mistyped one."""
+    return ", ".join(sorted(names)[:NAMES_SHOWN_MAX]) or "it has none"

@@ -32,6 +32,15 @@ _OWN_NAMES: dict[int, str] = {
     pb.POLICY_AGENT_FASTEST: "pace_ms",
     pb.POLICY_AGENT_SCORE: "score",
 }
+_BY_VALUE = frozenset(
+    {
+        pb.POLICY_AGENT_BEST_SKILLED,
+        pb.POLICY_AGENT_LEAST_FLEXIBLE,
+        pb.POLICY_AGENT_FASTEST,
+        pb.POLICY_AGENT_SCORE,
+    }
+)
+"""Worked out for each pair of agent and work; the others' value is the agent's place in the lists."""
 
 
 def explained(
@@ -54,7 +63,7 @@ def explained(
         bot, _, missing, level, value, first, _ = candidate.key
         last, _, _, shown, idle_ms = candidate.parts
         idle_s = max(0.0, now_ms - idle_ms) / 1000
-        score = idle_s if not own else -(value or first) + idle_s * _TIE
+        score = idle_s if not own else -(value if policy.agent in _BY_VALUE else first) + idle_s * _TIE
         scores.append(score + last * LAST_AGENT - bot * BOTS - missing * MISSING - level * LEVEL)
         if policy.agent == pb.POLICY_AGENT_BEST_SKILLED or policy.agent == pb.POLICY_AGENT_SCORE:
             shown = -shown

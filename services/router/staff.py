@@ -10,7 +10,7 @@ from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.limits import CAPACITY_DEFAULT
 from services.router import planning
 from services.router.matching import ruled_out
-from services.router.state import Agent, Desk, State
+from services.router.state import BEAT_AT_REST_MS, BEAT_MS, Agent, Desk, State
 
 
 def _agent(state: State, event: RoutingEvent, agent_id: str) -> Agent | None:
@@ -131,12 +131,14 @@ def agent_found(state: State, event: RoutingEvent, body: rt.AgentFound) -> None:
 
 
 def desk_looked(state: State, event: RoutingEvent, body: rt.DeskLooked) -> None:
-    """What was held back was looked at; if some still is, it will be again."""
+    """What was held back was looked at; if some still is, it will be again: soon if somebody has room for
+    it, now and then if nobody has, since whoever is freed or comes looks by themselves."""
     desk = state.own_desk(event.desk_id)
     desk.beat_ms = 0
     state.deadlines.drop("h:" + event.desk_id)
     if body.again:
-        state.hold_back(event.desk_id, event.occurred_at_ms)
+        wait_ms = BEAT_MS if state.matcher.with_room(event.desk_id) else BEAT_AT_REST_MS
+        state.hold_back(event.desk_id, event.occurred_at_ms, True, wait_ms)
 
 
 def put_off_beat(state: State, desk_id: str, again_ms: int) -> None:

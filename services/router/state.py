@@ -46,6 +46,8 @@ RELAX_DONE = 1_000
 
 BEAT_MS = 30_000
 """How often work that was held back is looked at again; whoever is freed looks by themselves."""
+BEAT_AT_REST_MS = 600_000
+"""The same while nobody has room for it."""
 
 
 class Status(IntEnum):
@@ -275,11 +277,16 @@ class State:
         every = ((key, self.data.conversations[key]) for key in conversation_ids)
         self.matcher.join_all((ask_of(c), c, key) for key, c in every)
 
-    def hold_back(self, desk_id: str, now_ms: int) -> None:
-        """Have work that can wait looked at again after a while, if any waits and may be held back."""
+    def hold_back(self, desk_id: str, now_ms: int, held: bool = False, wait_ms: int = BEAT_MS) -> None:
+        """Have work that can wait looked at again after a while, if any waits and may be held back.
+
+        held: some does, of a live channel.
+        """
         desk = self.data.desks[desk_id]
-        if not desk.beat_ms and desk.policy.hold_back and self.matcher.floor(desk_id).later:
-            desk.beat_ms = now_ms + BEAT_MS
+        if not desk.policy.hold_back or not (held or self.matcher.floor(desk_id).later):
+            return
+        if not desk.beat_ms or now_ms + wait_ms < desk.beat_ms:
+            desk.beat_ms = now_ms + wait_ms
             self.deadlines.set("h:" + desk_id, desk.beat_ms)
 
     def own_desk(self, desk_id: str) -> Desk:

@@ -165,10 +165,10 @@ def _release_all(draft: Draft, agent_id: str, why: rt.ReleasedWhy) -> bool:
 def _look_at_held(draft: Draft, _: str) -> None:
     """Offer what was held back and may be no longer; whoever is freed in between looks by themselves."""
     matcher = draft.state.matcher
-    for agent_id in matcher.with_room_later(draft.desk_id):
+    for agent_id in matcher.with_room(draft.desk_id):
         if draft.refill(agent_id):
             break
-    draft.say(desk_looked=DeskLooked(again=matcher.floor(draft.desk_id).later > draft.offers))
+    draft.say(desk_looked=DeskLooked(again=matcher.is_holding(draft.desk_id, draft.offers)))
 
 
 def _replan(draft: Draft, _: str) -> None:

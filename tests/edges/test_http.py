@@ -158,6 +158,8 @@ async def test_every_problem_is_named_at_once() -> None:
         ("GET", "/v1/desks/nowhere/queues", 404),
         ("PUT", "/v1/desks/Not%20One", 422),
         ("GET", "/v1/desks/rowery/wait?skills=%3A%3A", 422),
+        ("GET", "/v1/desks/rowery/wait?channel=nonsense", 422),
+        ("GET", "/v1/desks/rowery/wait?skills=nonsense", 422),
     ],
 )
 async def test_problems_everywhere(method: str, path: str, status: int) -> None:

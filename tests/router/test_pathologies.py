@@ -98,3 +98,37 @@ def test_a_skill_that_nobody_has_costs_nothing() -> None:
     assert sum(len(shape.lines) for shape in profile.able) == 0
     waiting = [c for c in scene.state.data.conversations.values() if c.status == Status.WAITING]
     assert len(waiting) == 2_000
+
+
+def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> None:
+    """A chat that was promised twenty minutes waits for those promised one, but is looked at again by itself:
+    with nobody else coming it is offered while it can still be kept."""
+    scene = Scene(desk(queue("ogolna"))).agent("ola", capacity=30)
+
+    def starts(key: str, length_ms: int) -> None:
+        scene.promise(
+            started={"conversation_id": key, "target_id": f"t{key}", "due_at_ms": scene.now_ms + length_ms}
+        )
+
+    for i in range(180):
+        scene.until(scene.now_ms + 10 * SECOND).arrives(f"quick{i}")
+        starts(f"quick{i}", MINUTE)
+        scene.asks("resolve", "", f"quick{i}", last_message_seen=scene.conversation(f"quick{i}").last_message)
+    scene.arrives("now")
+    starts("now", MINUTE)
+    scene.accepts("now").arrives("slow")
+    starts("slow", 20 * MINUTE)
+    due_ms = scene.now_ms + 20 * MINUTE
+    seen = len(scene.log)
+    scene.asks("resolve", "ola", "now", last_message_seen=scene.conversation("now").last_message)
+    scene.until(due_ms)
+    offered = [event.offered.conversation_id for event in scene.log[seen:] if event.HasField("offered")]
+    assert "slow" in offered
+
+
+def test_a_night_without_agents_leaves_the_log_alone() -> None:
+    """While nobody has room for it, what can wait is looked at every ten minutes, not every half."""
+    scene = Scene(desk(queue("ogolna"))).arrives("mail", channel="email")
+    before = len(scene.log)
+    scene.until(scene.now_ms + 600 * MINUTE)
+    assert len(scene.log) - before <= 61

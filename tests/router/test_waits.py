@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proto.v1 import desk_pb2 as pb
 from services.router import explain, forecast, waits
 from services.router.state import Served, ask_of
-from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
+from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue, written
 
 
 def served(count: int, rang_ms: int = SECOND) -> tuple[Served, ...]:
@@ -97,6 +98,17 @@ def test_queues_tell_what_waits() -> None:
     assert now["zwroty"][1:5] == (2, SECOND, 1, 0)
     assert now["ogolna"][1:5] == (0, 0, 2, 1)
     assert waits.queues(scene.state, "nobody", scene.now_ms) == []
+
+
+def test_what_decided_is_told_by_what_was_compared() -> None:
+    """A desk's own policy is explained by its rule, whatever it is called, and a score of zero is one."""
+    rules = {pb.POLICY_AGENT_LEAST_ACTIVE: "fewest open", pb.POLICY_AGENT_LONGEST_IDLE: "longest idle"}
+    for rule, why in rules.items():
+        scene = Scene(written(name="moja", agent=rule)).agent("anna").arrives("c1")
+        assert why in explain.explain_offered(scene.body("offered")).sentence.en
+    scene = Scene(written(name="moja", agent=pb.POLICY_AGENT_LEAST_ACTIVE)).agent("anna").agent("bob")
+    told = explain.explain_offered(scene.arrives("c1").body("offered"))
+    assert all(abs(one.score) < 10 for one in told.best)
 
 
 def test_an_offer_explains_itself() -> None:
