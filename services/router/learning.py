@@ -88,6 +88,10 @@ class Demand(Struct, array_like=True, gc=False):
     """Weight that comes in a second."""
 
 
+TARGET_DAYS = 14
+"""What was promised to nobody of a weight for so long is forgotten: an exception once is no habit."""
+
+
 class Target(Struct, array_like=True, gc=False):
     """The shortest time promised today and on the last day before: without nights in it."""
 
@@ -254,6 +258,8 @@ def promised(learned: Learned, name: str, weight: int, length_ms: int, now_ms: i
         found.now_ms = min(found.now_ms, length_ms)
     else:
         targets[str(weight)] = Target(day, length_ms, found.now_ms)
+    for old in [name for name, target in targets.items() if target.day < day - TARGET_DAYS]:
+        del targets[old]
 
 
 def contained(learned: Learned, queue: str, alone: bool) -> None:

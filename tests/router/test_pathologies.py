@@ -6,6 +6,7 @@ import pytest
 
 from proto.v1 import desk_pb2 as pb
 from services.kernel.desk_policy import DOCUMENTS
+from services.router.learning import Learned, promised
 from services.router.state import Status
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
 
@@ -132,3 +133,12 @@ def test_a_night_without_agents_leaves_the_log_alone() -> None:
     before = len(scene.log)
     scene.until(scene.now_ms + 600 * MINUTE)
     assert len(scene.log) - before <= 61
+
+
+def test_an_exception_of_long_ago_makes_no_channel_live() -> None:
+    """What was once promised within a minute is forgotten after two weeks of promises of hours."""
+    learned = Learned()
+    promised(learned, "email", 5000, MINUTE, 0)
+    for day in range(1, 20):
+        promised(learned, "email", 1000, 240 * MINUTE, day * 1440 * MINUTE)
+        assert learned.is_live("email") == (day <= 14)

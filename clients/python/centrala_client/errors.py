@@ -10,8 +10,14 @@ from google.rpc import error_details_pb2, status_pb2
 
 from .v1.rpc_shapes_pb2 import Refused
 
-AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""Codes after which the same may be asked again, with the same key or ids."""
+AGAIN = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+)
+"""Codes after which the same may be asked again, with the same key or ids. CANCELLED is the server's: gRPC
+itself turns calls away so when thousands come at once; what the caller cancels is a CancelledError."""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 

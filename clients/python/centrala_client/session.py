@@ -201,7 +201,7 @@ class AgentSession:
                 continue
             except grpc.aio.AioRpcError as error:
                 refused = of_call(error)
-                if refused.code not in (*AGAIN, grpc.StatusCode.CANCELLED):
+                if refused.code not in AGAIN:
                     self._end(refused)
                     return
                 await backoff.wait(refused.retry_after_s)
