@@ -9,12 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from aiokafka.record.memory_records import MemoryRecords
+
 from services.kernel.errors import Busy, Corrupt
 from services.runtime.event_log import TopicPartition
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.kafka_wire import EARLIEST, LATER, LATEST, OUT_OF_RANGE, Session, Wire
+from services.runtime.kafka_wire import (
+    EARLIEST,
+    FETCH_BYTES_MAX,
+    LATER,
+    LATEST,
+    OUT_OF_RANGE,
+    PARTITION_BYTES_MAX,
+    Session,
+    Wire,
+    _Fetch,
+)
 from services.runtime.kafka_writer import Record, Writer
 
+TABLES = "tables"
+"""Channel of the fetches."""
 READ_WITHIN_S = 60.0
 """Longest read to the end: a table of a million keys is read in some seconds."""
 
@@ -73,8 +87,16 @@ class KafkaTable:
                 await self._fetch(node, led, goals)
 
     async def _fetch(self, node: int, places: list[TopicPartition], goals: dict[TopicPartition, int]) -> None:
+        """Read on in each of a broker's partitions. One without records proves nothing if it was asked
+        among others: they may have filled the answer. So it is asked alone."""
+        for place in await self._take(node, places):
+            if await self._take(node, [place]):
+                self._at[place] = await self._beyond(node, place, goals[place])
+
+    async def _take(self, node: int, places: list[TopicPartition]) -> list[TopicPartition]:
+        """Fetch once and take in what comes; the partitions that gave no record."""
         wanted = {place: self._at[place] for place in places}
-        for place, found in (await self._wire.fetch(node, wanted, 0, "tables", Session())).items():
+        for place, found in (await self._wire.fetch(node, wanted, 0, TABLES, Session())).items():
             if found.error == OUT_OF_RANGE:
                 raise Corrupt(f"{self._topic}/{place.partition} was replaced by an older one")
             if found.error:
@@ -82,8 +104,25 @@ class KafkaTable:
             for record in found.records:
                 self._apply(place.partition, record.key, record.value, record.timestamp)
                 self._at[place] = record.offset + 1
-            if not found.records and found.end >= goals[place]:
-                self._at[place] = max(self._at[place], goals[place])  # compacted away up to its end
+        return [place for place in places if self._at[place] == wanted[place]]
+
+    async def _beyond(self, node: int, place: TopicPartition, goal: int) -> int:
+        """Where a partition goes on that gave no record although it was asked alone: behind the batches
+        that compaction left empty, or whose last records it took; at the goal if there is no batch."""
+        at = self._at[place]
+        asked = [(place.partition, -1, at, -1, PARTITION_BYTES_MAX)]
+        topics = [(self._access.topic(self._topic), asked)]
+        no_session = 0, -1
+        request = _Fetch(-1, 0, 1, FETCH_BYTES_MAX, 0, *no_session, topics, [], "")
+        answer = await self._wire._client.send(node, request, group=TABLES)
+        for _, ((_, error, end, _, _, _, _, raw),) in answer.topics:
+            if error:
+                break
+            if raw:
+                return _behind_empty(place, raw, at)
+            if end >= goal:
+                return goal
+        raise Busy(f"{self._topic}/{place.partition}: its leader does not say what follows {at}")
 
     async def write(self, partition: int, records: Sequence[Record]) -> None:
         """Append, durably, all or none. Raises Fenced if it is not known whether they are there."""
@@ -95,3 +134,17 @@ class KafkaTable:
         """Let go of the producer."""
         if self._writer is not None:
             await self._writer.close()
+
+
+def _behind_empty(place: TopicPartition, raw: bytes, at: int) -> int:
+    """The offset behind the batches that come before the first record from `at` on. A compacted batch keeps
+    the range of offsets that it was appended with. Raises Corrupt if bytes were damaged on the way."""
+    batches = MemoryRecords(raw)
+    while batches.has_next():
+        batch = batches.next_batch()
+        if not batch.validate_crc():
+            raise Corrupt(f"{place.topic}/{place.partition}: a batch behind {at} is damaged")
+        if not batch.is_control_batch and any(record.offset >= at for record in batch):
+            break
+        at = max(at, batch.next_offset)
+    return at

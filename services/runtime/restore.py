@@ -15,7 +15,7 @@ from typing import Any
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
 from services.kernel.engine import Engine
-from services.kernel.errors import Corrupt, Fenced, Invalid
+from services.kernel.errors import Busy, Corrupt, Fenced, Invalid
 from services.kernel.limits import CLOCK_SKEW_MS_MAX
 from services.runtime.clock import Clock
 from services.runtime.event_log import EventLog, LogReader, LogRecord, TopicPartition
@@ -24,6 +24,8 @@ from services.runtime.snapshots import Snapshot, SnapshotStore
 
 SETTLE_MS = 20
 """How long a planned take-over waits for what its predecessor has under way: an append takes a few ms."""
+AGREES_TRIES = 10
+"""Fetches of up to a second before a snapshot is judged later: brokers elect a leader meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ def fresh(engine: Engine) -> Fold:
 
 
 async def begin(engine: Engine, log: EventLog, snapshots: SnapshotStore, partition: int) -> Fold:
-    """The fold of the newest snapshot that this release can read and the log agrees with."""
+    """The fold of the newest snapshot that this release can read and the log agrees with. Raises Busy if the
+    log does not say whether it does."""
     snapshot = await snapshots.load(engine.TOPIC, partition)
     if snapshot is None or snapshot.state_version != engine.STATE_VERSION:
         return fresh(engine)
@@ -106,12 +109,13 @@ def _loaded(engine: Engine, data: bytes) -> Any:
 
 
 async def _agrees(log: EventLog, snapshot: Snapshot) -> bool:
-    """Whether the record before the snapshot's place is the batch that the snapshot ends with."""
+    """Whether the record before the snapshot's place is the batch that the snapshot ends with. Raises Busy
+    if the log does not say in time."""
     if snapshot.offset == 0 or snapshot.offset > await log.end(snapshot.topic, snapshot.partition):
         return False
     reader = log.reader({TopicPartition(snapshot.topic, snapshot.partition): snapshot.offset - 1})
     try:
-        records = (await reader.fetch(1_000)).records
+        records = await _first_of(reader, snapshot)
     finally:
         await reader.close()
     if not records or records[0].offset != snapshot.offset - 1:
@@ -119,6 +123,17 @@ async def _agrees(log: EventLog, snapshot: Snapshot) -> bool:
     batch = Batch.FromString(records[0].value)
     at_end = is_claim(batch) or batch.seq + 1 == snapshot.next_seq
     return batch.epoch == snapshot.epoch and at_end
+
+
+async def _first_of(reader: LogReader, snapshot: Snapshot) -> list[LogRecord]:
+    """The first records that the reader has; none only if nothing is there. A fetch that finds nothing and
+    is not drained says nothing."""
+    for _ in range(AGREES_TRIES):
+        records, drained = await reader.fetch(1_000)
+        if records or drained:
+            return records
+    where = f"{snapshot.topic}/{snapshot.partition}"
+    raise Busy(f"{where}: the log does not say whether it agrees with the snapshot at {snapshot.offset}")
 
 
 async def fold_to(engine: Engine, reader: LogReader, fold: Fold, end: int) -> None:

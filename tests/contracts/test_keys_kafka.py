@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from services.kernel.ids import partition_of
+from services.runtime.clock import SystemClock
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_table import KafkaTable
+from services.runtime.kafka_wire import FETCH_BYTES_MAX, PARTITION_BYTES_MAX, Wire
 from services.runtime.keys import StoredKey
+from services.runtime.keys_kafka import KafkaKeys
 from services.runtime.topics import KEYS
 from tests.contracts.kafka_harness import installed, opened_keys
 from tests.contracts.test_keys import make
@@ -84,6 +91,62 @@ async def test_many_keys_are_read_whole(broker: Cluster) -> None:
     assert found == keys
 
 
+async def test_no_partition_is_passed_over_because_others_filled_the_answer(broker: Cluster) -> None:
+    """More keys than one answer holds, over so many partitions that some come away empty: a fresh store has
+    all of them."""
+    partitions = FETCH_BYTES_MAX // PARTITION_BYTES_MAX + 4
+    desks = {partition_of(f"d{n}", partitions): f"d{n}" for n in range(20 * partitions)}
+    assert len(desks) == partitions
+    size = PARTITION_BYTES_MAX // 16
+    ids = [make(b"a", n).key_id for n in range(18 * partitions)]
+    stored = [StoredKey(key_id, desks[n % partitions], os.urandom(size)) for n, key_id in enumerate(ids)]
+    access = await installed(broker, (KEYS,), partitions)
+    wire = Wire(access)
+    await wire.open()
+    one, fresh = (KafkaKeys(access, wire, SystemClock(), partitions) for _ in range(2))
+    await asyncio.gather(*(one.put(key) for key in stored))
+    await fresh.open()
+    missing = [key for key in stored if key.key_id not in fresh._kept[key.identity]]
+    found = [await fresh.by_id(key.key_id) for key in stored]
+    await one.close()
+    await fresh.close()
+    await wire.close()
+    assert not missing
+    assert found == stored
+
+
+async def test_what_lies_behind_a_compacted_end_of_a_segment_is_read(broker: Cluster) -> None:
+    """Where compaction took the last records of a segment, a fetch brings no record although more follow in
+    the next one: they are read all the same."""
+    access = await installed(broker, (KEYS,), partitions=1)
+    await compacted_at_once(access, {"segment.bytes": str(1 << 20)})  # segments that are not merged
+    wire = Wire(access)
+    await wire.open()
+    writer = KafkaTable(access, wire, KEYS, [0], lambda *_: None)
+    old, new = os.urandom(700_000), os.urandom(700_000)
+    for records in ([(b"kept", b"k"), (b"twice", old)], [(b"twice", new)], [(b"last", b"l")]):
+        await writer.write(0, records)
+        await asyncio.sleep(2 * SEGMENT_MS / 1000)
+    async with asyncio.timeout(WITHIN_S):
+        while found_on_disk(broker, access, StoredKey(b"twice", "d", old)):
+            await asyncio.sleep(0.1)
+    found: dict[bytes, bytes | None] = {}
+    table = KafkaTable(access, wire, KEYS, [0], lambda _, key, value, __: found.update({key: value}))
+    await table.refresh()
+    await writer.close()
+    await wire.close()
+    assert found == {b"kept": b"k", b"twice": new, b"last": b"l"}
+
+
+async def compacted_at_once(access: KafkaAccess, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Have the broker compact the topic in seconds. more: other settings of the topic."""
+    settings = {**AT_ONCE, **more}
+    admin = AIOKafkaAdminClient(**access.options())
+    await admin.start()
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, access.topic(KEYS), settings)])
+    await admin.close()
+
+
 def found_on_disk(broker: Cluster, access: KafkaAccess, key: StoredKey) -> bool:
     """Whether a key's bytes are in any file of the topic."""
     folders = Path(broker.folder).glob(f"node-*/{access.topic(KEYS)}-*")
@@ -95,10 +158,7 @@ async def test_a_deleted_key_leaves_the_brokers_disk(broker: Cluster) -> None:
     """Compaction removes a deleted key's bytes from every file of the broker, also when nothing else is ever
     written to that partition, and the keys beside it stay."""
     access = await installed(broker, (KEYS,), partitions=4)
-    admin = AIOKafkaAdminClient(**access.options())
-    await admin.start()
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, access.topic(KEYS), AT_ONCE)])
-    await admin.close()
+    await compacted_at_once(access)
     async with opened_keys(access) as keys:
         gone = StoredKey(make(b"a").key_id, "d", os.urandom(60))
         kept = make(b"b")
