@@ -65,8 +65,7 @@ async def test_the_dead_and_the_frozen_are_replaced(broker: Cluster, tmp_path: P
             await records.decided()
             first.kill()
             await first.wait()
-            before = dict(records.claims)
-            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            # Not by claims: while the one that woke came back it may have been given all of them already.
             await records.decided()
             assert records.longest_ms(began_s) <= KILLED_MS_MAX
 
