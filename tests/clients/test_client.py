@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from clients.python.centrala_client import AgentSession, CallRefused, Centrala, message
+from clients.python.centrala_client.errors import CUT, of_call
 from clients.python.centrala_client.v1.rpc_agents_pb2 import AgentDown
 from clients.python.centrala_client.v1.rpc_intake_pb2 import Message, OrderCustomer, OrderPut, ShipmentPut
 from clients.python.centrala_client.v1.rpc_shapes_pb2 import Identity
@@ -75,9 +76,11 @@ async def client_over_a_line() -> AsyncIterator[tuple[Caller, Centrala, Line]]:
     async with calling() as caller:
         line = Line(caller.target)
         await line.open()
-        async with Centrala(line.target, ADMIN, "rowery") as centrala:
-            yield caller, centrala, line
-        await line.close()
+        try:
+            async with Centrala(line.target, ADMIN, "rowery") as centrala:
+                yield caller, centrala, line
+        finally:
+            await line.close()
 
 
 class Ear:
@@ -175,6 +178,17 @@ async def test_a_refusal_says_why() -> None:
             assert wrong.value.code == grpc.StatusCode.UNAUTHENTICATED
             with pytest.raises(CallRefused):
                 await anext(aiter(nobody))
+
+
+def test_a_line_cut_under_a_write_is_asked_again() -> None:
+    """What gRPC's library calls an internal error is a cut line; an internal error of the server's is not."""
+
+    def ended(details: str) -> CallRefused:
+        nothing = grpc.aio.Metadata()
+        return of_call(grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, nothing, nothing, details))
+
+    assert ended(CUT).again
+    assert not ended("a bug in a handler").again
 
 
 async def test_an_agent_whose_line_is_cut_loses_no_offer_and_hears_none_twice() -> None:

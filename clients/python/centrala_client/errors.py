@@ -18,6 +18,8 @@ AGAIN = (
 )
 """Codes after which the same may be asked again, with the same key or ids. CANCELLED is the server's: gRPC
 itself turns calls away so when thousands come at once; what the caller cancels is a CancelledError."""
+CUT = "Internal error from Core"
+"""What gRPC's own library says of a line that was cut under a write (INTERNAL, though no server said so)."""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -68,7 +70,11 @@ def of_request(refused: Refused) -> CallRefused:
 
 
 def of_call(error: grpc.aio.AioRpcError) -> CallRefused:
-    """The refusal of a call, its details read from the trailing metadata (google.rpc.Status)."""
+    """The refusal of a call, its details read from the trailing metadata (google.rpc.Status).
+
+    A line that was cut under a write is UNAVAILABLE, whatever gRPC's library calls it.
+    """
+    cut = error.code() is grpc.StatusCode.INTERNAL and error.details() == CUT
     trailing: dict[str, Any] = dict(error.trailing_metadata() or ())
     status = status_pb2.Status.FromString(trailing.get("grpc-status-details-bin", b""))
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
@@ -78,7 +84,7 @@ def of_call(error: grpc.aio.AioRpcError) -> CallRefused:
         if not detail.Unpack(info) and not detail.Unpack(bad) and detail.Unpack(retry):
             retry_s = retry.retry_delay.ToMilliseconds() / 1000
     return CallRefused(
-        error.code(),
+        grpc.StatusCode.UNAVAILABLE if cut else error.code(),
         error.details() or "",
         info.metadata.get("why", ""),
         info.metadata.get("owner", ""),
