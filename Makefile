@@ -29,11 +29,11 @@ up: install ## Start Centrala with a demo desk on http://127.0.0.1:8080 (CENTRAL
 
 test: install ## Everything: style, types, generated files, all tests with real servers (about 10 minutes)
 	@tools/install_servers.sh
-	@$(MAKE) --no-print-directory check
-	$(PY) -m pytest -q
+	@$(MAKE) --no-print-directory test-fast
+	$(PY) -m pytest -q -m servers
 
 test-fast: install check ## Style, types and the tests that start nothing (under a minute)
-	$(PY) -m pytest -q -m "not servers"
+	$(PY) -m pytest -q -m "not servers" -n auto --dist worksteal
 
 k8s-test: ## Every Kubernetes overlay on a real control plane (built without Docker: five minutes, once)
 	@deploy/k8s/lab/test.sh
