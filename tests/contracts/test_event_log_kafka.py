@@ -13,6 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from bench.brokers import Cluster
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
 from services.kernel.errors import Fenced, Invalid
@@ -23,7 +24,6 @@ from services.runtime.log_kafka import KafkaLog
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installed
 from tests.contracts.test_event_log import INBOUND, ROUTING, Writer, fold, read_all
-from tests.kafka import Cluster
 
 pytestmark = pytest.mark.servers
 WITHIN_S = 60

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.brokers import Cluster
 from services.runtime.membership import SESSION_MS
-from tests.kafka import Cluster
 from tests.system.engine_processes import CLOCK, freeze, installation, thaw, traffic
 
 pytestmark = pytest.mark.servers
