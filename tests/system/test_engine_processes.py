@@ -81,6 +81,30 @@ async def test_the_frozen_are_replaced(broker: Cluster, tmp_path: Path) -> None:
             await records.decided()
 
 
+async def test_the_woken_inherit(broker: Cluster, tmp_path: Path) -> None:
+    """A process that was frozen past its session and woke up takes over the partitions of one that is killed
+    then: every record has its outcome, once."""
+    async with installation(broker, tmp_path) as place:
+        first = await place.start("services.ingest")
+        async with traffic(place) as records:
+            await records.until(lambda: all(records.claims.values()))
+            second = await place.start("services.ingest")
+            before = dict(records.claims)
+            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            theirs = [n for n, epoch in records.claims.items() if epoch > before[n]]
+            before = dict(records.claims)
+            freeze(second)
+            await records.until(lambda: all(records.claims[n] > before[n] for n in theirs))
+            before = dict(records.claims)
+            thaw(second)
+            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            kept = [n for n, epoch in records.claims.items() if epoch == before[n]]
+            first.kill()
+            await first.wait()
+            await records.until(lambda: all(records.claims[n] > before[n] for n in kept))
+            await records.decided()
+
+
 async def test_an_engine_refuses_to_start_on_wrong_topics(broker: Cluster, tmp_path: Path) -> None:
     """Without topics as they must be a process says which are wrong, and does not start."""
     async with installation(broker, tmp_path) as place:
