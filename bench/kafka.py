@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import tempfile
 import time
 from collections import defaultdict
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.brokers import Cluster
 from bench.shop import Shop
 from proto.v1.envelope_pb2 import Batch
 from proto.v1.routing_pb2 import RoutingEvent
@@ -32,7 +32,6 @@ from services.runtime.loop import Loop
 from services.runtime.snapshots import MemorySnapshots
 from services.runtime.topics import Topics
 
-START = Path(__file__).parents[1] / "deploy/kafka/start.sh"
 BATCH_EVENTS = 10
 STEP_MS = 60_000
 MESSAGE_MS = 2_000
@@ -56,13 +55,10 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Start brokers, fill them, and measure."""
     kept = _day(arguments.conversations, arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
-        command = [str(START), folder, "--brokers", str(arguments.brokers), "--port", str(port)]
-        brokers = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        assert brokers.stdout is not None
-        await brokers.stdout.readline()
+        cluster = Cluster(Path(folder), arguments.brokers)
         try:
-            access = KafkaAccess(",".join(f"127.0.0.1:{port + n}" for n in range(arguments.brokers)))
+            await asyncio.to_thread(cluster.start)
+            access = KafkaAccess(cluster.address)
             await Topics(access, 1, arguments.brokers).make()
             log = await KafkaLog.open(access)
             try:
@@ -70,8 +66,7 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
             finally:
                 await log.close()
         finally:
-            brokers.terminate()
-            await brokers.wait()
+            cluster.close()
     return {"brokers": arguments.brokers, **found, "bounds": BOUNDS}
 
 
@@ -158,11 +153,3 @@ def _figures(events: int, batches: int, began_s: float, cpu_s: float) -> dict[st
         "events_per_s": round(events / seconds),
         "cpu_us_an_event": round((time.process_time() - cpu_s) / max(1, events) * 1e6),
     }
-
-
-def _free_port() -> int:
-    """A port whose next few are likely free too: brokers and controllers take up to 13."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return 20_000 + port % 10_000

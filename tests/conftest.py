@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kafka import Cluster
+from bench.brokers import Cluster
 
 
 @pytest.fixture(scope="session")

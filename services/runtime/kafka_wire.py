@@ -194,8 +194,8 @@ class Wire:
         answer = await self._client.send(node, request, group=channel)
         if answer.error_code:
             session.reset()
-            if answer.error_code in SESSION_ERRORS:
-                return {}
+            if answer.error_code in SESSION_ERRORS:  # and not "nothing is there", which an empty answer says
+                return await self.fetch(node, wanted, wait_ms, channel, session)
             raise errors.for_code(answer.error_code)()
         session.answered(answer.session_id, wanted)
         found = {}

@@ -11,9 +11,10 @@ import asyncio
 import logging
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.protocol.group import HeartbeatRequest
 
 from services.runtime.kafka_access import REQUEST_TIMEOUT_MS, KafkaAccess
 from services.runtime.kafka_wire import NOT_NOW
@@ -24,6 +25,8 @@ HEARTBEAT_MS = 500
 """How late a member learns that another has gone: comes on top of the session."""
 NEVER_MS = (1 << 31) - 1
 """The client leaves a group whose records nobody polls: these are read elsewhere."""
+ASKING = "asking"
+"""Name of the connection on which the group is asked."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,16 +72,50 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.assigned = frozenset()
         self.changed.set()
 
-    async def confirmed(self) -> bool:
-        """Ask the group whether we are a member still: a process that was frozen does not know."""
+    def look(self) -> None:
+        """Have the client go on after an error: it waits until somebody has heard of it, and whoever polls
+        no records never would. Raises KafkaError if it cannot go on."""
         coordinator = self._consumer._coordinator
         try:
+            coordinator.check_errors()
+        except errors.KafkaError as error:
+            if coordinator._coordination_task.done():
+                raise
+            _log.error("the group %s is joined again after %r", self.group, error)
+            coordinator.request_rejoin()
+
+    async def confirmed(self) -> bool:
+        """Ask the group whether we are a member still: a process that was frozen does not know.
+
+        A heartbeat, but not one of the client's own. Those stop while it joins, and an answer tells it
+        what it is. One from here would wait behind the join on its connection, speak of the membership
+        before it, be refused, and have the client throw away the one that it has just got: with a few
+        partitions asking, again and again. So this one has a connection to itself, and the client does
+        not hear of the answer; its next heartbeat, in HEARTBEAT_MS, tells it the same.
+        """
+        if not self._is_settled():
+            return False
+        coordinator = self._consumer._coordinator
+        member = coordinator.generation, coordinator.member_id
+        request = HeartbeatRequest(self.group, *member)
+        try:
             async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                known = coordinator is not None and await coordinator._do_heartbeat()
-                return bool(known and self._settled and not coordinator._rejoin_needed_fut.done())
+                answer = await coordinator._client.send(coordinator.coordinator_id, request, group=ASKING)
         except NOT_NOW as error:
             _log.warning("the group %s does not answer: %r", self.group, error)
             return False
+        same = member == (coordinator.generation, coordinator.member_id)
+        return bool(answer.error_code == 0 and same and self._is_settled())
+
+    def _is_settled(self) -> bool:
+        """Whether no rebalance is under way or due, as far as we know."""
+        coordinator = self._consumer._coordinator
+        return bool(
+            self._settled
+            and coordinator is not None
+            and coordinator.coordinator_id is not None
+            and not coordinator._rejoin_needed_fut.done()
+        )
 
     async def alone(self) -> bool:
         """Whether nobody else is in the group, as far as brokers say."""

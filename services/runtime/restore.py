@@ -44,8 +44,12 @@ class Fold:
     def take(self, engine: Engine, record: LogRecord) -> Batch | None:
         """Fold one record; the batch if it is valid and has events.
 
-        Raises Corrupt if it is valid but this release cannot read it.
+        Raises Corrupt if it is valid but this release cannot read it, or is not the next one: a state with
+        a hole would decide again what was decided, under a seq that counts for nobody.
         """
+        if record.offset != self.offset:
+            where = f"{engine.TOPIC}/{record.partition}"
+            raise Corrupt(f"cannot fold {where}: {record.offset} follows, not {self.offset}")
         batch = Batch.FromString(record.value)
         self.offset = record.offset + 1
         if not self.fence.admit(batch):
@@ -137,11 +141,11 @@ async def _first_of(reader: LogReader, snapshot: Snapshot) -> list[LogRecord]:
 
 
 async def fold_to(engine: Engine, reader: LogReader, fold: Fold, end: int) -> None:
-    """Fold on until the record before `end` is in."""
+    """Fold on until the record before `end` is in, with whatever else came along: a reader gives each
+    record once."""
     while fold.offset < end:
         for record in (await reader.fetch(1_000)).records:
-            if record.offset < end:
-                fold.take(engine, record)
+            fold.take(engine, record)
 
 
 async def take_over(
@@ -171,7 +175,7 @@ async def take_over(
         at_ms = await _fold_to_claim(engine, reader, fold, claim, offset)
         _check_clock(engine.TOPIC, before_ms, at_ms, clock.now_ms())
         if warm is not None:
-            await _settle(engine, reader, fold)
+            await _settle(engine, reader, fold, claim)
     finally:
         await reader.close()
     on_claimed()
@@ -189,27 +193,34 @@ async def _claimed(log: EventLog, own: TopicPartition, claim: Batch) -> int:
 
 
 async def _fold_to_claim(engine: Engine, reader: LogReader, fold: Fold, claim: Batch, offset: int) -> int:
-    """Fold up to and with our claim; its append time by the log's clock."""
-    while True:
+    """Fold up to our claim, with whatever came along behind it; its append time by the log's clock. Raises
+    Fenced if it is not the last that is valid."""
+    at_ms = 0
+    while fold.offset <= offset:
         for record in (await reader.fetch(1_000)).records:
             epoch_before = fold.fence.epoch
             fold.take(engine, record)
             if record.offset == offset:
                 if not epoch_before < claim.epoch == fold.fence.epoch:
                     raise Fenced(f"{engine.TOPIC}: another claim came first")
-                return record.at_ms
+                at_ms = record.at_ms
+    _check_epoch(engine, fold, claim)
+    return at_ms
 
 
-async def _settle(engine: Engine, reader: LogReader, fold: Fold) -> None:
+async def _settle(engine: Engine, reader: LogReader, fold: Fold, claim: Batch) -> None:
     """A former owner that still runs may have one append under way. It lands behind our claim and is
     skipped by everybody; folding past it now spares us a gap before our own first batch, and so a second
     take-over. Raises Fenced if it is somebody else's claim that lands."""
-    epoch = fold.fence.epoch
     while records := (await reader.fetch(SETTLE_MS)).records:
         for record in records:
             fold.take(engine, record)
-        if fold.fence.epoch != epoch:
-            raise Fenced(f"{engine.TOPIC}: another claim followed")
+        _check_epoch(engine, fold, claim)
+
+
+def _check_epoch(engine: Engine, fold: Fold, claim: Batch) -> None:
+    if fold.fence.epoch != claim.epoch:
+        raise Fenced(f"{engine.TOPIC}: another claim followed")
 
 
 def _check_clock(topic: str, before_ms: int, at_ms: int, after_ms: int) -> None:

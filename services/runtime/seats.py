@@ -105,6 +105,7 @@ class Seats:
             _log.warning("%s: nobody has claimed what this process served", self._engine.TOPIC)
 
     async def _look(self) -> None:
+        self._membership.look()
         for partition, seat in list(self.taken.items()):
             if seat.lost.is_set():
                 await self._give_up(partition)

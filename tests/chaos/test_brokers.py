@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.brokers import Cluster
 from services.kernel.errors import Fenced
 from services.runtime.event_log import TopicPartition
 from services.runtime.kafka_wire import LATEST, Wire
@@ -15,7 +16,6 @@ from services.runtime.log_kafka import KafkaLog
 from tests.contracts.kafka_harness import installed
 from tests.contracts.test_event_log import ROUTING, Writer, fold
 from tests.contracts.test_event_log_kafka import claim_again
-from tests.kafka import Cluster
 
 pytestmark = pytest.mark.servers
 WITHIN_S = 180

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from bench.brokers import Cluster
 from services.kernel.errors import Busy
 from services.runtime.clock import SystemClock
 from services.runtime.event_log import TopicPartition
@@ -18,7 +19,6 @@ from services.runtime.log_kafka import KafkaLog
 from services.runtime.snapshots_kafka import KafkaSnapshots
 from services.runtime.topics import KEYS, SNAPSHOTS, TOPICS, Topics
 from tests.contracts.harness import Unreliable
-from tests.kafka import Cluster
 
 PARTITIONS = 4
 SERVED_WITHIN_S = 60

@@ -13,17 +13,18 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from bench.brokers import Cluster
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
 from services.kernel.errors import Fenced, Invalid
 from services.runtime.event_log import LogRecord, TopicPartition
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_wire import Session, Wire
 from services.runtime.kafka_writer import APPEND_WITHIN_S
 from services.runtime.log_kafka import KafkaLog
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installed
 from tests.contracts.test_event_log import INBOUND, ROUTING, Writer, fold, read_all
-from tests.kafka import Cluster
 
 pytestmark = pytest.mark.servers
 WITHIN_S = 60
@@ -250,6 +251,22 @@ async def test_a_reader_keeps_polling_across_many_partitions(log: KafkaLog) -> N
     assert all(offsets == list(range(50)) for offsets in got.values())
     assert await reader.fetch(0) == ([], True)
     await reader.close()
+
+
+async def test_a_forgotten_fetch_session_hides_nothing(broker: Cluster) -> None:
+    """A broker that does not know a fetch session any more is asked again: no answer without records is
+    made of its refusal, which would prove that nothing was there."""
+    access = await installed(broker, ("routing",))
+    async with opened(access) as log:
+        await log.append(*ROUTING, [b"x"])
+    wire = Wire(access)
+    await wire.open()
+    session = Session()
+    session.answered(4_711, {ROUTING: 0})
+    ((node, _),) = (await wire.leaders([ROUTING])).items()
+    found = await wire.fetch(node, {ROUTING: 0}, 0, "test", session)
+    assert [record.value for record in found[ROUTING].records] == [b"x"]
+    await wire.close()
 
 
 async def test_lazy_records_come_with_urgent_ones(log: KafkaLog) -> None:

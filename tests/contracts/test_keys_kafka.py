@@ -12,6 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from bench.brokers import Cluster
 from services.kernel.ids import partition_of
 from services.runtime.clock import SystemClock
 from services.runtime.kafka_access import KafkaAccess
@@ -22,7 +23,6 @@ from services.runtime.keys_kafka import KafkaKeys
 from services.runtime.topics import KEYS
 from tests.contracts.kafka_harness import installed, opened_keys
 from tests.contracts.test_keys import make
-from tests.kafka import Cluster
 
 pytestmark = pytest.mark.servers
 WITHIN_S = 60

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.redis_server import RedisServer, redis_server
 from services.runtime.clock import SystemClock
 from services.runtime.rates import MemoryRates, Rates
 from services.runtime.rates_redis import AT_ONCE_MAX, RedisRates
 from services.runtime.redis_link import RedisLink
-from tests.redis_server import RedisServer, redis_server
 
 CLOCK = SystemClock()
 Make = Callable[[], Rates]

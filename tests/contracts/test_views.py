@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.redis_server import RedisServer
 from services.runtime.clock import SystemClock
 from services.runtime.documents import Conversation, Message, Ownership
 from services.runtime.event_log import TopicPartition
@@ -20,7 +21,6 @@ from services.runtime.views import Changes, MemoryStore, Place, Position, Views
 from services.runtime.views_far import FarViews
 from services.runtime.views_redis import RedisStore
 from services.runtime.views_sqlite import SqliteStore
-from tests.redis_server import RedisServer
 
 Make = Callable[[], Views]
 REDIS = [

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from bench.server import free_port
+from bench.program import free_port
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "deploy/prometheus").glob("*.yaml"))

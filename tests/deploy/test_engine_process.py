@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.server import free_port
+from bench.brokers import Cluster
+from bench.program import free_port
+from bench.redis_server import RedisServer
 from tests.deploy.prometheus import ROOT
-from tests.kafka import Cluster
-from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.servers
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from bench.redis_server import RedisServer, redis_server
 from proto.v1.envelope_pb2 import Batch, PresenceBeat
 from proto.v1.routing_pb2 import RoutingEvent
 from services.runtime.event_log import LogRecord, TopicPartition
 from tests.edges.distributed import Distributed, distributed, edge
 from tests.edges.test_streams import Stream
-from tests.redis_server import RedisServer, redis_server
 
 pytestmark = pytest.mark.servers
 

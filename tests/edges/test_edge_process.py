@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.server import free_port
+from bench.program import free_port
+from bench.redis_server import redis_server
 from services.edge.compose import BINDS, assembled
 from services.kernel.errors import Invalid
 from services.runtime.clock import SystemClock
@@ -17,7 +18,6 @@ from services.runtime.main import bind_all
 from services.runtime.settings import Settings
 from tests.edges.distributed import PATIENT_MS, distributed, stores
 from tests.edges.installation import ADMIN, DESK, HEADERS
-from tests.redis_server import redis_server
 
 pytestmark = pytest.mark.servers
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from bench.redis_server import RedisServer, redis_server
 from services.runtime.clock import SystemClock
 from tests.edges.distributed import Distributed, distributed
 from tests.edges.test_streams import Stream
-from tests.redis_server import RedisServer, redis_server
 
 pytestmark = pytest.mark.servers
 

@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from proto.v1.envelope_pb2 import Batch
-from services.kernel.errors import Corrupt
+from services.kernel.errors import Corrupt, Fenced
 from services.runtime.clock import ManualClock
-from services.runtime.event_log import TopicPartition
+from services.runtime.event_log import LogRecord, TopicPartition
 from services.runtime.log_memory import MemoryLog
 from services.runtime.loop import Loop
-from services.runtime.restore import take_over
+from services.runtime.restore import fresh, take_over
 from services.runtime.snapshots import MemorySnapshots
 from services.runtime.standby import Standby
 from tests.runtime import toy
 from tests.runtime.test_loop import OWN, batches, running, say, turns
 
 CLOCK = ManualClock()
+
+
+class BusyLog(MemoryLog):
+    """A log to which a former owner appends something right after an answer: that of the end, or of an
+    append."""
+
+    after_end: bytes | None = None
+    after_append: bytes | None = None
+
+    async def end(self, topic: str, partition: int) -> int:
+        """See the port."""
+        end = await super().end(topic, partition)
+        value, self.after_end = self.after_end, None
+        if value is not None:
+            await self.append(topic, partition, [value])
+        return end
+
+    async def append(self, topic: str, partition: int, values: Sequence[bytes]) -> int:
+        """See the port."""
+        offset = await super().append(topic, partition, values)
+        value, self.after_append = self.after_append, None
+        if value is not None:
+            await super().append(topic, partition, [value])
+        return offset
+
+
+async def owned(log: MemoryLog) -> tuple[int, int]:
+    """Epoch and next seq of an owner that has added one and is gone."""
+    async with running(log) as (loop, _):
+        await say(log, "n:1")
+        await until(lambda: loop.state.data.total == 1 and loop.tally.batches == 1)
+        return loop.place()[1:]
+
+
+def nine(epoch: int, seq: int) -> bytes:
+    """A batch that adds nine."""
+    event = toy._event("n:9", "n:9", 1)
+    return Batch(epoch=epoch, seq=seq, now_ms=1, events=[event.SerializeToString()]).SerializeToString()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -77,28 +115,59 @@ async def test_what_the_former_owner_has_under_way_is_folded_past() -> None:
     """An append of the former owner that lands right behind a planned claim counts for nobody, and the new
     owner's first batch is expected behind it, without a second claim."""
     log = MemoryLog(CLOCK)
-    async with running(log) as (loop, _):
-        await say(log, "n:1")
-        await until(lambda: loop.state.data.total == 1)
-        epoch, seq = loop.place()[1:]
+    late = nine(*await owned(log))
     follower = standby(log)
     await follower.warm.wait()
     warm = await follower.hand_over()
-    event = toy._event("n:9", "n:9", 1)
-    late = Batch(epoch=epoch, seq=seq, now_ms=1, events=[event.SerializeToString()])
 
     tail = log.tail(TopicPartition(*OWN))
     end = tail.end
 
     async def land() -> None:
         await turns(lambda: tail.end > end)
-        await log.append(*OWN, [late.SerializeToString()])
+        await log.append(*OWN, [late])
 
     landing = asyncio.create_task(land())
     fold = await take_over(toy, log, MemorySnapshots(), CLOCK, 0, warm=warm)
     await landing
     assert fold.state.data.total == 1
     assert fold.offset == await log.end(*OWN)
+
+
+async def test_what_the_former_owner_appends_during_a_take_over_is_folded() -> None:
+    """A batch that lands after the log's end was asked for, and comes with the records before it, is in the
+    state: it counts, being before the claim."""
+    log = BusyLog(CLOCK)
+    place = await owned(log)
+    log.after_end = nine(*place)
+    fold = await take_over(toy, log, MemorySnapshots(), CLOCK, 0)
+    assert fold.state.data.total == 10
+    assert fold.fence.next_seq == place[1] + 1
+
+
+async def test_what_comes_together_with_a_claim_is_folded_past() -> None:
+    """A batch that lands right behind the claim, and comes with it, counts for nobody and is passed."""
+    log = BusyLog(CLOCK)
+    log.after_append = nine(*await owned(log))
+    fold = await take_over(toy, log, MemorySnapshots(), CLOCK, 0, warm=fresh(toy))
+    assert fold.state.data.total == 1
+    assert fold.offset == await log.end(*OWN)
+
+
+async def test_a_claim_that_comes_together_with_ours_takes_the_partition() -> None:
+    """A newer claim right behind ours is seen at once: the take-over gives up."""
+    log = BusyLog(CLOCK)
+    epoch, _ = await owned(log)
+    log.after_append = Batch(epoch=epoch + 2).SerializeToString()
+    with pytest.raises(Fenced):
+        await take_over(toy, log, MemorySnapshots(), CLOCK, 0)
+
+
+async def test_a_fold_takes_no_record_but_the_next() -> None:
+    """A state never misses a record in silence."""
+    fold = fresh(toy)
+    with pytest.raises(Corrupt, match="1 follows, not 0"):
+        fold.take(toy, LogRecord(*OWN, 1, 0, Batch(epoch=1).SerializeToString()))
 
 
 async def test_a_standby_says_how_long_the_log_was_silent() -> None:

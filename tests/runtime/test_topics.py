@@ -11,13 +11,13 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from bench.brokers import Cluster
 from services.kernel.errors import Invalid
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.settings import Settings
 from services.runtime.topics import TOPICS, Topics, check
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installation
-from tests.kafka import Cluster
 
 pytestmark = pytest.mark.servers
 OF_THE_TOPIC = 1

@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench.brokers import Cluster
+from bench.redis_server import redis_server
 from proto.v1.conversations_pb2 import ConversationsEvent
 from proto.v1.envelope_pb2 import Batch
 from proto.v1.inbound_pb2 import AgentRequest, Inbound
@@ -31,8 +33,6 @@ from services.runtime.kafka_access import KafkaAccess
 from services.runtime.log_kafka import KafkaLog
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installed
-from tests.kafka import Cluster
-from tests.redis_server import redis_server
 
 PARTITIONS = 4
 WITHIN_S = 180

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.server import free_port
+from bench.brokers import Cluster
+from bench.program import ROOT, free_port
+from bench.redis_server import redis_server
 from tests.edges.installation import ADMIN, DESK, HEADERS
-from tests.kafka import ROOT, Cluster
-from tests.redis_server import redis_server
 
 pytestmark = pytest.mark.servers
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.brokers import Cluster
 from services.runtime.membership import SESSION_MS
-from tests.kafka import Cluster
 from tests.system.engine_processes import CLOCK, freeze, installation, thaw, traffic
 
 pytestmark = pytest.mark.servers
@@ -78,6 +78,30 @@ async def test_the_frozen_are_replaced(broker: Cluster, tmp_path: Path) -> None:
             before = dict(records.claims)
             thaw(second)
             await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            await records.decided()
+
+
+async def test_the_woken_inherit(broker: Cluster, tmp_path: Path) -> None:
+    """A process that was frozen past its session and woke up takes over the partitions of one that is killed
+    then: every record has its outcome, once."""
+    async with installation(broker, tmp_path) as place:
+        first = await place.start("services.ingest")
+        async with traffic(place) as records:
+            await records.until(lambda: all(records.claims.values()))
+            second = await place.start("services.ingest")
+            before = dict(records.claims)
+            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            theirs = [n for n, epoch in records.claims.items() if epoch > before[n]]
+            before = dict(records.claims)
+            freeze(second)
+            await records.until(lambda: all(records.claims[n] > before[n] for n in theirs))
+            before = dict(records.claims)
+            thaw(second)
+            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            kept = [n for n, epoch in records.claims.items() if epoch == before[n]]
+            first.kill()
+            await first.wait()
+            await records.until(lambda: all(records.claims[n] > before[n] for n in kept))
             await records.decided()
 
 

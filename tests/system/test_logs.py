@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.server import ADMIN_KEY, Server
+from bench.program import ADMIN_KEY
+from bench.server import Server
 from tests.system.outside import HOME, chat_message, desk_config
 
 pytestmark = pytest.mark.servers

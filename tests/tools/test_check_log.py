@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.brokers import Cluster
 from proto.v1 import routing_pb2 as rt
 from services.runtime.clock import ManualClock
 from services.runtime.event_log import OWNED_TOPICS
@@ -16,7 +17,6 @@ from services.runtime.log_sqlite import SqliteLog
 from services.runtime.sqlite_file import SqliteFile
 from services.runtime.topics import SNAPSHOTS
 from tests.contracts.kafka_harness import installed
-from tests.kafka import Cluster
 from tests.tools.made import MadeLogs
 from tools.check_log import main
 from tools.stored import FILE, StoredLogs

@@ -1,4 +1,4 @@
-"""Real Kafka brokers for tests, started by `deploy/kafka/start.sh` as a developer would."""
+"""Real Kafka brokers for tests and benchmarks, started by `deploy/kafka/start.sh` as a developer would."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from bench.program import ROOT
+
 START = ROOT / "deploy/kafka/start.sh"
 PORTS = range(20_000, 31_000)
 """Below the ports that the kernel gives to outgoing connections."""
@@ -54,9 +55,13 @@ class Cluster:
 
     def signal(self, node: int, number: signal.Signals) -> None:
         """Kill, stop or continue one broker."""
-        os.kill(int((self.folder / f"node-{node}.pid").read_text()), number)
+        os.kill(self.pid(node), number)
         if number == signal.SIGKILL:
             self._ended(node)
+
+    def pid(self, node: int) -> int:
+        """The process of one broker."""
+        return int((self.folder / f"node-{node}.pid").read_text())
 
     def close(self) -> None:
         """Kill all: what they hold is thrown away with the folder."""

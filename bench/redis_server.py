@@ -1,4 +1,4 @@
-"""A real Redis (or Valkey) for tests: private, on a free port, with its files in the test's folder.
+"""A real Redis (or Valkey) for tests and benchmarks: private, on a free port, over a folder of its own.
 
 It can be killed, frozen, flushed, and restored from an older snapshot. As a cluster it is one node that
 owns every slot: enough to refuse whatever is not cluster-safe.
@@ -18,7 +18,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bench.server import free_port
+from bench.program import free_port
 from services.runtime.clock import SystemClock
 
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -40,6 +40,12 @@ class RedisServer:
         """Where it is, as the setting has it."""
         scheme = "redis+cluster" if self.cluster else "redis"
         return f"{scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises RuntimeError if there is no such program."""
