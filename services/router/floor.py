@@ -14,24 +14,28 @@ from services.router.learning import HANDS_MAX, Demand, Learned
 from services.router.lines import Line, Waiter
 from services.router.ordered import Ordered
 from services.router.policy import Policy
-from services.router.profiles import Ask, Key, Profile, Seat, Shape, relive
+from services.router.profiles import (
+    HANDS_AWAY,
+    HANDS_MANY,
+    SLOTS_MAX,
+    Ask,
+    Key,
+    Profile,
+    Seat,
+    Shape,
+    relive,
+)
 
 SHAPES_MAX = 1_000
 """Shapes of a desk kept although nobody waits in them; they cost a judgement to make anew."""
-SLOTS_MAX = 40
-"""With so many free slots nobody is missed, so one of them is worth nothing."""
-NEEDED_WHOLE = 0.6
-NEEDED_PART = 0.5
-"""How likely the next free slot is needed too, once one is: where an agent takes one such conversation
-at a time, and where several. Geometric, as in a queue that is about that busy (research 2b)."""
 
 
 class Floor:
     """One desk's agents and waiting conversations."""
 
     __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
-                 "level_factors", "limits", "lost", "overlaps", "policy", "profiles", "seats", "shapes",
-                 "sizes", "staffed", "waiting", "where")  # fmt: skip
+                 "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
+                 "sizes", "staffed", "stale", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
@@ -55,8 +59,8 @@ class Floor:
         """By queue."""
         self.later = 0
         """How many of those who wait were not promised an answer within minutes."""
-        self.overlaps: dict[Shape, dict[Shape, float]] = {}
-        """Worked out by `around.py`; forgotten when people's settings or shapes change."""
+        self.stale: dict[Seat, None] = {}
+        """Whose hands have changed since counts and lists were right; `settle` makes them right again."""
         self.staffed = 0
         """Changes whenever the shares of live work do."""
         self._factor()
@@ -81,7 +85,8 @@ class Floor:
             shape.demand = self.demands.get(key)
             for profile in self.profiles.values():
                 self.introduce(shape, profile)
-            self._rate(shape)
+            shape.each = shape.each_of()
+            self._rate(shape, self.learned.is_live(shape.channel))
         return shape
 
     def demand_of(self, shape: Shape) -> Demand:
@@ -100,8 +105,12 @@ class Floor:
             for key, shape in self.shapes.items():
                 shape.demand = self.demands.get(key)
         self.staffed += 1
+        live: dict[str, bool] = {}
         for shape in self.shapes.values():
-            self._rate(shape)
+            channel = shape.channel
+            if channel not in live:
+                live[channel] = self.learned.is_live(channel)
+            self._rate(shape, live[channel])
 
     def know_demands(self, desk_id: str) -> None:
         """Make the shapes of all that is learned; for a floor that was made anew."""
@@ -110,23 +119,18 @@ class Floor:
                 Ask(desk_id, d.requires, d.language, d.channel, d.units, d.human_only, "", (), d.prefers)
             )
 
-    def _rate(self, shape: Shape) -> None:
-        was_live, demand = shape.live, shape.demand
-        shape.live = self.learned.is_live(shape.channel)
-        if shape.live != was_live:
+    def _rate(self, shape: Shape, is_live: bool) -> None:
+        if shape.live != is_live:
+            shape.live = is_live
             waiting = sum(line.count for line in shape.lines.values())
-            self.later += -waiting if shape.live else waiting
+            self.later += -waiting if is_live else waiting
+            if waiting and not self.policy.priority_first:
+                self._wait_for(shape, int(not is_live), -waiting)
+                self._wait_for(shape, int(is_live), waiting)
             for profile in shape.able:
                 relive(profile)
-        rate = demand.rate if demand is not None and shape.live else 0.0
-        if rate != shape.rate or not shape.risks:
-            shape.rate = rate
-            again = NEEDED_WHOLE if shape.whole else NEEDED_PART
-            loss, risks = rate * (1 - again), [0.0]
-            while rate and len(risks) < SLOTS_MAX:
-                risks.append(loss)
-                loss *= again
-            shape.risks = risks
+        demand = shape.demand
+        shape.rate = demand.rate if demand is not None and is_live else 0.0
         shape.risk = shape.risk_at(shape.slots)
 
     def line(self, shape: Shape, ask: Ask, c: Waiter) -> Line:
@@ -148,6 +152,9 @@ class Floor:
                 shape.ruled[rule] = shape.ruled.get(rule, 0) + len(available)
             return
         shape.able[profile] = profile.able[shape] = shape.fit(profile)
+        shape.agents += len(profile.seats)
+        for urgency, count in shape.waiting.items():
+            profile.load[urgency] = profile.load.get(urgency, 0) + count * shape.each
         profile.by_kind[shape.kind].append(shape)
         if shape.live:
             relive(profile)
@@ -158,13 +165,39 @@ class Floor:
             shape.fitting += bool(seat.slots[shape.kind])
             shape.limited += bool(seat.limited & bit)
 
-    def forget_overlaps(self, profile: Profile) -> None:
-        """Somebody comes into the profile or leaves it: what others share of its work is counted anew."""
-        for shape in profile.able if self.overlaps else ():
-            self.overlaps.pop(shape, None)
+    def wait(self, shape: Shape, line: Line, by: int) -> None:
+        """So many more wait in the line."""
+        self.waiting[line.queue] = self.waiting.get(line.queue, 0) + by
+        if not shape.live:
+            self.later += by
+        self._wait_for(shape, line.priority if self.policy.priority_first else int(shape.live), by)
+
+    @staticmethod
+    def _wait_for(shape: Shape, urgency: int, by: int) -> None:
+        shape.waiting[urgency] = shape.waiting.get(urgency, 0) + by
+        load = by * shape.each
+        for profile in shape.able:
+            profile.load[urgency] = profile.load.get(urgency, 0) + load
+
+    @staticmethod
+    def seat(seat: Seat, profile: Profile, by: int) -> None:
+        """Somebody comes into the profile, or leaves it: each of its agents' part of what waits changes."""
+        if by > 0:
+            profile.seats[seat.id] = seat
+        else:
+            del profile.seats[seat.id]
+        for shape in profile.able:
+            shape.agents += by
+            each = shape.each_of()
+            if each == shape.each:
+                continue
+            for urgency, count in shape.waiting.items() if shape.lines else ():
+                step = count * (each - shape.each)
+                for other in shape.able:
+                    other.load[urgency] = other.load.get(urgency, 0) + step
+            shape.each = each
 
     def _drop_idle_shapes(self) -> None:
-        self.overlaps.clear()
         for key in [key for key, s in self.shapes.items() if not s.lines and not (s.live and s.rate)]:
             shape = self.shapes.pop(key)
             for profile in shape.able:
@@ -218,10 +251,22 @@ class Floor:
                     limited |= 1 << kind
         return slots, limited
 
+    def settle(self) -> None:
+        """Count whoever was given or has done work. Late, since most who are freed are given other work by
+        the same decision: then nothing of what is counted has changed."""
+        stale, self.stale = self.stale, {}
+        for seat in stale:
+            self.reseat(seat)
+
     def reseat(self, seat: Seat) -> None:
         """Anything of the agent has changed: counts and lists follow."""
         slots, limited = self.room(seat)
         profile = seat.profile
+        hands = HANDS_AWAY if seat.ruled else min(len(seat.held), HANDS_MANY)
+        if hands != seat.hands:
+            profile.hands[seat.hands] -= 1
+            profile.hands[hands] += 1
+            seat.hands = hands
         if limited != seat.limited:
             self._recount_limited(seat, limited)
         if slots != seat.slots:
@@ -236,7 +281,7 @@ class Floor:
                     shape.slots = left = shape.slots + step
                     shape.fitting += fitting
                     if shape.rate:
-                        shape.risk = shape.risks[left] if 0 < left < SLOTS_MAX else 0.0
+                        shape.risk = shape.rate * shape.needed[left] if 0 < left < SLOTS_MAX else 0.0
             seat.slots = slots
         else:
             mask = seat.mask

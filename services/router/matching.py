@@ -31,7 +31,7 @@ from services.router.learning import Learned
 from services.router.lines import Line, Place, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
-from services.router.profiles import Ask, Has, Profile, Seat, profile_key
+from services.router.profiles import HANDS_AWAY, Ask, Has, Profile, Seat, profile_key
 
 __all__ = ("BEST_MAX", "Candidate", "Choice", "Matcher", "Moves", "Want", "ruled_out")
 
@@ -72,9 +72,9 @@ class Matcher:
             seat = floor.seats[agent_id] = Seat(agent_id, agent, profile)
             seat.ruled = rt.RULE_NOT_ONLINE
             seat.slots = [0] * len(floor.kinds)
-            profile.seats[agent_id] = seat
+            floor.seat(seat, profile, 1)
+            profile.hands[HANDS_AWAY] += 1
             floor.away += 1
-            floor.forget_overlaps(profile)
         elif profile_key(agent) != seat.profile.given:
             profile = self._profile(floor, agent)
         else:
@@ -88,17 +88,17 @@ class Matcher:
     @staticmethod
     def _move(floor: Floor, seat: Seat, profile: Profile, ruled: int) -> None:
         """Into another profile, or into or out of availability."""
-        if profile is not seat.profile:
-            floor.forget_overlaps(seat.profile)
-            floor.forget_overlaps(profile)
         was, seat.ruled = seat.ruled, rt.RULE_NOT_ONLINE
         floor.reseat(seat)
         seat.ruled = was
         floor.count(seat, -1)
         left = seat.profile
-        del left.seats[seat.id]
         seat.profile, seat.ruled = profile, ruled
-        profile.seats[seat.id] = seat
+        if profile is not left:
+            left.hands[HANDS_AWAY] -= 1
+            profile.hands[HANDS_AWAY] += 1
+            floor.seat(seat, left, -1)
+            floor.seat(seat, profile, 1)
         floor.count(seat, 1)
         if not left.seats:
             floor.forget(left)
@@ -109,7 +109,7 @@ class Matcher:
 
     def join(self, ask: Ask, c: Waiter, conversation_id: str) -> None:
         """A conversation waits from now on; or it moves, if it did already."""
-        floor = self.floor(ask.desk)
+        floor = self._floor(ask.desk)
         if conversation_id in floor.where:
             self.leave(ask.desk, conversation_id)
         shape = floor.shape(ask)
@@ -117,9 +117,7 @@ class Matcher:
         place = line.place(c, conversation_id)
         line.add(place)
         floor.where[conversation_id] = (shape, line, place)
-        floor.waiting[line.queue] = floor.waiting.get(line.queue, 0) + 1
-        if not shape.live:
-            floor.later += 1
+        floor.wait(shape, line, 1)
 
     def join_all(self, waiting: Iterable[Waits]) -> None:
         """Very many at once, none of whom waited before."""
@@ -131,15 +129,13 @@ class Matcher:
             place = line.place(c, conversation_id)
             found.setdefault(id(line), (line, []))[1].append(place)
             floor.where[conversation_id] = (shape, line, place)
-            floor.waiting[line.queue] = floor.waiting.get(line.queue, 0) + 1
-            if not shape.live:
-                floor.later += 1
+            floor.wait(shape, line, 1)
         for line, places in found.values():
             line.fill(places)
 
     def leave(self, desk_id: str, conversation_id: str) -> None:
         """A conversation waits no longer; nothing happens if it never stood in a line."""
-        floor = self.floor(desk_id)
+        floor = self._floor(desk_id)
         found = floor.where.pop(conversation_id, None)
         if found is None:
             return
@@ -147,9 +143,7 @@ class Matcher:
         line.remove(place)
         if not line.count:
             del shape.lines[line.key]
-        floor.waiting[line.queue] -= 1
-        if not shape.live:
-            floor.later -= 1
+        floor.wait(shape, line, -1)
 
     def hold(self, desk_id: str, agent_id: str, conversation_id: str, units: int, channel: str) -> None:
         """The agent has this much more in hand: offered or owned."""
@@ -159,7 +153,7 @@ class Matcher:
             seat.held[conversation_id] = units
             seat.by_channel[channel] = seat.by_channel.get(channel, 0) + 1
             seat.used += units
-            floor.reseat(seat)
+            floor.stale[seat] = None
 
     def free(self, desk_id: str, agent_id: str, conversation_id: str, channel: str) -> None:
         """The agent has this conversation in hand no longer."""
@@ -168,7 +162,7 @@ class Matcher:
         if seat is not None:
             seat.used -= seat.held.pop(conversation_id)
             seat.by_channel[channel] -= 1
-            floor.reseat(seat)
+            floor.stale[seat] = None
 
     # Questions: called while deciding.
 
@@ -306,7 +300,14 @@ class Matcher:
         return able, able - full
 
     def floor(self, desk_id: str) -> Floor:
-        """The desk's floor, made when it is first asked for."""
+        """The desk's floor as it is now, made when it is first asked for."""
+        floor = self._floor(desk_id)
+        if floor.stale:
+            floor.settle()
+        return floor
+
+    def _floor(self, desk_id: str) -> Floor:
+        """The same, but counts and lists may be behind."""
         floor = self.floors.get(desk_id)
         if floor is None:
             floor = self.floors[desk_id] = Floor(Policy(), Learned())

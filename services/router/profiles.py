@@ -10,6 +10,27 @@ from services.kernel.limits import CAPACITY_DEFAULT
 from services.router.learning import Demand
 from services.router.lines import Line, LineKey
 
+SLOTS_MAX = 40
+"""With so many free slots nobody is missed, so one of them is worth nothing."""
+NEEDED_WHOLE = 0.6
+NEEDED_PART = 0.5
+"""How likely the next free slot is needed too, once one is: where an agent takes one such conversation
+at a time, and where several. Geometric, as in a queue that is about that busy (research 2b)."""
+
+
+def _needed(again: float) -> tuple[float, ...]:
+    return 0.0, *((1 - again) * again**before for before in range(SLOTS_MAX - 1))
+
+
+_NEEDED = (_needed(NEEDED_PART), _needed(NEEDED_WHOLE))
+
+HANDS_MANY, HANDS_AWAY = 3, 4
+"""Places in `Profile.hands`: more than two in hand, and not to be counted."""
+EACH_UNIT = 1 << 50
+EACH_BITS = 8
+"""Agents are counted to so many bits where they are many, so that one who comes or goes mostly changes
+nothing."""
+
 LEVEL_NONE = 3
 """Where nothing is required, everybody counts as of the middle level."""
 
@@ -59,8 +80,8 @@ class Fit(NamedTuple):
 class Profile:
     """Agents who have the same."""
 
-    __slots__ = ("able", "bot", "breadth", "by_kind", "channels", "given", "languages", "limits", "lists",
-                 "live", "rulings", "seats", "skills", "usual")  # fmt: skip
+    __slots__ = ("able", "bot", "breadth", "by_kind", "channels", "given", "hands", "languages", "limits",
+                 "lists", "live", "load", "rulings", "seats", "skills", "usual")  # fmt: skip
 
     def __init__(self, agent: Has, kinds: int) -> None:
         self.given = profile_key(agent)
@@ -80,6 +101,11 @@ class Profile:
         """Those of them whose customers sit and wait."""
         self.rulings: list[tuple[dict[int, int], int]] = []
         """The counts of shapes that exclude the profile, and by which rule."""
+        self.hands = [0] * (HANDS_AWAY + 1)
+        """How many hold nothing, one, two, more; last, who is away."""
+        self.load: dict[int, int] = {}
+        """What waits, each conversation as its part for each agent who could take it (`Shape.each`), by
+        urgency: its priority where that goes first, else whether its customer sits and waits."""
         self.usual: dict[int, tuple[int, float]] = {}
         """By the kinds that fit (bits): the share of live work that falls to such an agent, and the
         floor's `staffed` for which it was worked out."""
@@ -93,9 +119,9 @@ def profile_key(agent: Has) -> tuple[object, ...]:
 class Shape:
     """What the asking part of a signature says about profiles, and what it is worth to keep room for it."""
 
-    __slots__ = ("able", "able_available", "channel", "demand", "fitting", "human_only", "kind", "language",
-                 "limited", "lines", "live", "prefers", "rate", "requires", "risk", "risks", "ruled", "slots",
-                 "unable", "units", "whole")  # fmt: skip
+    __slots__ = ("able", "able_available", "agents", "channel", "demand", "each", "fitting", "human_only",
+                 "kind", "language", "limited", "lines", "live", "needed", "prefers", "rate", "requires",
+                 "risk", "ruled", "slots", "unable", "units", "waiting", "whole")  # fmt: skip
 
     def __init__(self, ask: Ask, kind: int) -> None:
         self.requires = ask.requires
@@ -108,6 +134,12 @@ class Shape:
         self.able: dict[Profile, Fit] = {}
         """Profiles that fit, and how well."""
         self.unable: dict[Profile, int] = {}
+        self.agents = 0
+        """Agents of those profiles, there or not."""
+        self.each = 0
+        """One conversation's part for each of them, in `EACH_UNIT`."""
+        self.waiting: dict[int, int] = {}
+        """How many wait, by urgency."""
         self.able_available = 0
         self.fitting = 0
         """Available agents who fit and have room for one more."""
@@ -123,8 +155,8 @@ class Shape:
         self.whole = 2 * ask.units > CAPACITY_DEFAULT
         """Whether agents take one such conversation at a time."""
         self.rate = 0.0
-        self.risks: list[float] = []
-        """`risk` by free slots."""
+        self.needed = _NEEDED[self.whole]
+        """`risk` by free slots, for a rate of 1."""
         self.risk = 0.0
         """Weight that is lost in a second if one slot less is free (`pricing.py`)."""
 
@@ -151,16 +183,21 @@ class Shape:
         missing = sum(max(0, wanted - skills.get(skill, 0)) for skill, wanted in self.prefers)
         return Fit(min(level, 5), missing)
 
+    def each_of(self) -> int:
+        """One conversation's part for each agent who could take it."""
+        exact = max(0, self.agents.bit_length() - EACH_BITS)
+        return EACH_UNIT // (self.agents >> exact << exact) if self.agents else 0
+
     def risk_at(self, slots: int) -> float:
         """What would be lost in a second if one of so many free slots less were there."""
-        return self.risks[slots] if 0 < slots < len(self.risks) else 0.0
+        return self.rate * self.needed[slots] if 0 < slots < SLOTS_MAX else 0.0
 
 
 class Seat:
     """An agent and what is in their hands."""
 
-    __slots__ = ("agent", "by_channel", "held", "id", "key", "limited", "mask", "profile", "ruled", "slots",
-                 "used")  # fmt: skip
+    __slots__ = ("agent", "by_channel", "hands", "held", "id", "key", "limited", "mask", "profile", "ruled",
+                 "slots", "used")  # fmt: skip
 
     def __init__(self, agent_id: str, agent: Has, profile: Profile) -> None:
         self.id = agent_id
@@ -169,6 +206,8 @@ class Seat:
         self.held: dict[str, int] = {}
         self.by_channel: dict[str, int] = {}
         self.used = 0
+        self.hands = HANDS_AWAY
+        """As what the profile counts it: by what is held, or away."""
         self.ruled = 0
         """The rule that keeps the agent from taking anything; 0: available."""
         self.key: Key | None = None

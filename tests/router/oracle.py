@@ -97,6 +97,26 @@ class Oracle:
             share += demand.rate / max(1, len(there))
         return price, share
 
+    def around(self, ask: Ask, priority: int) -> tuple[int, int, int, int, float]:
+        """Who could take it and is there, how many of them hold one, two, more, and the work ahead."""
+        able = self._fit(ask)
+        holds = [len(self.mine(name)) for name in able if not self._away(name)]
+        first = self.policy.priority_first
+        ahead = 0.0
+        for c in self.state.data.conversations.values():
+            if c.status != Status.WAITING:
+                continue
+            others = self._fit(ask_of(c))
+            is_live = self.learned.is_live(c.channel) or not self.learned.is_live(ask.channel)
+            if others and (c.priority >= priority if first else is_live):
+                ahead += len(able & others) / len(others)
+        return len(holds), holds.count(1), holds.count(2), sum(held > 2 for held in holds), ahead
+
+    def _fit(self, ask: Ask) -> set[str]:
+        """Whose settings fit, whoever is named or barred."""
+        anybody = ask._replace(units=0, only="", barred=())
+        return {name for name in self.desk.agents if not self._unfit(name, anybody)}
+
     def _unfit(self, name: str, ask: Ask) -> int:
         agent = self.desk.agents[name]
         free = Agent(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -276,6 +277,19 @@ class Life(RuleBasedStateMachine):
             if c.status == Status.WAITING and oracle.able(ask_of(c)):
                 assert oracle.limit(c) < inf, key
                 assert state.data.desks[DESK].beat_ms <= self.scene.now_ms + BEAT_MS
+
+    @invariant()
+    def what_stands_around_is_counted(self) -> None:
+        """What is kept up to date of agents and of the work ahead is what looking at everybody gives."""
+        if not hasattr(self, "scene"):
+            return
+        state: State = self.scene.state
+        oracle = Oracle(state, DESK, self.scene.now_ms, state.own_desk(DESK).learned)
+        for c in state.data.conversations.values():
+            found = state.matcher.around(ask_of(c), c.priority)
+            *counts, ahead = oracle.around(ask_of(c), c.priority)
+            assert list(found[:4]) == counts
+            assert found.ahead == pytest.approx(ahead)
 
     @invariant()
     def replays(self) -> None:
