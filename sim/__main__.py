@@ -7,9 +7,16 @@ import json
 import sys
 
 from services.kernel.errors import Invalid
-from sim import check, compare, faults, model, replay
+from sim import check, compare, faults, model, redecide, replay
 
-PARTS = {"week": replay, "compare": compare, "model": model, "theory": check, "faults": faults}
+PARTS = {
+    "week": replay,
+    "compare": compare,
+    "model": model,
+    "theory": check,
+    "faults": faults,
+    "redecide": redecide,
+}
 
 
 def main() -> None:

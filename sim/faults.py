@@ -34,6 +34,7 @@ from services.sla import engine as sla
 from sim.crowd import Crowd
 from sim.follower import MemorySource
 from sim.hours import MONDAY_MS
+from sim.redecide import redecide
 from sim.virtual_time import VirtualClock, VirtualLoop, run
 from tools import invariants
 from tools.invariants.state import Kept
@@ -186,6 +187,10 @@ class Storm:
         report = invariants.check(MemorySource(self._log, self._kept), self._engines)
         violations += [str(violation) for violation in report.violations]
         violations += self._crowd.unanswered()
+        source = MemorySource(self._log, ())
+        for engine in self._engines.values():
+            first = redecide(source, 0, engine).first
+            violations += [f"decided anew: {first}"] if first else []
         return {
             "seed": self._seed,
             "seconds": self._seconds,
