@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import StreamingResponse
 
 from services.router.asking import AGENTS
 from services.router.explaining import Explaining
@@ -13,9 +12,11 @@ from services.router.http_requests import Requests
 from services.router.reading import Filters, Reading
 from services.router.schemas import State
 from services.runtime import sse
+from services.runtime.asgi import HotRequest, HotStream
 from services.runtime.auth import READERS
 from services.runtime.edge import Edge, no_agent, no_desk
 from services.runtime.hub import Told
+from services.runtime.openapi import hot_route
 from services.runtime.paging import Cursor, Limit
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def bind(app: App) -> None:
     Requests(edge).add_to(app, router)
     _Conversations(edge, reading).add_to(router)
     _Queues(edge, reading).add_to(router)
-    _Watching(edge, reading).add_to(router)
+    _Watching(edge, reading).add_to(app, router)
     app.add_router(router)
 
 
@@ -122,14 +123,19 @@ class _Watching:
         self._edge = edge
         self._reading = reading
 
-    def add_to(self, router: APIRouter) -> None:
-        """Hang the routes onto a router."""
-        router.add_api_route("/v1/desks/{desk}/agents/{agent}/stream", self.agent, methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/board/stream", self.board, methods=["GET"])
+    def add_to(self, app: App, router: APIRouter) -> None:
+        """Hang the routes onto the App."""
+        for path, handler, summary in (
+            ("/v1/desks/{desk}/agents/{agent}/stream", self.agent, "What an agent is offered, as it happens"),
+            ("/v1/desks/{desk}/board/stream", self.board, "What happens on the desk"),
+        ):
+            app.add_hot("GET", path, handler)
+            hot_route(router, "GET", path, handler, None, 200, summary)
 
-    async def agent(self, desk: str, agent: str, request: Request) -> StreamingResponse:
+    async def agent(self, request: HotRequest) -> HotStream:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""
-        self._edge.check(request, desk, AGENTS).speaks_for(agent)
+        desk, agent = request.path_params["desk"], request.path_params["agent"]
+        self._edge.auth.check(request.headers, desk, AGENTS).speaks_for(agent)
         if await self._edge.directory.agent(desk, agent) is None:
             raise no_agent()
         self._reading.admit_stream()
@@ -142,9 +148,10 @@ class _Watching:
             (desk, agent),
         )
 
-    async def board(self, desk: str, request: Request) -> StreamingResponse:
+    async def board(self, request: HotRequest) -> HotStream:
         """A snapshot, then what changes on the desk."""
-        self._edge.check(request, desk, READERS)
+        desk = request.path_params["desk"]
+        self._edge.auth.check(request.headers, desk, READERS)
         if self._edge.directory.view(desk) is None:
             raise no_desk(desk)
         self._reading.admit_stream()

@@ -1,7 +1,7 @@
 """The way in: a bare-ASGI dispatcher in front of FastAPI.
 
-The few routes that carry the load (messages, webhooks, accept, reply …) are matched here and handled
-without a framework: a quarter of the cost. Everything else goes on to the application behind.
+The few routes that carry the load (messages, webhooks, accept, reply, streams …) are matched here and
+handled without a framework: a quarter of the cost. Everything else goes on to the application behind.
 Bodies are read whole before anything else happens, and never beyond the route's bound (413).
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from services.kernel.limits import BODY_BYTES_MAX as BODY_BYTES_MAX
 from services.runtime.problems import Refusal, refusal_of
@@ -25,7 +26,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
-
+WHOLE_BODY = "centrala.body"
+"""In a scope: the body, where the server had all of it when the request began."""
 
 BODY_WITHIN_S = 30
 """A body that is not whole after this is not waited for: who sends a byte now and then holds nothing."""
@@ -50,7 +52,16 @@ class HotResponse(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
 
 
-HotHandler = Callable[[HotRequest], Awaitable[HotResponse]]
+class HotStream(NamedTuple):
+    """An answer without an end: a 200 with its parts as they come, until there are no more or the client
+    goes."""
+
+    parts: AsyncGenerator[bytes, None]
+    headers: tuple[tuple[bytes, bytes], ...]
+    status: int = 200
+
+
+HotHandler = Callable[[HotRequest], Awaitable[HotResponse | HotStream]]
 
 
 ALWAYS = ("/livez", "/readyz", "/metrics")
@@ -118,6 +129,7 @@ class Dispatcher:
         if scope["method"] == "HEAD":
             scope, receive, send = _as_get(scope, send)
         template, began_s = "", self.monotonic_s()
+        answer: HotResponse | HotStream
         try:
             if scope["path"] not in ALWAYS and not self.ready():
                 raise Refusal(503, "The process is getting ready.", retry_after_s=1)
@@ -130,7 +142,9 @@ class Dispatcher:
             route, values = found
             template = route.template
             headers = dict(scope["headers"])
-            body = await read_body(headers, receive, route.body_max)
+            body = b"" if scope["method"] == "GET" else scope.get(WHOLE_BODY)
+            if body is None or len(body) > route.body_max:
+                body = await read_body(headers, receive, route.body_max)
             params = dict(zip(route.names, values, strict=True))
             answer = await route.handler(
                 HotRequest(scope["method"], params, scope["query_string"], headers, body)
@@ -144,7 +158,10 @@ class Dispatcher:
             answer = problem_response(error)
         if self.observe is not None:
             self.observe(template, answer.status, self.monotonic_s() - began_s)
-        await respond(send, answer)
+        if isinstance(answer, HotStream):
+            await stream(receive, send, answer)
+        else:
+            await respond(send, answer)
 
     def _match(self, scope: Scope) -> tuple[_Route, list[str]] | None:
         raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
@@ -300,6 +317,31 @@ async def respond(send: Send, answer: HotResponse) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
+async def stream(receive: Receive, send: Send, answer: HotStream) -> None:
+    """Send the parts as they come; stop at once when the client is gone or the process stops."""
+    tasks = [asyncio.create_task(_send_all(send, answer)), asyncio.create_task(_gone(receive))]
+    with suppress(asyncio.CancelledError):  # the process stops: the client sees the end of the stream
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+async def _send_all(send: Send, answer: HotStream) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    async with aclosing(answer.parts) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def as_endpoint(handler: HotHandler) -> Callable[[Request], Awaitable[Response]]:
     """The same handler as a FastAPI endpoint, so that the hot routes stand in `/openapi.json`, a wrong
     method is a 405, and the application works without the dispatcher."""
@@ -308,14 +350,16 @@ def as_endpoint(handler: HotHandler) -> Callable[[Request], Awaitable[Response]]
         raw: list[tuple[bytes, bytes]] = list(request.scope["headers"])
         params = {name: str(value) for name, value in request.path_params.items()}
         body = await request.body()
+        answer: HotResponse | HotStream
         try:
             answer = await handler(
                 HotRequest(request.method, params, request.scope["query_string"], dict(raw), body)
             )
         except Exception as error:  # the border, as in Dispatcher
             answer = problem_response(error)
-        return Response(
-            answer.body, answer.status, {k.decode(): v.decode("latin-1") for k, v in answer.headers}
-        )
+        shown = {k.decode(): v.decode("latin-1") for k, v in answer.headers}
+        if isinstance(answer, HotStream):
+            return StreamingResponse(answer.parts, answer.status, shown)
+        return Response(answer.body, answer.status, shown)
 
     return endpoint

@@ -56,12 +56,12 @@ class Told(NamedTuple):
 class Subscription:
     """One reader of a feed."""
 
-    __slots__ = ("_closed", "_overflowed", "_queue", "_wake", "kind")
+    __slots__ = ("_closed", "_overflowed", "_queue", "_waiter", "kind")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._queue: deque[Told] = deque()
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
         self._closed = False
         self._overflowed = False
 
@@ -72,7 +72,7 @@ class Subscription:
             self._overflowed = True
         if not self._overflowed:
             self._queue.append(told)
-        self._wake.set()
+        _end(self._waiter)
 
     def behind(self) -> int:
         """How many events the reader has not taken yet."""
@@ -81,7 +81,7 @@ class Subscription:
     def close(self) -> None:
         """End the stream."""
         self._closed = True
-        self._wake.set()
+        _end(self._waiter)
 
     async def take(self, wait_s: float) -> list[Told] | None:
         """What came since the last call, waiting up to `wait_s` for the first; empty after that.
@@ -89,12 +89,8 @@ class Subscription:
         None: events were lost, the reader must begin anew with a snapshot. Raises Closed
         when the stream is closed.
         """
-        if not self._wake.is_set():
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                return []
-        self._wake.clear()
+        if not (self._queue or self._closed or self._overflowed):
+            await self._wait(wait_s)
         if self._closed:
             raise Closed
         if self._overflowed:
@@ -103,6 +99,18 @@ class Subscription:
         events = list(self._queue)
         self._queue.clear()
         return events
+
+    async def _wait(self, wait_s: float) -> None:
+        """Until something comes or the time is over: a future and a timer, since `wait_for` would begin a
+        task for each event of each stream."""
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(wait_s, _end, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
     async def tellings(self, snapshot: Snapshot, quiet_s: float) -> AsyncIterator[list[Told]]:
         """What a stream tells: a snapshot, then what comes, then a fresh snapshot after a loss; an empty
@@ -131,7 +139,7 @@ class Hub:
     """Waiters by record id, subscribers by feed, agents' sessions of this process."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self.waiting: dict[str, list[asyncio.Future[Outcome | None]]] = {}
         self.hashes: dict[str, bytes] = {}
         """Of requests that are waited for and were heard from the log: the hash of the body taken."""
         self.listeners: dict[str, list[Subscription]] = {}
@@ -210,19 +218,22 @@ class Waiter:
         self._record_id = record_id
         self._future = self._register()
 
-    def _register(self) -> asyncio.Future[Outcome]:
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    def _register(self) -> asyncio.Future[Outcome | None]:
+        future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._hub.waiting.setdefault(self._record_id, []).append(future)
         return future
 
     async def outcome(self, timeout_s: float) -> Outcome | None:
-        """The next outcome, None after `timeout_s`. Another call waits for a further one."""
-        future = self._future
-        done, _ = await asyncio.wait({future}, timeout=timeout_s)
-        if not done:
-            return None
-        self._future = self._register()
-        return future.result()
+        """The next outcome; another call waits for a further one. None after `timeout_s`, and then always."""
+        future, loop = self._future, asyncio.get_running_loop()
+        timer = loop.call_later(timeout_s, _end, future)
+        try:
+            outcome = await future
+        finally:
+            timer.cancel()
+        if outcome is not None:
+            self._future = self._register()
+        return outcome
 
     def cancel(self) -> None:
         """Wait no longer."""
@@ -232,3 +243,9 @@ class Waiter:
             if not futures:
                 del self._hub.waiting[self._record_id]
                 self._hub.hashes.pop(self._record_id, None)
+
+
+def _end(waiting: asyncio.Future[Any] | None) -> None:
+    """Let go of who waits, with nothing."""
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,14 @@ TARGET_STATES = ("running", "paused", "met", "breached")
 
 def rfc3339(ms: int) -> str:
     """A time as it is written in JSON: RFC 3339 with offset."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    second, rest = divmod(ms, 1000)
+    return f"{_second(second)}.{rest:03d}+00:00"
+
+
+@functools.lru_cache(4096)
+def _second(second: int) -> str:
+    """Its part up to the second: times that are shown lie close together."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def moment(ms: int) -> str | None:

@@ -6,18 +6,24 @@ A comment every few seconds keeps proxies from closing what is quiet.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any
 
 import msgspec
-from fastapi.responses import StreamingResponse
 
+from services.runtime.asgi import HotStream
 from services.runtime.hub import Closed, Hub, Snapshot, Subscription, Told
 
 KEEP_ALIVE_S = 10.0
 RETRY_MS = 1_000
 """How long a client waits before it connects again; browsers take 3 s without a word."""
+
+HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
 
 Dress = Callable[[Told], Awaitable[dict[str, Any]]]
 
@@ -42,13 +48,13 @@ async def frames(subscription: Subscription, snapshot: Snapshot, dress: Dress) -
 
 def response(
     hub: Hub, feed: str, snapshot: Snapshot, dress: Dress, session: tuple[str, str] | None
-) -> StreamingResponse:
+) -> HotStream:
     """The answer that streams a feed until the client goes or the process stops.
 
     session: desk and agent who are here as long as the stream is open.
     """
 
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes, None]:
         # Subscribed before the snapshot is taken: what happens in between comes twice, never not at all.
         here = hub.session(*session) if session is not None else nullcontext()
         with here:
@@ -56,5 +62,4 @@ def response(
                 async for part in frames(subscription, snapshot, dress):
                     yield part
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+    return HotStream(stream(), HEADERS)
