@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.brokers import Cluster
+from tests.s3 import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.start()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3-compatible store for the whole run; tests keep apart by buckets of their own."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.kill()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start and pip does not bring: Chromium for those of the pages, Redis for views and
-# limits, Prometheus for metrics, dashboards and alerts, Kafka for the distributed log.
+# limits, Prometheus for metrics, dashboards and alerts, Kafka for the distributed log, an S3-compatible store for
+# blobs.
 # With CI=true a server that can't be had is a failure; on your own machine its tests fail by themselves.
 set -euo pipefail
 
@@ -48,6 +49,7 @@ has valkey-server redis-server || apt_install Redis redis-server || missing Redi
 has java || apt_install Java default-jre-headless || missing Java "the tests on Kafka"
 has mvn || apt_install Maven maven || missing Maven "the tests on Kafka"
 "$(dirname "${BASH_SOURCE[0]}")/../deploy/kafka/start.sh" --fetch || missing Kafka "the tests of the distributed mode"
+"$(dirname "${BASH_SOURCE[0]}")/../deploy/s3/start.sh" --fetch || missing S3Proxy "the tests of blobs in a bucket"
 # Debian's kubectl is too old for our manifests; Go's proxy has kustomize itself.
 { has kubectl || has kustomize; } || GOBIN=/usr/local/bin go install sigs.k8s.io/kustomize/kustomize/v5@v5.5.0 \
   || missing kustomize "the tests of the Kubernetes manifests"

@@ -16,7 +16,8 @@ BLOB_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Blobs(Protocol):
-    """Where blobs lie. Every adapter passes `tests/contracts/test_blobs.py`."""
+    """Where blobs lie. Every adapter passes `tests/contracts/test_blobs.py`. Where they lie far away each
+    call may raise Busy."""
 
     async def put(self, data: bytes) -> str:
         """Keep sealed bytes; returns their id, the SHA-256 in hex. Durable on return; the same again is
@@ -28,6 +29,9 @@ class Blobs(Protocol):
 
     async def delete(self, blob_id: str) -> None:
         """Delete for good; nothing happens if it is not there."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 class MemoryBlobs:
@@ -44,11 +48,14 @@ class MemoryBlobs:
 
     async def get(self, blob_id: str) -> bytes | None:
         """See the port."""
-        return self._blobs.get(_checked(blob_id))
+        return self._blobs.get(checked(blob_id))
 
     async def delete(self, blob_id: str) -> None:
         """See the port."""
-        self._blobs.pop(_checked(blob_id), None)
+        self._blobs.pop(checked(blob_id), None)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
 
 
 class FileBlobs:
@@ -76,8 +83,11 @@ class FileBlobs:
         """See the port."""
         await asyncio.to_thread(self._delete, self._path(blob_id))
 
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
     def _path(self, blob_id: str) -> Path:
-        _checked(blob_id)
+        checked(blob_id)
         return self._root / blob_id[:2] / blob_id[2:4] / blob_id
 
     def _put(self, data: bytes) -> str:
@@ -117,7 +127,8 @@ class FileBlobs:
         _sync(path.parent)
 
 
-def _checked(blob_id: str) -> str:
+def checked(blob_id: str) -> str:
+    """A blob's id, if it is one. Raises Invalid."""
     if not BLOB_ID.fullmatch(blob_id):
         raise Invalid("a blob's id is 64 hex digits")
     return blob_id

@@ -178,6 +178,40 @@ class Settings:
         least=10,
         most=60_000,
     )
+    blobs_bucket: str = _variable(
+        "BLOBS_BUCKET",
+        "",
+        "",
+        "Bucket of an S3-compatible store for attachments, raw mails and long texts of the distributed mode. "
+        "Empty: files below the data directory, which all processes must share then.",
+        least=3,
+        most=63,
+    )
+    blobs_endpoint: str = _variable(
+        "BLOBS_ENDPOINT",
+        "",
+        "URL",
+        "Where that store is, `https://HOST` or `http://HOST:PORT`; its buckets are found by path. Empty: "
+        "Amazon S3 in the region. Credentials come by the standard variables of AWS: `AWS_ACCESS_KEY_ID` "
+        "with `AWS_SECRET_ACCESS_KEY`, a file by `AWS_SHARED_CREDENTIALS_FILE`, or a role.",
+    )
+    blobs_region: str = _variable(
+        "BLOBS_REGION",
+        "us-east-1",
+        "",
+        "Region that requests to the store are signed for.",
+        least=1,
+        most=64,
+    )
+    blobs_within_ms: int = _variable(
+        "BLOBS_WITHIN_MS",
+        10_000,
+        "ms",
+        "How long a blob may take to be written or read, repetitions included; then the answer is 503 with "
+        "Retry-After, for a second at once.",
+        least=100,
+        most=60_000,
+    )
     snapshot_every_events: int = _variable(
         "SNAPSHOT_EVERY_EVENTS",
         100_000,

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from services.kernel.errors import Corrupt, Invalid
 from services.runtime.blobs import Blobs, FileBlobs, MemoryBlobs
+from tests.s3 import S3Server
 
 
-@pytest.fixture(params=["memory", "files"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+@pytest.fixture(params=["memory", "files", pytest.param("s3", marks=pytest.mark.servers)])
+async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Blobs]:
     """Each adapter in turn."""
-    return MemoryBlobs() if request.param == "memory" else FileBlobs(tmp_path / "blobs")
+    made: Blobs
+    if request.param == "s3":
+        server: S3Server = request.getfixturevalue("s3")
+        server.bucket("contract")
+        made = server.blobs("contract")
+    else:
+        made = MemoryBlobs() if request.param == "memory" else FileBlobs(tmp_path / "blobs")
+    yield made
+    await made.close()
 
 
 async def test_a_blob_comes_back_by_its_hash(blobs: Blobs) -> None:
