@@ -34,6 +34,7 @@ async def serve(settings: Settings) -> None:
         opened(settings, clock) as shared,
         assembled(settings, clock, shared, settings.partitions) as edge,
     ):
+        await shared.blobs.check()
         edge.app.add_task("keys", shared.keys.follow)
 
         def announce(app: App) -> None:

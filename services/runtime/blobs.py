@@ -30,6 +30,9 @@ class Blobs(Protocol):
     async def delete(self, blob_id: str) -> None:
         """Delete for good; nothing happens if it is not there."""
 
+    async def check(self) -> None:
+        """See whether they can be used as they are set up. Raises Invalid in plain words if not."""
+
     async def close(self) -> None:
         """Let go of connections."""
 
@@ -53,6 +56,9 @@ class MemoryBlobs:
     async def delete(self, blob_id: str) -> None:
         """See the port."""
         self._blobs.pop(checked(blob_id), None)
+
+    async def check(self) -> None:
+        """They can."""
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -82,6 +88,9 @@ class FileBlobs:
     async def delete(self, blob_id: str) -> None:
         """See the port."""
         await asyncio.to_thread(self._delete, self._path(blob_id))
+
+    async def check(self) -> None:
+        """They can."""
 
     async def close(self) -> None:
         """Nothing to let go of."""

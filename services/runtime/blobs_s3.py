@@ -199,15 +199,9 @@ class S3Blobs:
         return await self._client.send(request)
 
 
-async def opened(settings: Settings, clock: Clock) -> S3Blobs:
-    """The bucket that settings name, checked. Raises Invalid in plain words."""
-    blobs = S3Blobs(Bucket.of(settings), clock, settings.blobs_within_ms / 1000)
-    try:
-        await blobs.check()
-    except Invalid:
-        await blobs.close()
-        raise
-    return blobs
+def made(settings: Settings, clock: Clock) -> S3Blobs:
+    """The bucket that settings name. Raises Invalid in plain words for an endpoint that is none."""
+    return S3Blobs(Bucket.of(settings), clock, settings.blobs_within_ms / 1000)
 
 
 async def _hash(data: bytes) -> str:

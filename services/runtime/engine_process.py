@@ -34,6 +34,8 @@ from services.runtime.snapshot_jobs import SnapshotJobs
 from services.runtime.snapshots import Snapshot
 
 SNAPSHOT_NICENESS = 10
+WITH_BLOBS = ("conversations", "notices")
+"""Ingest deletes blobs, notify sends them; other engines need no access to them."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
     """Run the engine until a signal. Raises CentralaError in plain words if it cannot."""
     clock = SystemClock()
     async with opened(settings, clock) as shared:
+        if engine.TOPIC in WITH_BLOBS:
+            await shared.blobs.check()
         sock = listen(settings.host, settings.port)
         membership = Membership(shared.access, engine.TOPIC)
         app, publishers = process(settings, clock, shared, settings.partitions)

@@ -26,7 +26,8 @@ from services.runtime.snapshots_kafka import KafkaSnapshots
 
 
 class Shared(NamedTuple):
-    """Opened and checked. `keys.follow` must run as a task of the process."""
+    """Opened and checked, but for the blobs: that is for who uses them. `keys.follow` must run as a task of
+    the process."""
 
     access: KafkaAccess
     log: KafkaLog
@@ -47,9 +48,9 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Shared]:
     if not settings.master_key:
         raise Invalid("the distributed mode needs CENTRALA_MASTER_KEY, the same in every process")
     master_key = load_master_key(settings.data, os.environ | {"CENTRALA_MASTER_KEY": settings.master_key})
+    blobs = _blobs(settings, clock)
     wire = Wire(access)
     await wire.open()
-    blobs = None
     keys = KafkaKeys(access, wire, clock, settings.partitions)
     snapshots = KafkaSnapshots(access, wire)
     log = KafkaLog(access, wire)
@@ -58,20 +59,18 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Shared]:
         await keys.open()
         sealing = Sealing(master_key, keys, clock)
         await sealing.check()
-        blobs = await _blobs(settings, clock)
         yield Shared(access, log, keys, snapshots, sealing, blobs)
     finally:
-        if blobs is not None:
-            await blobs.close()
+        await blobs.close()
         await keys.close()
         await snapshots.close()
         await log.close()
 
 
-async def _blobs(settings: Settings, clock: Clock) -> Blobs:
-    """The bucket that the settings name, else files. Raises Invalid as `blobs_s3.opened`."""
+def _blobs(settings: Settings, clock: Clock) -> Blobs:
+    """The bucket that the settings name, else files. Raises Invalid as `blobs_s3.made`."""
     if not settings.blobs_bucket:
         return FileBlobs(Path(settings.data) / "blobs")
     # Loaded only where it is wanted: what signs requests takes 0.1 s and 12 MB.
-    made: Blobs = await importlib.import_module("services.runtime.blobs_s3").opened(settings, clock)
+    made: Blobs = importlib.import_module("services.runtime.blobs_s3").made(settings, clock)
     return made

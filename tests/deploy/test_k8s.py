@@ -38,6 +38,9 @@ SETTINGS = {variable.name: variable for _, _, _, variable in variables()}
 PORTS = {"http": Settings().port, "grpc": Settings().grpc_port, "smtp": Settings().smtp_port}
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
+AWS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+"""Standard variables by which the library that signs requests finds keys."""
+
 
 @pytest.mark.parametrize("version", VERSIONS)
 @every_overlay
@@ -62,7 +65,7 @@ def test_our_containers_run_what_there_is(name: str) -> None:
             module = container["args"][0]
             main = module if module.count(".") > 1 else f"{module}.__main__"
             assert importlib.util.find_spec(main) is not None, module
-            assert {entry["name"] for entry in container.get("env", ())} <= SETTINGS.keys()
+            assert {entry["name"] for entry in container.get("env", ())} <= SETTINGS.keys() | AWS
             for port in container.get("ports", ()):
                 assert PORTS[port["name"]] == port["containerPort"]
             for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
@@ -228,10 +231,27 @@ def test_brokers_and_processes_agree() -> None:
         assert authority == [f"{cluster}-cluster-ca-cert"]
 
 
+def test_blobs_lie_in_a_bucket_in_the_large_one() -> None:
+    """No volume is shared: a bucket is named, and who reads or writes there has its keys by reference and is
+    let out to it."""
+    manifests = overlay("production")
+    [config] = of_kind(manifests, "ConfigMap")
+    assert Settings.from_environment(config["data"]).blobs_bucket
+    assert of_kind(manifests, "PersistentVolumeClaim") == []
+    [policy] = [p for p in of_kind(manifests, "NetworkPolicy") if p["metadata"]["name"] == "blobs"]
+    for workload in ours(manifests):
+        uses = component(workload) in ("edge", "ingest", "notify")
+        [container] = containers(workload)
+        keys = {one["name"]: one for one in container["env"] if one["name"] in AWS}
+        assert keys.keys() == (AWS if uses else set())
+        assert {one["valueFrom"]["secretKeyRef"]["name"] for one in keys.values()} <= {"centrala-blobs"}
+        assert selects(policy["spec"]["podSelector"], labels_of(workload)) is uses
+
+
 def test_the_page_names_every_secret() -> None:
     """docs/kubernetes.md says how to make each Secret that we ask for, and with which keys."""
     page = (ROOT / "docs/kubernetes.md").read_text()
-    for secret in ("centrala", "centrala-channels"):
+    for secret in ("centrala", "centrala-channels", "centrala-blobs"):
         assert f"create secret generic {secret} " in page
     assert set(re.findall(r"--from-literal=(CENTRALA_\w+)", page)) <= SETTINGS.keys()
     assert all(PART_OF in labels for labels in pods(overlay("small")))
