@@ -18,7 +18,7 @@ from services.router.floor import Floor
 from services.router.lines import Line, Place, Rank
 from services.router.moves import UNMOVED, Moves
 from services.router.policy import Policy
-from services.router.profiles import Ask, Fit, Key, Seat, Shape, mask_of
+from services.router.profiles import Ask, Fit, Key, Profile, Seat, Shape, mask_of
 
 BEST_MAX = 5
 """Candidates that an explanation names."""
@@ -205,9 +205,10 @@ def _cheapest(
     """
     seconds, levels, hands = pricing.work(floor, shape)
     most, last_hand, units = want.most, len(hands) - 1, shape.units
-    bots = _bots_rank(floor, want.queue)
+    bots = _bots_rank(floor, want.queue) if floor.policy.bots_first else 0
     able, agents, staffed = shape.able, moves.agents, floor.staffed
     shift = pricing.shifted(floor, moves) if agents else {}
+    prices: dict[tuple[Profile, int, tuple[int, ...]], float] = {}
     found: list[tuple[int, float, int, str, float, float, float, float, int]] = []
     for seat, in_hand in seats:
         profile, agent = seat.profile, seat.agent
@@ -220,7 +221,12 @@ def _cheapest(
             mask, idle_ms = mask_of(slots), moves.now_ms
         level, missing = able[profile]
         work = levels[level] * hands[in_hand if in_hand < last_hand else last_hand]
-        cost = seconds * work * pricing.price(floor, seat, slots, room, units, shift)
+        # Agents of a profile with the same room have one price.
+        alike = profile, room, tuple(slots)
+        price = prices.get(alike)
+        if price is None:
+            price = prices[alike] = pricing.price(floor, profile, slots, room, units, shift)
+        cost = seconds * work * price
         if cost > most:
             continue
         known = profile.usual.get(mask)
@@ -237,10 +243,8 @@ def _cheapest(
 
 
 def _bots_rank(floor: Floor, queue: str) -> int:
-    """Before people, among them or behind them."""
+    """Before people or behind them, where the policy asks bots first."""
     policy = floor.policy
-    if not policy.bots_first:
-        return 0
     known = floor.learned.contained.get(queue)
     if known is None or known.count < BOTS_KNOWN:
         return -1
@@ -253,7 +257,7 @@ def _plain_keys(
     """By bots, last agent, what is preferred, level if that goes first, and the policy's own key."""
     policy, able, agents = floor.policy, shape.able, moves.agents
     own = _OWN.get(policy.agent)
-    bots = _bots_rank(floor, want.queue)
+    bots = _bots_rank(floor, want.queue) if policy.bots_first else 0
     for seat, in_hand in seats:
         fit = able[seat.profile]
         moved = agents.get(seat.id)

@@ -35,7 +35,7 @@ class Floor:
 
     __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
                  "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
-                 "sizes", "staffed", "stale", "waiting", "where")  # fmt: skip
+                 "singled", "sizes", "staffed", "stale", "waited", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
@@ -55,6 +55,10 @@ class Floor:
         self.away = 0
         self.lost = 0
         self.where: dict[str, tuple[Shape, Line, tuple[int, int, str]]] = {}
+        self.waited: dict[Shape, None] = {}
+        """Shapes in which somebody waits."""
+        self.singled: dict[str, int] = {}
+        """In how many lines an agent is the only one who may take it, or is barred."""
         self.waiting: dict[str, int] = {}
         """By queue."""
         self.later = 0
@@ -139,7 +143,20 @@ class Floor:
         line = shape.lines.get(key)
         if line is None:
             line = shape.lines[key] = Line(self.policy, key, c, shape.channel)
+            self.waited[shape] = None
+            for agent_id in line.about:
+                self.singled[agent_id] = self.singled.get(agent_id, 0) + 1
         return line
+
+    def end_line(self, shape: Shape, line: Line) -> None:
+        """Nobody waits in the line any more."""
+        del shape.lines[line.key]
+        if not shape.lines:
+            del self.waited[shape]
+        for agent_id in line.about:
+            self.singled[agent_id] -= 1
+            if not self.singled[agent_id]:
+                del self.singled[agent_id]
 
     def introduce(self, shape: Shape, profile: Profile) -> None:
         """Judge a pair of shape and profile, of which one is new."""
