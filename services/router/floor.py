@@ -166,12 +166,12 @@ class Floor:
             shape.unable[profile] = rule
             profile.rulings.append((shape.ruled, rule))
             if available:
-                shape.ruled[rule] = shape.ruled.get(rule, 0) + len(available)
+                shape.ruled[rule] += len(available)
             return
         shape.able[profile] = profile.able[shape] = shape.fit(profile)
         shape.agents += len(profile.seats)
         for urgency, count in shape.waiting.items():
-            profile.load[urgency] = profile.load.get(urgency, 0) + count * shape.each
+            profile.load[urgency] += count * shape.each
         profile.by_kind[shape.kind].append(shape)
         if shape.live:
             relive(profile)
@@ -194,7 +194,7 @@ class Floor:
         shape.waiting[urgency] = shape.waiting.get(urgency, 0) + by
         load = by * shape.each
         for profile in shape.able:
-            profile.load[urgency] = profile.load.get(urgency, 0) + load
+            profile.load[urgency] += load
 
     @staticmethod
     def seat(seat: Seat, profile: Profile, by: int) -> None:
@@ -211,7 +211,7 @@ class Floor:
             for urgency, count in shape.waiting.items() if shape.lines else ():
                 step = count * (each - shape.each)
                 for other in shape.able:
-                    other.load[urgency] = other.load.get(urgency, 0) + step
+                    other.load[urgency] += step
             shape.each = each
 
     def _drop_idle_shapes(self) -> None:
@@ -319,7 +319,7 @@ class Floor:
             for shape in seat.profile.able:
                 shape.able_available += by
             for ruled, rule in seat.profile.rulings:
-                ruled[rule] = ruled.get(rule, 0) + by
+                ruled[rule] += by
 
     def forget(self, profile: Profile) -> None:
         """Nobody has this profile any more."""

@@ -28,7 +28,7 @@ from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Floor
 from services.router.forecast import Around
 from services.router.learning import Learned
-from services.router.lines import Line, Place, Waiter
+from services.router.lines import Line, Place, Rank, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
 from services.router.profiles import HANDS_AWAY, Ask, Has, Profile, Seat, profile_key
@@ -187,7 +187,7 @@ class Matcher:
         is_plain = choosing.is_plain(policy)
         bar = pricing.Bar(floor, seat, in_hand, slots, room, moves) if policy.hold_back else None
         best: Place | None = None
-        rank: tuple[object, ...] = ()
+        rank: Rank = ()
         able = seat.profile.able
         for shape in able if len(able) < len(floor.waited) else floor.waited:
             fit = able.get(shape)
@@ -202,14 +202,13 @@ class Matcher:
                     place, its = line.look(now_ms, taken)
                 if place is None:
                     continue
-                full = (
-                    (*its, place) if is_plain else choosing.rank(floor, line, its, place, seat, fit, now_ms)
-                )
-                if best is not None and full > rank:
+                if not is_plain:
+                    its = choosing.rank(floor, line, its, place, seat, fit, now_ms)
+                if best is not None and (its > rank or (its == rank and place > best)):
                     continue
                 if bar is not None and bar.holds(shape, line, place, fit.level, now_ms):
                     continue
-                best, rank = place, full
+                best, rank = place, its
         return best[2] if best else None
 
     def is_held(self, desk_id: str, conversation_id: str) -> bool:

@@ -6,7 +6,7 @@ whose `when` fits takes it; if none does it waits in the queue "" that requires 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from sys import intern
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from proto.v1.conversations_pb2 import MessageReceived
 from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.desk_pb2 import Queue as QueueConfig
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
-from services.kernel.conditions import ATTRIBUTE_PREFIX, compile_when
+from services.kernel.conditions import ATTRIBUTE_PREFIX, Compiled, compile_when
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
 from services.router.policy import policy_of
@@ -85,7 +85,8 @@ def _table(of: tuple[Queue, ...] | Weights) -> _Table:
     by_value: dict[tuple[str, str], int] = {}
     by_name: dict[str, Queue] = {}
     always = len(of)
-    for place, one in enumerate(of):
+    every: Sequence[Queue | tuple[Compiled, int]] = of
+    for place, one in enumerate(every):
         when = one.when if isinstance(one, Queue) else one[0]
         if isinstance(one, Queue):
             by_name.setdefault(one.name, one)
@@ -173,15 +174,17 @@ def weight_of(desk: Desk, c: Conversation) -> int:
 
 def timer_ms(desk: Desk, c: Conversation) -> int:
     """When the next of its bars, its wait for one agent, or a relaxation step ends; 0: never."""
+    queue = queue_named(desk, c.queue) if c.relax_step < RELAX_DONE else None
+    relaxes = queue is not None and c.relax_step < len(queue.relax)
+    if not (relaxes or c.barred or c.hold_ms or c.only):
+        return 0
     times = list(c.barred.values()) if c.barred else []
     if c.hold_ms:
         times.append(c.hold_ms)
     if c.only and c.only_until_ms:
         times.append(c.only_until_ms)
-    if c.relax_step < RELAX_DONE:
-        queue = queue_named(desk, c.queue)
-        if queue is not None and c.relax_step < len(queue.relax):
-            times.append(c.since_ms + queue.relax[c.relax_step].after_ms)
+    if queue is not None and relaxes:
+        times.append(c.since_ms + queue.relax[c.relax_step].after_ms)
     return min(times, default=0)
 
 
