@@ -18,7 +18,6 @@ from proto.v1.conversations_pb2 import (
     PresenceSet,
 )
 from proto.v1.routing_pb2 import (
-    DeadlineChanged,
     MessageSeen,
     PresenceChanged,
     PriorityChanged,
@@ -205,12 +204,12 @@ def _target(draft: Draft, key: str, target_id: str, due_ms: int) -> None:
     if due_ms:
         targets[target_id] = due_ms
     draft.say(
-        deadline=DeadlineChanged(
-            conversation_id=key,
-            due_at_ms=min(targets.values(), default=0),
-            target_id=target_id,
-            target_due_at_ms=due_ms,
-        )
+        deadline={
+            "conversation_id": key,
+            "due_at_ms": min(targets.values(), default=0),
+            "target_id": target_id,
+            "target_due_at_ms": due_ms,
+        }
     )
 
 

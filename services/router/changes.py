@@ -15,6 +15,7 @@ from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import experience, planning, skipping, staff, timers, waits
+from services.router.profiles import Ask
 from services.router.resolved import Short
 from services.router.skipping import let_go, spoken
 from services.router.state import (
@@ -24,6 +25,7 @@ from services.router.state import (
     Served,
     State,
     Status,
+    ask_of,
 )
 
 _ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
@@ -69,17 +71,18 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
     c.last_message = body.last_message_id
+    ask = ask_of(c)
     if body.why in _ARRIVES:
-        experience.arrived(state, c, event.occurred_at_ms)
+        experience.arrived(state, c, ask, event.occurred_at_ms)
     if not body.offered_next:
-        _wait(state, key, c, event.occurred_at_ms)
+        _wait(state, key, c, ask, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
 
 
-def _wait(state: State, key: str, c: Conversation, now_ms: int) -> None:
+def _wait(state: State, key: str, c: Conversation, ask: Ask, now_ms: int) -> None:
     """Index a waiting conversation, or move it to where it belongs now."""
-    state.join(key, c)
+    state.matcher.join(ask, c, key)
     if c.desk in state.data.desks:
         state.hold_back(c.desk, now_ms)
     c.timer_ms = planning.timer_ms(state.desk(c.desk), c)
@@ -111,7 +114,7 @@ def relaxed(state: State, event: RoutingEvent, body: rt.RequirementsRelaxed) -> 
         c.relax_step = body.step
     if c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c, event.occurred_at_ms)
+        _wait(state, body.conversation_id, c, ask_of(c), event.occurred_at_ms)
 
 
 def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> None:
@@ -119,7 +122,7 @@ def reconsidered(state: State, event: RoutingEvent, body: rt.Reconsidered) -> No
     c = state.data.conversations.get(body.conversation_id)
     if c is not None and c.status == Status.WAITING:
         timers.forget_past(c, event.occurred_at_ms)
-        _wait(state, body.conversation_id, c, event.occurred_at_ms)
+        _wait(state, body.conversation_id, c, ask_of(c), event.occurred_at_ms)
 
 
 def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:

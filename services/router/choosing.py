@@ -18,7 +18,7 @@ from services.router.floor import Floor
 from services.router.lines import Line, Place, Rank
 from services.router.moves import UNMOVED, Moves
 from services.router.policy import Policy
-from services.router.profiles import Ask, Fit, Key, Seat, Shape, mask_of
+from services.router.profiles import Ask, Fit, Key, Profile, Seat, Shape, mask_of
 
 BEST_MAX = 5
 """Candidates that an explanation names."""
@@ -73,10 +73,8 @@ def is_plain(policy: Policy) -> bool:
     )
 
 
-def rank(
-    floor: Floor, line: Line, its: Rank, place: Place, seat: Seat, fit: Fit, now_ms: int
-) -> tuple[object, ...]:
-    """What lines compare by for an agent, where that is more than the lines' own rank."""
+def rank(floor: Floor, line: Line, its: Rank, place: Place, seat: Seat, fit: Fit, now_ms: int) -> Rank:
+    """What lines compare by for an agent, before their heads' places, where their own rank is not all."""
     policy = floor.policy
     surge = next((at for queue, at in policy.surges if queue == line.queue), 0)
     above = (-1 if floor.waiting.get(line.queue, 0) >= surge else 1) if surge else 0
@@ -87,11 +85,11 @@ def rank(
         usual_ms = floor.learned.target_ms(line.channel, line.weight)
         took_ms = floor.learned.handled_ms(None, line.channel)
         gone = line.weight * max(0, now_ms - place[1]) / max(usual_ms, 1) / took_ms
-        return above, its[0], level, given, -gone, place
+        return above, its[0], level, given, -gone
     if policy.order == pb.POLICY_ORDER_PRESSURE:
         pressure = line.weight * floor.waiting.get(line.queue, 0) / pace(floor, seat, line.queue, fit)
-        return above, its[0], level, given, -pressure, place
-    return above, its[0], level, given, *its[1:], place
+        return above, its[0], level, given, -pressure
+    return above, its[0], level, given, *its[1:]
 
 
 def pace(floor: Floor, seat: Seat, queue: str, fit: Fit) -> float:
@@ -106,7 +104,7 @@ def pace(floor: Floor, seat: Seat, queue: str, fit: Fit) -> float:
 
 def choose(floor: Floor, shape: Shape, ask: Ask, want: Want, moves: Moves) -> Choice:
     """Whom to offer it to, best first, and who is ruled out by what."""
-    ruled = {rule: count for rule, count in shape.ruled.items() if count}
+    ruled = {rule: count for rule, count in enumerate(shape.ruled) if count}
     if floor.away:
         ruled[rt.RULE_NOT_ONLINE] = floor.away
     if floor.lost:
@@ -205,27 +203,33 @@ def _cheapest(
     """
     seconds, levels, hands = pricing.work(floor, shape)
     most, last_hand, units = want.most, len(hands) - 1, shape.units
-    bots = _bots_rank(floor, want.queue)
-    able, agents, staffed = shape.able, moves.agents, floor.staffed
+    bots = _bots_rank(floor, want.queue) if floor.policy.bots_first else 0
+    able, agents = shape.able, moves.agents
     shift = pricing.shifted(floor, moves) if agents else {}
+    known: dict[tuple[Profile, int, tuple[int, ...]], tuple[float, float, int, float]] = {}
     found: list[tuple[int, float, int, str, float, float, float, float, int]] = []
     for seat, in_hand in seats:
         profile, agent = seat.profile, seat.agent
         room = agent.capacity - seat.used
-        slots, mask, idle_ms = seat.slots, seat.mask, agent.idle_ms
+        slots, idle_ms = seat.slots, agent.idle_ms
         moved = agents.get(seat.id) if agents else None
         if moved is not None:
             room -= moved.units
             slots = floor.room(seat, moved.units, moved.by_channel)[0]
-            mask, idle_ms = mask_of(slots), moves.now_ms
-        level, missing = able[profile]
-        work = levels[level] * hands[in_hand if in_hand < last_hand else last_hand]
-        cost = seconds * work * pricing.price(floor, seat, slots, room, units, shift)
+            idle_ms = moves.now_ms
+        # Agents of a profile with the same room are worth the same.
+        alike = profile, room, tuple(slots)
+        worth = known.get(alike)
+        if worth is None:
+            level, missing = able[profile]
+            price = pricing.price(floor, profile, slots, room, units, shift)
+            usual = seconds * pricing.usual(floor, profile, mask_of(slots))
+            worth = known[alike] = levels[level], price, missing, usual
+        factor, price, missing, usual = worth
+        work = factor * hands[in_hand if in_hand < last_hand else last_hand]
+        cost = seconds * work * price
         if cost > most:
             continue
-        known = profile.usual.get(mask)
-        share = known[1] if known is not None and known[0] == staffed else pricing.usual(floor, profile, mask)
-        usual = seconds * share
         saved = want.worth_ms / 1000 / seconds if seat.id == want.last_agent else 0.0
         total = (
             work + pricing.PRICE_WEIGHT * cost + pricing.USUAL_WEIGHT * usual
@@ -237,10 +241,8 @@ def _cheapest(
 
 
 def _bots_rank(floor: Floor, queue: str) -> int:
-    """Before people, among them or behind them."""
+    """Before people or behind them, where the policy asks bots first."""
     policy = floor.policy
-    if not policy.bots_first:
-        return 0
     known = floor.learned.contained.get(queue)
     if known is None or known.count < BOTS_KNOWN:
         return -1
@@ -253,7 +255,7 @@ def _plain_keys(
     """By bots, last agent, what is preferred, level if that goes first, and the policy's own key."""
     policy, able, agents = floor.policy, shape.able, moves.agents
     own = _OWN.get(policy.agent)
-    bots = _bots_rank(floor, want.queue)
+    bots = _bots_rank(floor, want.queue) if policy.bots_first else 0
     for seat, in_hand in seats:
         fit = able[seat.profile]
         moved = agents.get(seat.id)

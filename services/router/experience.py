@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import learning
-from services.router.profiles import LEVEL_NONE
+from services.router.profiles import LEVEL_NONE, Ask
 from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
 
 SHARES_OVER = 1_000
@@ -14,11 +14,11 @@ PACES_MAX = 50
 """Queues for which it is known how quick an agent is."""
 
 
-def arrived(state: State, c: Conversation, now_ms: int) -> None:
+def arrived(state: State, c: Conversation, ask: Ask, now_ms: int) -> None:
     """One more of its kind came."""
     desk = state.own_desk(c.desk)
     floor = state.matcher.floor(c.desk)
-    demand = floor.demand_of(floor.shape(ask_of(c)))
+    demand = floor.demand_of(floor.shape(ask))
     if learning.arrived(desk.learned, demand, c.weight / WEIGHT_PERMILLE, now_ms):
         floor.rates_changed()
 

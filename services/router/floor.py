@@ -35,7 +35,7 @@ class Floor:
 
     __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
                  "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
-                 "sizes", "staffed", "stale", "waiting", "where")  # fmt: skip
+                 "singled", "sizes", "staffed", "stale", "waited", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
@@ -55,6 +55,10 @@ class Floor:
         self.away = 0
         self.lost = 0
         self.where: dict[str, tuple[Shape, Line, tuple[int, int, str]]] = {}
+        self.waited: dict[Shape, None] = {}
+        """Shapes in which somebody waits."""
+        self.singled: dict[str, int] = {}
+        """In how many lines an agent is the only one who may take it, or is barred."""
         self.waiting: dict[str, int] = {}
         """By queue."""
         self.later = 0
@@ -139,7 +143,20 @@ class Floor:
         line = shape.lines.get(key)
         if line is None:
             line = shape.lines[key] = Line(self.policy, key, c, shape.channel)
+            self.waited[shape] = None
+            for agent_id in line.about:
+                self.singled[agent_id] = self.singled.get(agent_id, 0) + 1
         return line
+
+    def end_line(self, shape: Shape, line: Line) -> None:
+        """Nobody waits in the line any more."""
+        del shape.lines[line.key]
+        if not shape.lines:
+            del self.waited[shape]
+        for agent_id in line.about:
+            self.singled[agent_id] -= 1
+            if not self.singled[agent_id]:
+                del self.singled[agent_id]
 
     def introduce(self, shape: Shape, profile: Profile) -> None:
         """Judge a pair of shape and profile, of which one is new."""
@@ -149,12 +166,12 @@ class Floor:
             shape.unable[profile] = rule
             profile.rulings.append((shape.ruled, rule))
             if available:
-                shape.ruled[rule] = shape.ruled.get(rule, 0) + len(available)
+                shape.ruled[rule] += len(available)
             return
         shape.able[profile] = profile.able[shape] = shape.fit(profile)
         shape.agents += len(profile.seats)
         for urgency, count in shape.waiting.items():
-            profile.load[urgency] = profile.load.get(urgency, 0) + count * shape.each
+            profile.load[urgency] += count * shape.each
         profile.by_kind[shape.kind].append(shape)
         if shape.live:
             relive(profile)
@@ -177,7 +194,7 @@ class Floor:
         shape.waiting[urgency] = shape.waiting.get(urgency, 0) + by
         load = by * shape.each
         for profile in shape.able:
-            profile.load[urgency] = profile.load.get(urgency, 0) + load
+            profile.load[urgency] += load
 
     @staticmethod
     def seat(seat: Seat, profile: Profile, by: int) -> None:
@@ -194,7 +211,7 @@ class Floor:
             for urgency, count in shape.waiting.items() if shape.lines else ():
                 step = count * (each - shape.each)
                 for other in shape.able:
-                    other.load[urgency] = other.load.get(urgency, 0) + step
+                    other.load[urgency] += step
             shape.each = each
 
     def _drop_idle_shapes(self) -> None:
@@ -302,7 +319,7 @@ class Floor:
             for shape in seat.profile.able:
                 shape.able_available += by
             for ruled, rule in seat.profile.rulings:
-                ruled[rule] = ruled.get(rule, 0) + by
+                ruled[rule] += by
 
     def forget(self, profile: Profile) -> None:
         """Nobody has this profile any more."""

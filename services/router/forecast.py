@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, log
+from operator import mul
 from typing import NamedTuple
 
 import msgspec
@@ -110,7 +111,7 @@ def _features(around: Around) -> tuple[float, ...]:
 
 
 def _expected(weights: Sequence[float], features: Sequence[float]) -> float:
-    exponent = sum(w * x for w, x in zip(weights, features, strict=True))
+    exponent = sum(map(mul, weights, features))
     return exp(min(max(exponent, -EXPONENT_MAX), EXPONENT_MAX))
 
 

@@ -50,13 +50,15 @@ class Waiter(Protocol):
 class Line:
     """Conversations that ask for the very same, in order."""
 
-    __slots__ = ("barred", "by_due", "channel", "count", "head", "key", "only", "places", "policy",
+    __slots__ = ("about", "barred", "by_due", "channel", "count", "head", "key", "only", "places", "policy",
                  "priority", "queue", "raised", "rank", "until_ms", "weight")  # fmt: skip
 
     def __init__(self, policy: Policy, key: LineKey, c: Waiter, channel: str) -> None:
         self.policy = policy
         self.key = key
         self.only, self.barred = key[:2]
+        self.about = (self.only, *self.barred) if self.only else self.barred
+        """Agents for whom the line is another than for others."""
         self.queue = c.queue
         self.weight = c.weight
         self.priority = c.priority

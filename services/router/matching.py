@@ -28,7 +28,7 @@ from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Floor
 from services.router.forecast import Around
 from services.router.learning import Learned
-from services.router.lines import Line, Place, Waiter
+from services.router.lines import Line, Place, Rank, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
 from services.router.profiles import HANDS_AWAY, Ask, Has, Profile, Seat, profile_key
@@ -142,7 +142,7 @@ class Matcher:
         shape, line, place = found
         line.remove(place)
         if not line.count:
-            del shape.lines[line.key]
+            floor.end_line(shape, line)
         floor.wait(shape, line, -1)
 
     def hold(self, desk_id: str, agent_id: str, conversation_id: str, units: int, channel: str) -> None:
@@ -187,9 +187,11 @@ class Matcher:
         is_plain = choosing.is_plain(policy)
         bar = pricing.Bar(floor, seat, in_hand, slots, room, moves) if policy.hold_back else None
         best: Place | None = None
-        rank: tuple[object, ...] = ()
-        for shape, fit in seat.profile.able.items():
-            if not shape.lines or not slots[shape.kind]:
+        rank: Rank = ()
+        able = seat.profile.able
+        for shape in able if len(able) < len(floor.waited) else floor.waited:
+            fit = able.get(shape)
+            if fit is None or not shape.lines or not slots[shape.kind]:
                 continue
             for line in shape.lines.values():
                 if (line.only and line.only != agent_id) or agent_id in line.barred:
@@ -200,14 +202,13 @@ class Matcher:
                     place, its = line.look(now_ms, taken)
                 if place is None:
                     continue
-                full = (
-                    (*its, place) if is_plain else choosing.rank(floor, line, its, place, seat, fit, now_ms)
-                )
-                if best is not None and full > rank:
+                if not is_plain:
+                    its = choosing.rank(floor, line, its, place, seat, fit, now_ms)
+                if best is not None and (its > rank or (its == rank and place > best)):
                     continue
                 if bar is not None and bar.holds(shape, line, place, fit.level, now_ms):
                     continue
-                best, rank = place, full
+                best, rank = place, its
         return best[2] if best else None
 
     def is_held(self, desk_id: str, conversation_id: str) -> bool:
@@ -233,15 +234,30 @@ class Matcher:
     def with_room(self, desk_id: str) -> list[str]:
         """Agents with room for work that waits, longest idle first."""
         floor = self.floor(desk_id)
-        found: dict[str, int] = {}
-        for shape in floor.shapes.values():
-            if not shape.lines or not shape.fitting:
-                continue
-            for profile in shape.able:
-                for mask, there in profile.lists.items():
-                    if mask >> shape.kind & 1:
-                        found.update((key[2], floor.seats[key[2]].agent.idle_ms) for key in there)
-        return sorted(found, key=lambda agent_id: (found[agent_id], agent_id))
+        wanted: dict[Profile, int] = {}
+        for shape in floor.waited:
+            for profile in shape.able if shape.fitting else ():
+                wanted[profile] = wanted.get(profile, 0) | 1 << shape.kind
+        found: list[tuple[int, str]] = []
+        for profile, kinds in wanted.items():
+            for mask, there in profile.lists.items():
+                if mask & kinds:
+                    found += [(floor.seats[key[2]].agent.idle_ms, key[2]) for key in there]
+        found.sort()
+        return [agent_id for _, agent_id in found]
+
+    def is_anybody_with_room(self, desk_id: str) -> bool:
+        """Whether there is an agent with room for work that waits."""
+        return any(shape.fitting for shape in self.floor(desk_id).waited)
+
+    def alike(self, desk_id: str, agent_id: str) -> object:
+        """Agents for whom this is equal are offered the same; None: this one is like no other, since somebody
+        waits for them alone, or not for them, or they are as quick as they are."""
+        floor = self.floor(desk_id)
+        if agent_id in floor.singled or floor.policy.needs_pace:
+            return None
+        seat = floor.seats[agent_id]
+        return seat.profile, seat.agent.capacity - seat.used, len(seat.held), tuple(seat.slots)
 
     def fits(self, ask: Ask, agent_id: str) -> bool:
         """Whether an agent could do it at all, available or not."""

@@ -6,7 +6,7 @@ whose `when` fits takes it; if none does it waits in the queue "" that requires 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from sys import intern
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ from proto.v1.conversations_pb2 import MessageReceived
 from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.desk_pb2 import Queue as QueueConfig
 from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
-from services.kernel.conditions import ATTRIBUTE_PREFIX, compile_when, fits
+from services.kernel.conditions import ATTRIBUTE_PREFIX, Compiled, compile_when
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
 from services.router.policy import policy_of
-from services.router.state import RELAX_DONE, Conversation, Desk, Labels, Pairs, Queue, Relaxation
+from services.router.state import RELAX_DONE, Conversation, Desk, Labels, Pairs, Queue, Relaxation, Weights
 
 NO_QUEUE = Queue(name="")
 """Where a conversation waits that no queue of its desk takes."""
@@ -49,14 +49,27 @@ def is_automatic(message: MessageReceived) -> bool:
 
 
 class _Table(NamedTuple):
-    """A desk's queues, to be found without looking at each: a condition holds if any value is there."""
+    """Conditions in their order, to be found without looking at each: one holds if any value is there."""
 
-    queues: tuple[Queue, ...]
+    of: object
+    """The queues or weights, whose table it is."""
     by_value: dict[tuple[str, str], int]
-    """Place of the first queue that takes whoever has the value in the field."""
+    """Place of the first whose conditions have the value in the field."""
     by_name: dict[str, Queue]
     always: int
-    """Place of the first queue without conditions; behind the last if there is none."""
+    """Place of the first without conditions; behind the last if there is none."""
+
+    def first(self, c: Conversation) -> int:
+        """Place of the first that fits; behind the last if none does."""
+        places, best = self.by_value, self.always
+        place = places.get(("channel", c.channel))
+        if place is not None and place < best:
+            best = place
+        for label in c.labels:
+            place = places.get(label)
+            if place is not None and place < best:
+                best = place
+        return best
 
 
 TABLES_MAX = 10_000
@@ -64,39 +77,34 @@ TABLES_MAX = 10_000
 _TABLES: dict[int, _Table] = {}
 
 
-def _table(queues: tuple[Queue, ...]) -> _Table:
-    """The table of these queues: a memo by identity, since they never change."""
-    known = _TABLES.get(id(queues))
-    if known is not None and known.queues is queues:
+def _table(of: tuple[Queue, ...] | Weights) -> _Table:
+    """The table of these queues or weights: a memo by identity, since they never change."""
+    known = _TABLES.get(id(of))
+    if known is not None and known.of is of:
         return known
     by_value: dict[tuple[str, str], int] = {}
     by_name: dict[str, Queue] = {}
-    always = len(queues)
-    for place, queue in enumerate(queues):
-        by_name.setdefault(queue.name, queue)
-        if not queue.when:
+    always = len(of)
+    every: Sequence[Queue | tuple[Compiled, int]] = of
+    for place, one in enumerate(every):
+        when = one.when if isinstance(one, Queue) else one[0]
+        if isinstance(one, Queue):
+            by_name.setdefault(one.name, one)
+        if not when:
             always = min(always, place)
-        for field, values in queue.when:
+        for field, values in when:
             for value in values:
                 by_value.setdefault((field, value), place)
     if len(_TABLES) >= TABLES_MAX:
         _TABLES.clear()
-    table = _TABLES[id(queues)] = _Table(queues, by_value, by_name, always)
+    table = _TABLES[id(of)] = _Table(of, by_value, by_name, always)
     return table
 
 
 def queue_of(desk: Desk, c: Conversation) -> Queue:
     """The first queue whose conditions fit."""
-    table = _table(desk.queues)
-    places, best = table.by_value, table.always
-    place = places.get(("channel", c.channel))
-    if place is not None and place < best:
-        best = place
-    for label in c.labels:
-        place = places.get(label)
-        if place is not None and place < best:
-            best = place
-    return desk.queues[best] if best < len(desk.queues) else NO_QUEUE
+    place = _table(desk.queues).first(c)
+    return desk.queues[place] if place < len(desk.queues) else NO_QUEUE
 
 
 def language_of(desk: Desk, c: Conversation) -> str:
@@ -157,27 +165,26 @@ def relax(desk: Desk, queue: Queue, step: int, c: Conversation) -> Queue:
 
 def weight_of(desk: Desk, c: Conversation) -> int:
     """What a broken promise to this customer weighs, in thousandths."""
-    if not desk.weights:
+    weights = desk.weights
+    if not weights:
         return WEIGHT_PERMILLE
-    known = dict(c.labels)
-    known["channel"] = c.channel
-    for when, weight in desk.weights:
-        if fits(when, known):
-            return weight
-    return WEIGHT_PERMILLE
+    place = _table(weights).first(c)
+    return weights[place][1] if place < len(weights) else WEIGHT_PERMILLE
 
 
 def timer_ms(desk: Desk, c: Conversation) -> int:
     """When the next of its bars, its wait for one agent, or a relaxation step ends; 0: never."""
+    queue = queue_named(desk, c.queue) if c.relax_step < RELAX_DONE else None
+    relaxes = queue is not None and c.relax_step < len(queue.relax)
+    if not (relaxes or c.barred or c.hold_ms or c.only):
+        return 0
     times = list(c.barred.values()) if c.barred else []
     if c.hold_ms:
         times.append(c.hold_ms)
     if c.only and c.only_until_ms:
         times.append(c.only_until_ms)
-    if c.relax_step < RELAX_DONE:
-        queue = queue_named(desk, c.queue)
-        if queue is not None and c.relax_step < len(queue.relax):
-            times.append(c.since_ms + queue.relax[c.relax_step].after_ms)
+    if queue is not None and relaxes:
+        times.append(c.since_ms + queue.relax[c.relax_step].after_ms)
     return min(times, default=0)
 
 

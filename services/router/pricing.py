@@ -65,15 +65,15 @@ def shifted(floor: Floor, moves: Moves) -> Shift:
     return shift
 
 
-def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int, shift: Shift) -> float:
-    """Weight that is lost in a second while the agent has so much less room.
+def price(floor: Floor, profile: Profile, slots: list[int], room: int, units: int, shift: Shift) -> float:
+    """Weight that is lost in a second while an agent of the profile has so much less room.
 
     slots, room: of the agent as they will be once this decision is folded. What takes none of the slots
     away costs nobody anything. An exact sum: the order in which shapes came about must not show.
     """
     left, sizes = max(0, room - units), floor.sizes
     risks: list[float] = []
-    for kind, shapes in seat.profile.live:
+    for kind, shapes in profile.live:
         lost = slots[kind]
         if not lost:
             continue
@@ -82,8 +82,6 @@ def price(floor: Floor, seat: Seat, slots: list[int], room: int, units: int, shi
             continue
         if shift:
             risks += [lost * shape.risk_at(shape.slots + shift.get(shape, 0)) for shape in shapes]
-        elif lost == 1:
-            risks += [shape.risk for shape in shapes if shape.risk]
         else:
             risks += [lost * shape.risk for shape in shapes if shape.risk]
     return fsum(risks) if risks else 0.0
@@ -157,7 +155,8 @@ class Bar:
         floor, units = self.floor, shape.units
         lost = self.prices.get(units)
         if lost is None:
-            lost = self.prices[units] = price(floor, self.seat, self.slots, self.room, units, self.shift)
+            profile = self.seat.profile
+            lost = self.prices[units] = price(floor, profile, self.slots, self.room, units, self.shift)
         if not lost:
             return False
         seconds, levels, _ = work(floor, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ def _needed(again: float) -> tuple[float, ...]:
 
 _NEEDED = (_needed(NEEDED_PART), _needed(NEEDED_WHOLE))
 
+RULES = max(rt.Rule.values()) + 1
 HANDS_MANY, HANDS_AWAY = 3, 4
 """Places in `Profile.hands`: more than two in hand, and not to be counted."""
 EACH_UNIT = 1 << 50
@@ -99,11 +101,11 @@ class Profile:
         """The same shapes by their kind."""
         self.live: list[tuple[int, list[Shape]]] = []
         """Those of them whose customers sit and wait."""
-        self.rulings: list[tuple[dict[int, int], int]] = []
+        self.rulings: list[tuple[list[int], int]] = []
         """The counts of shapes that exclude the profile, and by which rule."""
         self.hands = [0] * (HANDS_AWAY + 1)
         """How many hold nothing, one, two, more; last, who is away."""
-        self.load: dict[int, int] = {}
+        self.load: defaultdict[int, int] = defaultdict(int)
         """What waits, each conversation as its part for each agent who could take it (`Shape.each`), by
         urgency: its priority where that goes first, else whether its customer sits and waits."""
         self.usual: dict[int, tuple[int, float]] = {}
@@ -147,7 +149,8 @@ class Shape:
         """Those who have room, but as many of the channel as they may."""
         self.slots = 0
         """How many more all of them could take."""
-        self.ruled: dict[int, int] = {}
+        self.ruled = [0] * RULES
+        """Available agents whom each rule about settings excludes."""
         self.lines: dict[LineKey, Line] = {}
         """Only lines in which somebody waits."""
         self.demand: Demand | None = None

@@ -8,22 +8,18 @@ the desk's admin; leads may do what the owner may, except answer in the owner's 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proto.v1 import inbound_pb2 as inbound
 from proto.v1 import routing_pb2 as rt
 from proto.v1.conversations_pb2 import RequestSubmitted
 from proto.v1.inbound_pb2 import AgentRequest
 from proto.v1.routing_pb2 import (
-    Assigned,
-    OfferAccepted,
     OfferDeclined,
     OfferWithdrawn,
     PriorityChanged,
     Reopened,
-    RequestAdmitted,
     RequestRefused,
-    Resolved,
     Transferred,
 )
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS, REQUEST_AGE_MS_MAX, TRANSFER_WAIT_MS
@@ -98,19 +94,20 @@ def _owner(c: Conversation | None) -> str:
 
 def _admit(draft: Draft, asked: Asked, owner: str) -> None:
     wanted = asked.request
-    admitted = RequestAdmitted(
-        kind=wanted.kind,
-        conversation_id=asked.key,
-        agent_id=wanted.agent_id,
-        offer_id=wanted.offer_id,
-        owner_id=owner,
-        promise_within_ms=wanted.promise_within_ms,
-        received_at_ms=asked.submitted.received_at_ms,
-        bot=draft.is_bot(wanted.agent_id),
-        customer_id=asked.submitted.customer_id or (asked.c.customer if asked.c else ""),
-    )
+    submitted, agent_id = asked.submitted, wanted.agent_id
+    admitted: dict[str, Any] = {
+        "kind": wanted.kind,
+        "conversation_id": asked.key,
+        "agent_id": agent_id,
+        "offer_id": wanted.offer_id,
+        "owner_id": owner,
+        "promise_within_ms": wanted.promise_within_ms,
+        "received_at_ms": submitted.received_at_ms,
+        "bot": draft.is_bot(agent_id),
+        "customer_id": submitted.customer_id or (asked.c.customer if asked.c else ""),
+    }
     if wanted.HasField("content"):
-        admitted.content.CopyFrom(wanted.content)
+        admitted["content"] = wanted.content
     draft.say(admitted=admitted)
 
 
@@ -153,8 +150,8 @@ def _accept(draft: Draft, asked: Asked) -> Refusal | None:
     if refusal is not None or asked.c is None:
         return refusal
     c, key = asked.c, asked.key
-    draft.say(accepted=OfferAccepted(conversation_id=key, offer_id=c.offer, agent_id=c.agent))
-    draft.say(assigned=Assigned(conversation_id=key, agent_id=c.agent, units=c.units))
+    draft.say(accepted={"conversation_id": key, "offer_id": c.offer, "agent_id": c.agent})
+    draft.say(assigned={"conversation_id": key, "agent_id": c.agent, "units": c.units})
     _admit(draft, asked, c.agent)
     return None
 
@@ -266,9 +263,12 @@ def _resolve(draft: Draft, asked: Asked) -> Refusal | None:
             )
         )
     draft.say(
-        resolved=Resolved(
-            conversation_id=key, by_agent_id=wanted.agent_id, owner_id=_owner(c), reason=wanted.reason
-        )
+        resolved={
+            "conversation_id": key,
+            "by_agent_id": wanted.agent_id,
+            "owner_id": _owner(c),
+            "reason": wanted.reason,
+        }
     )
     _admit(draft, asked, "")
     if c.agent:

@@ -137,7 +137,7 @@ def desk_looked(state: State, event: RoutingEvent, body: rt.DeskLooked) -> None:
     desk.beat_ms = 0
     state.deadlines.drop("h:" + event.desk_id)
     if body.again:
-        wait_ms = BEAT_MS if state.matcher.with_room(event.desk_id) else BEAT_AT_REST_MS
+        wait_ms = BEAT_MS if state.matcher.is_anybody_with_room(event.desk_id) else BEAT_AT_REST_MS
         state.hold_back(event.desk_id, event.occurred_at_ms, True, wait_ms)
 
 

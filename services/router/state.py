@@ -40,6 +40,8 @@ Labels = tuple[tuple[str, str], ...]
 
 _Pairs = TypeVar("_Pairs", Pairs, Labels)
 
+Weights = tuple[tuple[Compiled, int], ...]
+"""Conditions, and what a broken promise weighs to whom they fit."""
 RELAX_DONE = 1_000
 """As `relax_step`: time takes nothing more away."""
 
@@ -200,8 +202,8 @@ class Desk(Struct, array_like=True):
     replan_ms: int = 0
     replan_after: str = ""
     """Planning anew goes on behind this conversation."""
-    weights: tuple[tuple[Compiled, int], ...] = ()
-    """What a broken promise weighs to whom, in thousandths: the first that fits."""
+    weights: Weights = ()
+    """In thousandths: the first that fits."""
     last_agent_worth_ms: int = limits.LAST_AGENT_WORTH_MS
     learned: Learned = msgspec.field(default_factory=Learned)
     forecasts: dict[str, Forecast] = msgspec.field(default_factory=dict)

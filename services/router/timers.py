@@ -164,10 +164,19 @@ def _release_all(draft: Draft, agent_id: str, why: rt.ReleasedWhy) -> bool:
 
 def _look_at_held(draft: Draft, _: str) -> None:
     """Offer what was held back and may be no longer; whoever is freed in between looks by themselves."""
-    matcher = draft.state.matcher
-    for agent_id in matcher.with_room(draft.desk_id):
+    matcher, desk_id = draft.state.matcher, draft.desk_id
+    in_vain: set[object] = set()
+    for agent_id in matcher.with_room(desk_id):
+        alike = matcher.alike(desk_id, agent_id)
+        if alike in in_vain:
+            continue
+        offers = draft.offers
         if draft.refill(agent_id):
             break
+        if draft.offers > offers:
+            in_vain.clear()  # what others are needed for has changed
+        elif alike is not None:
+            in_vain.add(alike)
     draft.say(desk_looked=DeskLooked(again=matcher.is_holding(draft.desk_id, draft.offers)))
 
 
