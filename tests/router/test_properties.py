@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,7 +16,7 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.kernel.desk_policy import DOCUMENTS, parse_policy
 from services.kernel.document import Node
-from services.router import explain
+from services.router import explain, pressure
 from services.router.state import BEAT_MS, State, Status, ask_of
 from tests.router.oracle import Oracle
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
@@ -276,6 +277,15 @@ class Life(RuleBasedStateMachine):
             if c.status == Status.WAITING and oracle.able(ask_of(c)):
                 assert oracle.limit(c) < inf, key
                 assert state.data.desks[DESK].beat_ms <= self.scene.now_ms + BEAT_MS
+
+    @invariant()
+    def pressure_is_that_of_every_conversation(self) -> None:
+        """What waits and can wait is summed up like one by one."""
+        if not hasattr(self, "scene"):
+            return
+        state, now_ms = self.scene.state, self.scene.now_ms
+        found = pressure.work_out(state.matcher.floor(DESK), now_ms)
+        assert found == pytest.approx(Oracle(state, DESK, now_ms, state.own_desk(DESK).learned).pressure())
 
     @invariant()
     def replays(self) -> None:
