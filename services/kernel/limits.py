@@ -63,7 +63,7 @@ PRESENCE_BEAT_MS = 2_000
 NOTICE_LOST_MS_MAX = 3_000
 """How late a lost agent may be noticed beyond agent_lost_after."""
 LAST_AGENT_WAIT_MS = 2 * MINUTE_MS
-LAST_AGENT_WORTH_MS = 30_000
+LAST_AGENT_WORTH_MS = 300_000
 """How much work it saves that the agent who had a customer last takes them again."""
 TRANSFER_WAIT_MS = 2 * MINUTE_MS
 """What is transferred to an agent waits for that agent alone so long, be they there or not."""

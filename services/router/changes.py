@@ -84,7 +84,7 @@ def _wait(state: State, key: str, c: Conversation, ask: Ask, now_ms: int) -> Non
     """Index a waiting conversation, or move it to where it belongs now."""
     state.matcher.join(ask, c, key)
     if c.desk in state.data.desks:
-        state.hold_back(c.desk, now_ms)
+        state.hold_back(c.desk, now_ms, held=c.due_ms > 0)
     c.timer_ms = planning.timer_ms(state.desk(c.desk), c)
     if c.timer_ms:
         state.deadlines.set("w:" + key, c.timer_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.kernel.desk_policy import WEIGHT_PERMILLE
-from services.router import learning
+from services.router import learning, pressure
 from services.router.profiles import LEVEL_NONE, Ask
 from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
 
@@ -21,6 +21,7 @@ def arrived(state: State, c: Conversation, ask: Ask, now_ms: int) -> None:
     demand = floor.demand_of(floor.shape(ask))
     if learning.arrived(desk.learned, demand, c.weight / WEIGHT_PERMILLE, now_ms):
         floor.rates_changed()
+        desk.learned.pressure = pressure.work_out(floor, now_ms)
 
 
 def shared(desk: Desk, queue: str) -> None:
@@ -70,7 +71,7 @@ def promised(state: State, c: Conversation, due_ms: int, now_ms: int) -> None:
     learning.promised(learned, c.channel, c.weight, due_ms - c.since_ms, now_ms)
     if learned.is_live(c.channel) != was_live:
         state.matcher.put_rates(c.desk)
-        state.hold_back(c.desk, now_ms)
+        state.hold_back(c.desk, now_ms, state.matcher.is_holding(c.desk))
 
 
 def _is_bot(desk: Desk, agent_id: str) -> bool:

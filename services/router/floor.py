@@ -316,6 +316,7 @@ class Floor:
             self.lost += by
         else:
             self.staffed += 1
+            seat.profile.available += by
             for shape in seat.profile.able:
                 shape.able_available += by
             for ruled, rule in seat.profile.rulings:

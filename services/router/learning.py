@@ -129,6 +129,8 @@ class Learned(Struct, array_like=True):
     """By queue: the share of what bots took that they solved alone."""
     given: dict[str, float] = msgspec.field(default_factory=dict)
     """By queue: what was offered lately, for shares."""
+    pressure: dict[str, float] = msgspec.field(default_factory=dict)
+    """By language, where work that can wait does (`pressure.py`)."""
 
     def channel(self, name: str) -> Channel:
         """The channel, made when it is first heard of."""
@@ -177,6 +179,25 @@ class Learned(Struct, array_like=True):
 
 def _length(target: Target) -> int:
     return min(target.now_ms, target.before_ms) if target.before_ms else target.now_ms
+
+
+def promised_left_ms(
+    learned: Learned, name: str, weight: int, due_ms: int, since_ms: int, now_ms: int
+) -> tuple[int, int]:
+    """How much of the promised time is left of how much, nights left out.
+
+    Over a night a promise is longer by the clock than it is. As long as no more time has passed than it has,
+    none of that was the night; afterwards none of what is left is.
+    """
+    usual_ms = learned.target_ms(name, weight)
+    if not due_ms:
+        return since_ms + usual_ms - now_ms, usual_ms
+    length_ms = min(usual_ms, max(due_ms - since_ms, 1))
+    left_ms = due_ms - now_ms
+    if due_ms - since_ms <= length_ms:
+        return left_ms, length_ms
+    before_ms = since_ms + length_ms - now_ms
+    return before_ms if before_ms > 0 else min(left_ms, length_ms), length_ms
 
 
 def arrived(learned: Learned, demand: Demand, weight: float, now_ms: int) -> bool:

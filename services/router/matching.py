@@ -212,13 +212,12 @@ class Matcher:
         return best[2] if best else None
 
     def is_held(self, desk_id: str, conversation_id: str) -> bool:
-        """Whether a waiting conversation may be held back."""
-        floor = self.floor(desk_id)
-        found = floor.where.get(conversation_id)
-        return found is not None and pricing.is_held(floor, found[0], found[1].due_ms(found[2]), found[2][1])
+        """Whether a waiting conversation may be held back, now or once it is late."""
+        found = self.floor(desk_id).where.get(conversation_id)
+        return found is not None and (not found[0].live or found[1].due_ms(found[2]) > 0)
 
     def is_holding(self, desk_id: str, beyond: int = 0) -> bool:
-        """Whether more than so many wait who may be held back."""
+        """Whether more than so many wait who may be held back, now or once they are late."""
         floor = self.floor(desk_id)
         if floor.later > beyond:
             return True
@@ -226,7 +225,7 @@ class Matcher:
         for shape in floor.shapes.values():
             for line in shape.lines.values() if shape.live else ():
                 for place in line.places if line.by_due else ():
-                    found += pricing.is_held(floor, shape, line.due_ms(place), place[1])
+                    found += line.due_ms(place) > 0
                     if found > beyond:
                         return True
         return False

@@ -70,6 +70,15 @@ class Ordered(Generic[Key]):
         """The least key; there must be one."""
         return self._blocks[0][0]
 
+    def each(self, step: int) -> Iterator[Key]:
+        """Every `step`-th key, ascending."""
+        at = step - 1
+        for block in self._blocks:
+            while at < len(block):
+                yield block[at]
+                at += step
+            at -= len(block)
+
     def after(self, bound: tuple[object, ...]) -> Key | None:
         """The least key beyond `bound`, or None."""
         at = bisect_right(self._last, bound)

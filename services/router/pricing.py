@@ -11,10 +11,13 @@ and a conversation that is in hand for t seconds costs t times that.
   skill) + half the price [+ their usual share of live work, rate / agents who can, without which agents who
   do everything are spent on what specialists could do while nothing is scarce yet].
 - Work that can wait is *held back* while its price is above a limit that grows as its time runs out,
-  and is as free as live work once an eighth of its time is left. What is late already is held like what
+  and is as free as live work once a twelfth of its time is left. What is late already is held like what
   has just come, until it has waited ten times what was promised.
-- [What is held back has a price too: the more of it waits for the time that agents will have, the higher
-  the limit, so that a peak does not drown the slow channels.]
+- [The limit grows with the pressure of what waits (`pressure.py`), so that a peak does not drown the slow
+  channels and a quiet day spends nobody on what has time.]
+- [Live work that is late already is broken already: it is held back too, while it would cost more than
+  `LATE_LIMIT`, since each minute of a scarce agent keeps a promise that can still be kept. Never is late
+  worse than late, so that is no limit for long: nobody is held who has waited ten times what was promised.]
 - The agent who had the customer last saves the seconds that the desk says.
 
 Rates, handling times and promised times are learned (`learning.py`): nothing here knows a channel.
@@ -25,20 +28,24 @@ from __future__ import annotations
 from math import fsum, inf
 
 from services.router.floor import Floor
-from services.router.learning import LIVE_TARGET_MS
+from services.router.learning import LIVE_TARGET_MS, promised_left_ms
 from services.router.lines import STARVED_TIMES, Line, Place
 from services.router.moves import Moves
 from services.router.profiles import Profile, Seat, Shape
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
-HELD_LIMIT = 0.077
-"""Weight that may be lost for a conversation with four hours left ..."""
+HELD_LIMIT = 0.43
+"""Weight that may be lost for a conversation with four hours left, by the pressure of what waits ..."""
 HELD_SLACK_MS = 4 * 3_600_000
-HELD_POWER = 1.25
+HELD_POWER = 1.35
 """... and so much more with less time left."""
-HELD_URGENT = 0.125
+HELD_PRESSURE_MIN = 0.06
+"""With less pressure it is as with so much: somebody has time, sooner or later."""
+HELD_URGENT = 0.08
 """With this share of its time left nothing is held back any more."""
+LATE_LIMIT = 2.5
+"""Weight that may be lost for a live conversation whose promise is broken."""
 MISSING_WORK = 0.1
 """A level short of what is preferred weighs like so much more work."""
 
@@ -116,19 +123,21 @@ def is_held(floor: Floor, shape: Shape, due_ms: int, since_ms: int) -> bool:
 
 def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, now_ms: int) -> float:
     """What a conversation may cost now; infinite if it is not held back at all."""
-    policy = floor.policy
-    if not policy.hold_back or not is_held(floor, shape, due_ms, since_ms):
+    policy, learned = floor.policy, floor.learned
+    if not policy.hold_back:
         return inf
-    length_ms = floor.learned.target_ms(shape.channel, weight)
-    if due_ms:
-        # Over a night a promise is longer by the clock than it is.
-        length_ms = min(length_ms, max(due_ms - since_ms, 1))
-    slack_ms = (due_ms or since_ms + length_ms) - now_ms
-    if slack_ms <= 0 and -slack_ms < (STARVED_TIMES - 1) * length_ms:
-        slack_ms = length_ms  # what is late already is no reason to be late with others
-    if slack_ms <= length_ms * HELD_URGENT:
+    is_late = 0 < due_ms <= now_ms
+    if not is_held(floor, shape, due_ms, since_ms):
+        if not is_late or now_ms - due_ms >= (STARVED_TIMES - 1) * (due_ms - since_ms):
+            return inf
+        return LATE_LIMIT / policy.hold_back
+    left_ms, length_ms = promised_left_ms(learned, shape.channel, weight, due_ms, since_ms, now_ms)
+    if left_ms <= 0 and -left_ms < (STARVED_TIMES - 1) * length_ms:
+        left_ms = length_ms  # what is late already is no reason to be late with others
+    if left_ms <= length_ms * HELD_URGENT:
         return inf
-    return float(HELD_LIMIT * (HELD_SLACK_MS / slack_ms) ** HELD_POWER / policy.hold_back)
+    pressure = max(learned.pressure.get(shape.language, 0.0), HELD_PRESSURE_MIN)
+    return float(HELD_LIMIT * pressure * (HELD_SLACK_MS / left_ms) ** HELD_POWER / policy.hold_back)
 
 
 class Bar:
@@ -150,7 +159,7 @@ class Bar:
 
     def holds(self, shape: Shape, line: Line, place: Place, level: int, now_ms: int) -> bool:
         """Whether who stands there is held back from the agent."""
-        if shape.live and place[0] - place[1] <= LIVE_TARGET_MS:
+        if shape.live and place[0] > now_ms and place[0] - place[1] <= LIVE_TARGET_MS:
             return False
         floor, units = self.floor, shape.units
         lost = self.prices.get(units)

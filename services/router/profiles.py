@@ -82,8 +82,8 @@ class Fit(NamedTuple):
 class Profile:
     """Agents who have the same."""
 
-    __slots__ = ("able", "bot", "breadth", "by_kind", "channels", "given", "hands", "languages", "limits",
-                 "lists", "live", "load", "rulings", "seats", "skills", "usual")  # fmt: skip
+    __slots__ = ("able", "available", "bot", "breadth", "by_kind", "channels", "given", "hands", "languages",
+                 "limits", "lists", "live", "load", "rulings", "seats", "skills", "usual")  # fmt: skip
 
     def __init__(self, agent: Has, kinds: int) -> None:
         self.given = profile_key(agent)
@@ -94,6 +94,8 @@ class Profile:
         self.limits = dict(agent.limits)
         self.breadth = (1 + len(agent.languages)) * (1 + len(agent.skills)) * (len(agent.channels) or 99)
         self.seats: dict[str, Seat] = {}
+        self.available = 0
+        """Those of them who are there."""
         self.lists: dict[int, list[Key]] = {}
         """Whoever has room, by the kinds that fit (bits)."""
         self.able: dict[Shape, Fit] = {}

@@ -32,7 +32,7 @@ def desk_seen(state: State, event: RoutingEvent, body: rt.RouterDeskSeen) -> Non
         waiting = list(state.matcher.waiting(desk_id))
         state.matcher.put_desk(desk_id, desk.policy, desk.learned)
         state.join_all(waiting)
-        state.hold_back(desk_id, event.occurred_at_ms)
+        state.hold_back(desk_id, event.occurred_at_ms, state.matcher.is_holding(desk_id))
         if waiting:
             _look_at_all(state, desk_id, desk, event.occurred_at_ms)
     desk.replan_ms, desk.replan_after = event.occurred_at_ms, ""

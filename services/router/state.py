@@ -282,7 +282,7 @@ class State:
     def hold_back(self, desk_id: str, now_ms: int, held: bool = False, wait_ms: int = BEAT_MS) -> None:
         """Have work that can wait looked at again after a while, if any waits and may be held back.
 
-        held: some does, of a live channel.
+        held: some does, of a live channel, or may be once it is late.
         """
         desk = self.data.desks[desk_id]
         if not desk.policy.hold_back or not (held or self.matcher.floor(desk_id).later):

@@ -15,6 +15,7 @@ from proto.v1 import desk_pb2 as pb
 from services.router import learning, pricing
 from services.router.explain import rule_for
 from services.router.lines import NEVER_MS, STARVED_TIMES
+from services.router.pressure import LEFT_MS_MIN
 from services.router.profiles import Ask
 from services.router.state import Agent, Conversation, State, Status, ask_of
 
@@ -155,20 +156,53 @@ class Oracle:
 
     def limit(self, c: Conversation) -> float:
         """What it may cost."""
-        length = self.learned.target_ms(c.channel, c.weight)
-        live = self.learned.is_live(c.channel) and not (c.due_ms and c.due_ms - c.since_ms > LATER_MS)
-        if not self.policy.hold_back or live:
+        if not self.policy.hold_back:
             return inf
-        if c.due_ms:
-            length = min(length, max(c.due_ms - c.since_ms, 1))
-        slack = (c.due_ms or c.since_ms + length) - self.now_ms
+        length = self.learned.target_ms(c.channel, c.weight)
+        promised = c.due_ms - c.since_ms if c.due_ms else length
+        if self.learned.is_live(c.channel) and not (c.due_ms and promised > LATER_MS):
+            late = self.now_ms - c.due_ms if c.due_ms else -1
+            is_late = 0 <= late < (STARVED_TIMES - 1) * promised
+            return pricing.LATE_LIMIT / self.policy.hold_back if is_late else inf
+        length = min(length, max(promised, 1))
+        slack = c.since_ms + promised - self.now_ms
+        if promised > length:  # a night lies in between
+            by_now = c.since_ms + length - self.now_ms
+            slack = by_now if by_now > 0 else min(slack, length)
         if slack <= 0 and -slack < (STARVED_TIMES - 1) * length:
             slack = length
         if slack <= length * pricing.HELD_URGENT:
             return inf
-        return float(
-            pricing.HELD_LIMIT * (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER / self.policy.hold_back
-        )
+        pressure = max(self.learned.pressure.get(c.language, 0.0), pricing.HELD_PRESSURE_MIN)
+        share = (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER
+        return float(pricing.HELD_LIMIT * pressure * share / self.policy.hold_back)
+
+    def pressure(self) -> dict[str, float]:
+        """The share of their time that agents need for what waits and can wait, by language."""
+        learned = self.learned
+        needs: dict[str, list[tuple[float, float, Ask]]] = {}
+        for c in self.state.data.conversations.values():
+            if c.status != Status.WAITING or c.desk != self.desk_id or learned.is_live(c.channel):
+                continue
+            length = learned.target_ms(c.channel, c.weight)
+            due = c.due_ms or c.since_ms + length
+            promised = min(length, due - c.since_ms)
+            left = due - self.now_ms
+            if due - c.since_ms > promised:
+                left = c.since_ms + promised - self.now_ms
+                left = left if left > 0 else min(due - self.now_ms, promised)
+            left = max(left if left > 0 else promised, LEFT_MS_MIN)
+            seconds, *_ = self.cost(c, next(iter(self.desk.agents)))
+            needs.setdefault(c.language, []).append(
+                (left, 1000 * seconds, ask_of(c)._replace(units=0, only="", barred=()))
+            )
+        found = {}
+        for language, every in needs.items():
+            there = [name for name in self.desk.agents if not self._away(name)]
+            able = sum(any(not self._unfit(name, ask) for *_, ask in every) for name in there)
+            shares = [sum(work for by, work, _ in every if by <= left) / left for left, *_ in every]
+            found[language] = max(shares) / max(1, able)
+        return found
 
     def candidates(self, c: Conversation) -> list[str]:
         """Who could take it and may, best first."""

@@ -16,7 +16,7 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.kernel.desk_policy import DOCUMENTS, parse_policy
 from services.kernel.document import Node
-from services.router import explain
+from services.router import explain, pressure
 from services.router.state import BEAT_MS, State, Status, ask_of
 from tests.router.oracle import Oracle
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
@@ -290,6 +290,15 @@ class Life(RuleBasedStateMachine):
             *counts, ahead = oracle.around(ask_of(c), c.priority)
             assert list(found[:4]) == counts
             assert found.ahead == pytest.approx(ahead)
+
+    @invariant()
+    def pressure_is_that_of_every_conversation(self) -> None:
+        """What waits and can wait is summed up like one by one."""
+        if not hasattr(self, "scene"):
+            return
+        state, now_ms = self.scene.state, self.scene.now_ms
+        found = pressure.work_out(state.matcher.floor(DESK), now_ms)
+        assert found == pytest.approx(Oracle(state, DESK, now_ms, state.own_desk(DESK).learned).pressure())
 
     @invariant()
     def replays(self) -> None:

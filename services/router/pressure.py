@@ -1,0 +1,57 @@
+"""How much of all the time that agents have is needed for what waits, to be in time.
+
+Theory of operation. Work that can wait goes by its promised moments, so it is feasible if for each moment d
+the work that is promised until d fits between now and d (Liu and Layland's demand criterion for the earliest
+deadline first). The *pressure* is the largest share that is needed:
+
+    max over d of  (seconds of work promised until d) / (agents who could do it * seconds until d)
+
+A few mails for the evening make none; the heap of a Monday morning, or a day on which more comes than usual,
+makes much. `pricing.py` lets held work cost as much more as the pressure is higher: so what is held back
+adapts to the load, the hour and the mix, without a constant for any of them.
+
+It is worked out for each language, whose agents are the narrowest pool of a desk that anybody plans for,
+once a minute with the rates (`learning.py`), and is kept with them: deciding only looks it up. Of long lines
+a few places stand for all, so it does not cost more with a million waiting.
+"""
+
+from __future__ import annotations
+
+from services.router.floor import Floor
+from services.router.learning import promised_left_ms
+from services.router.profiles import Profile
+
+PLACES_MAX = 8
+"""So many of a line are looked at."""
+LEFT_MS_MIN = 600_000
+"""What is nearer than this counts as so far: one that is nearly late is no pressure by itself."""
+
+
+def work_out(floor: Floor, now_ms: int) -> dict[str, float]:
+    """The pressure by language, of those in which work that can wait does."""
+    learned = floor.learned
+    found: dict[str, tuple[list[tuple[float, float]], set[Profile]]] = {}
+    for shape in floor.shapes.values():
+        if shape.live or not shape.lines:
+            continue
+        needs, able = found.setdefault(shape.language, ([], set()))
+        able.update(shape.able)
+        work_ms = learned.handled_ms(shape.demand, shape.channel)
+        for line in shape.lines.values():
+            step = -(-line.count // PLACES_MAX)
+            for place in line.places.each(step):
+                left_ms, length_ms = promised_left_ms(
+                    learned, line.channel, line.weight, line.due_ms(place), place[1], now_ms
+                )
+                needs.append((max(left_ms if left_ms > 0 else length_ms, LEFT_MS_MIN), work_ms * step))
+    return {language: _needed(needs, able) for language, (needs, able) in found.items()}
+
+
+def _needed(needs: list[tuple[float, float]], able: set[Profile]) -> float:
+    """Sorted, so that the order in which lines came about does not show."""
+    agents = max(1, sum(profile.available for profile in able))
+    most = work_ms = 0.0
+    for left_ms, more_ms in sorted(needs):
+        work_ms += more_ms
+        most = max(most, work_ms / left_ms)
+    return most / agents
