@@ -55,7 +55,7 @@ __all__ = (
 TOPIC = "routing"
 INPUTS = ("conversations", "sla")
 EVENT = RoutingEvent
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 _DECIDES: Mapping[str, Mapping[str, Callable[[Draft, Any], None]]] = {
     "conversations": {**arrivals.CONVERSATIONS, "request": requests.request},
