@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from services.kernel.errors import Invalid
+from services.kernel.errors import CentralaError
 from sim import check, compare, faults, model, redecide, replay
 
 PARTS = {
@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         result = PARTS[arguments.name].main(arguments)
-    except Invalid as error:
+    except CentralaError as error:
         sys.exit(str(error))
     print(json.dumps(result, indent=None if arguments.json else 2))
     sys.exit(1 if result.get("violations") else 0)

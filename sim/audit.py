@@ -33,7 +33,10 @@ class Auditor:
         self._now_ms = 0
 
     def take(self, topic: str, now_ms: int, events: Sequence[Any]) -> None:
-        """What one decision led to. All of one instant is a batch, and looked at when time goes on."""
+        """What one decision led to, or what was said to the engines, which is nothing to look at. All of one
+        instant is a batch, and looked at when time goes on."""
+        if topic not in self._said:
+            return
         if now_ms != self._now_ms:
             self._look()
             self._now_ms = now_ms

@@ -16,6 +16,7 @@ from typing import Any
 from proto.v1.conversations_pb2 import ConversationsEvent
 from proto.v1.notices_pb2 import NoticesEvent
 from proto.v1.routing_pb2 import AgentFound, AgentLost, RoutingEvent
+from proto.v1.sla_pb2 import SlaEvent
 from services.kernel.engine import LOCAL, Input
 from services.router import engine as router
 from services.sla import engine as sla
@@ -33,7 +34,7 @@ _ROUTER_READS = frozenset(("started", "resumed", "paused", "met", "cancelled", "
 class Engines:
     """One desk's router and, if promises matter, sla.
 
-    on_routing: told each event of the router with its body's name, after it is folded.
+    on_routing: told each event of the router with its body's name, after it is folded; on_sla: sla's.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Engines:
         on_routing: Callable[[str, RoutingEvent], None],
         with_sla: bool = True,
         auditor: Auditor | None = None,
+        on_sla: Callable[[str, SlaEvent], None] | None = None,
     ) -> None:
         self.desk_id = desk_id
         self.now_ms = now_ms
@@ -53,6 +55,7 @@ class Engines:
         self.breached = 0
         self.auditor = auditor
         self._on_routing = on_routing
+        self._on_sla = on_sla
         self._inputs = 0
         self._said = 0
         self._unread: deque[tuple[str, str, Any]] = deque()
@@ -63,6 +66,8 @@ class Engines:
             desk_id=self.desk_id, occurred_at_ms=self.now_ms, origin_id=origin_id, **body
         )
         record = self._input("conversations", event)
+        if self.auditor is not None:
+            self.auditor.take("conversations", self.now_ms, [event])
         self._route(record)
         if self.sla is not None and "request" not in body:
             self._promise(record)
@@ -155,6 +160,8 @@ class Engines:
             self.auditor.take("sla", self.now_ms, events)
         for event in events:
             body = event.WhichOneof("body")
+            if self._on_sla is not None:
+                self._on_sla(body, event)
             if body == "breached":
                 self.breached += 1
             elif body in _ROUTER_READS:

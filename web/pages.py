@@ -28,23 +28,29 @@ SECURITY_HEADERS = {
 
 
 def bind(app: App) -> None:
-    """Serve `/`, `/board/{desk}` and `/static/…`."""
+    """Serve `/`, `/board/{desk}`, `/shadow/{desk}` and `/static/…`."""
     templates = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=select_autoescape())
     router = APIRouter(include_in_schema=False)
 
-    def board(request: Request, desk: str, key: str) -> HTMLResponse:
+    def page(name: str, request: Request, desk: str) -> HTMLResponse:
+        key = app.guest_key if desk == "demo" else ""
         words = {"desk": desk, "key": key, "language": _language(request)}
-        return HTMLResponse(templates.get_template("board.html").render(words), headers=SECURITY_HEADERS)
+        return HTMLResponse(templates.get_template(name).render(words), headers=SECURITY_HEADERS)
 
     @router.get("/")
     async def home(request: Request) -> HTMLResponse:
         """The demo's board, or the page that asks for a desk and its key."""
-        return board(request, "demo" if app.guest_key else "", app.guest_key)
+        return page("board.html", request, "demo" if app.guest_key else "")
 
     @router.get("/board/{desk}")
     async def desk_board(request: Request, desk: str) -> HTMLResponse:
         """The board of one desk."""
-        return board(request, desk, app.guest_key if desk == "demo" else "")
+        return page("board.html", request, desk)
+
+    @router.get("/shadow/{desk}")
+    async def desk_shadow(request: Request, desk: str) -> HTMLResponse:
+        """Where the desk's second policy differs from the live one."""
+        return page("shadow.html", request, desk)
 
     app.add_router(router)
     app.fastapi.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")

@@ -253,7 +253,7 @@ class Relaxation(_message.Message):
     def __init__(self, after_ms: _Optional[int] = ..., requires: _Optional[_Mapping[str, int]] = ..., queue: _Optional[str] = ..., as_queue: _Optional[bool] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("preset", "offer_expires_ms", "last_agent_wait_ms", "agent_lost_after_ms", "policy", "weights", "last_agent_worth_ms")
+    __slots__ = ("preset", "offer_expires_ms", "last_agent_wait_ms", "agent_lost_after_ms", "policy", "weights", "last_agent_worth_ms", "shadow")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     OFFER_EXPIRES_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_AGENT_WAIT_MS_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,7 @@ class Routing(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     LAST_AGENT_WORTH_MS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     preset: str
     offer_expires_ms: int
     last_agent_wait_ms: int
@@ -268,7 +269,16 @@ class Routing(_message.Message):
     policy: Policy
     weights: _containers.RepeatedCompositeFieldContainer[Weight]
     last_agent_worth_ms: int
-    def __init__(self, preset: _Optional[str] = ..., offer_expires_ms: _Optional[int] = ..., last_agent_wait_ms: _Optional[int] = ..., agent_lost_after_ms: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., weights: _Optional[_Iterable[_Union[Weight, _Mapping]]] = ..., last_agent_worth_ms: _Optional[int] = ...) -> None: ...
+    shadow: ShadowPolicy
+    def __init__(self, preset: _Optional[str] = ..., offer_expires_ms: _Optional[int] = ..., last_agent_wait_ms: _Optional[int] = ..., agent_lost_after_ms: _Optional[int] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., weights: _Optional[_Iterable[_Union[Weight, _Mapping]]] = ..., last_agent_worth_ms: _Optional[int] = ..., shadow: _Optional[_Union[ShadowPolicy, _Mapping]] = ...) -> None: ...
+
+class ShadowPolicy(_message.Message):
+    __slots__ = ("preset", "policy")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    preset: str
+    policy: Policy
+    def __init__(self, preset: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
 
 class Weight(_message.Message):
     __slots__ = ("when", "weight_permille")

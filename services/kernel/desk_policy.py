@@ -76,7 +76,7 @@ def parse_routing(node: Node | None, queues: list[str], context: Context) -> pb.
         last_agent_worth_ms=LAST_AGENT_WORTH_MS,
         agent_lost_after_ms=AGENT_LOST_AFTER_MS,
     )
-    known = "preset policy weights offer_expires last_agent agent_lost_after".split()
+    known = "preset policy weights offer_expires last_agent agent_lost_after shadow".split()
     fields = node.fields(known) if node else {}
     if "preset" in fields:
         routing.preset = fields["preset"].choice(PRESETS, "a preset")
@@ -88,6 +88,8 @@ def parse_routing(node: Node | None, queues: list[str], context: Context) -> pb.
             routing.preset = policy.name
         else:
             routing.policy.CopyFrom(policy)
+    if "shadow" in fields:
+        _shadow(fields["shadow"], queues, context, routing.shadow)
     for item in fields["weights"].items(50) if "weights" in fields else []:
         routing.weights.append(_weight(item, context))
     if "offer_expires" in fields:
@@ -101,6 +103,18 @@ def parse_routing(node: Node | None, queues: list[str], context: Context) -> pb.
         if "worth" in last:
             routing.last_agent_worth_ms = last["worth"].duration_ms(least_ms=0)
     return routing
+
+
+def _shadow(node: Node, queues: list[str], context: Context, shadow: pb.ShadowPolicy) -> None:
+    """A second policy that is asked beside the live one."""
+    fields = node.fields(("policy",), required=("policy",))
+    shadow.preset = "default"
+    if "policy" in fields:
+        policy = parse_policy(fields["policy"], queues, context.channels)
+        if isinstance(fields["policy"].value, str):
+            shadow.preset = policy.name
+        else:
+            shadow.policy.CopyFrom(policy)
 
 
 def _weight(node: Node, context: Context) -> pb.Weight:

@@ -100,12 +100,19 @@ class _Queues:
         """Hang the routes onto a router."""
         router.add_api_route("/v1/desks/{desk}/queues", self.queues, methods=["GET"])
         router.add_api_route("/v1/desks/{desk}/wait", self.wait, methods=["GET"])
+        router.add_api_route("/v1/desks/{desk}/shadow", self.shadow, methods=["GET"])
 
     async def queues(self, desk: str, request: Request, after: Word = "") -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate."""
         self._edge.check(request, desk, READERS)
         await self._edge.shown(desk, after)
         return await self._reading.queues(desk)
+
+    async def shadow(self, desk: str, request: Request) -> dict[str, Any]:
+        """How often the desk's second policy (`routing.shadow`) chooses as the live one, by queue and
+        channel, and the last choices in which they differ, with both reasons. `on` is false without one."""
+        self._edge.check(request, desk, READERS)
+        return await self._reading.shadow(desk)
 
     async def wait(
         self, desk: str, request: Request, channel: Word = "", skills: Word = "", language: Word = ""

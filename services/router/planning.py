@@ -18,7 +18,7 @@ from proto.v1.inbound_pb2 import AUTO_KIND_NONE, AUTO_KIND_UNSPECIFIED
 from services.kernel.conditions import ATTRIBUTE_PREFIX, Compiled, compile_when
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
-from services.router.policy import policy_of
+from services.router.policy import policy_of, shadow_of
 from services.router.state import RELAX_DONE, Conversation, Desk, Labels, Pairs, Queue, Relaxation, Weights
 
 NO_QUEUE = Queue(name="")
@@ -227,7 +227,7 @@ def configure(desk: Desk, config: DeskConfig, version: int) -> None:
     desk.languages = tuple(config.languages)
     desk.leads = tuple(config.leads)
     desk.queues = tuple(_queue(queue) for queue in config.queues)
-    desk.policy = policy_of(routing)
+    desk.policy, desk.shadow = policy_of(routing), shadow_of(routing)
     desk.weights = tuple((compile_when(one.when), one.weight_permille) for one in routing.weights)
     desk.offer_expires_ms = routing.offer_expires_ms or plain.offer_expires_ms
     # Without the field 0 means "do not wait for the last agent", which a desk may say.

@@ -45,7 +45,12 @@ class Policy(Struct, array_like=True, frozen=True, gc=False):
         )
 
 
-def policy_of(routing: pb.Routing) -> Policy:
+def shadow_of(routing: pb.Routing) -> Policy | None:
+    """The policy that is asked beside it; None: none is."""
+    return policy_of(routing.shadow) if routing.HasField("shadow") else None
+
+
+def policy_of(routing: pb.Routing | pb.ShadowPolicy) -> Policy:
     """The policy that holds; an unknown name, of a later release, stands for the default."""
     preset = PRESETS.get(routing.preset) or PRESETS["default"]
     said = routing.policy if routing.HasField("policy") else preset

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
+import msgspec
+
 from services.router import state as states
+from services.router.shadow import Report, Shadows
 from services.router.state import Conversation, Data, State
 from services.runtime.documents import FloorView
 from services.runtime.edge import Edge
@@ -21,6 +24,14 @@ KNOWN_MAX = 200
 
 class Published:
     """What the owner of the engine writes of a desk. A Beside."""
+
+    def __init__(self, shadows: Shadows) -> None:
+        self._shadows = shadows
+
+    def shadow(self, desk_id: str) -> bytes:
+        """What was seen of a desk's shadow, packed; b"" if it has none."""
+        report = self._shadows.report(desk_id)
+        return msgspec.msgpack.encode(report) if report is not None else b""
 
     def desks(self, state: State) -> Iterable[str]:
         """Every desk that has a floor."""
@@ -35,7 +46,7 @@ class Published:
             for key in state.matcher.in_hand(desk_id, agent_id):
                 conversations[key] = _held(state.data.conversations[key])
         data = Data({desk_id: state.desk(desk_id)}, conversations)
-        return FloorView(desk_id, now_ms, states.dump_data(data))
+        return FloorView(desk_id, now_ms, states.dump_data(data), self.shadow(desk_id))
 
 
 def _held(c: Conversation) -> Conversation:
@@ -51,6 +62,16 @@ class Floors:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._known: OrderedDict[str, tuple[FloorView, State]] = OrderedDict()
+
+    async def shadow(self, desk_id: str) -> Report | None:
+        """What was seen of a desk's shadow; None if it has none. Raises Busy."""
+        beside = self._edge.app.beside.get("routing")
+        if isinstance(beside, Published):
+            packed = beside.shadow(desk_id)
+        else:
+            view = await self._edge.views.of(desk_id).get(FloorView, desk_id)
+            packed = view.shadow if view is not None else b""
+        return msgspec.msgpack.decode(packed, type=Report) if packed else None
 
     async def state(self, desk_id: str) -> State:
         """The state, or as much of it as is about a desk. Not to be changed. Raises Busy."""

@@ -13,6 +13,7 @@ from services.kernel.errors import Problem
 from services.router import waits
 from services.router.published import Floors
 from services.router.schemas import State
+from services.router.shadow_shown import shadow_shown
 from services.runtime import shapes
 from services.runtime.documents import AgentLoad, Conversation, Ownership, Promises, SendView
 from services.runtime.edge import Edge, no_desk
@@ -122,6 +123,16 @@ class Reading:
             }
             for queue in waits.queues(state, desk, now_ms)
         ]
+
+    async def shadow(self, desk: str) -> dict[str, Any]:
+        """How often the desk's shadow policy chooses as the live one, and where not. Raises Refusal 404."""
+        self._known(desk)
+        report = await self._floors.shadow(desk)
+        return {
+            "desk": desk,
+            "on": report is not None,
+            **(shadow_shown(report) if report is not None else {}),
+        }
 
     async def wait(self, desk: str, channel: str, skills: str, language: str) -> dict[str, float | None]:
         """What a customer would be told now. `skills`: "dostawa,zwroty:3". Raises Refusal 404, 422."""

@@ -1,4 +1,4 @@
-"""What surrounds the engine: its loop, the watch over agents' sessions, the end of their mailbox."""
+"""What surrounds the engine: its loop, desks' shadows, the watch over agents, the end of their mailbox."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from services.router import engine, presence
 from services.router.figures import Figures
 from services.router.invariants import Invariants
 from services.router.published import Published
+from services.router.shadow import Shadows
 from services.runtime.event_log import TopicPartition
 from services.runtime.retention import Retention
 
@@ -23,8 +24,14 @@ EVERYTHING = 1 << 62
 
 def bind(app: App) -> None:
     """Run the router engine in this process, and tell it which agents are there."""
-    loop = app.add_loop(engine, lazy=("sla",))
-    app.beside[engine.TOPIC] = Published()
+    shadows = Shadows(engine)
+    loop = app.add_loop(shadows, lazy=("sla",))
+
+    async def restored() -> None:
+        shadows.restored(loop.state)
+
+    loop.on_owned(restored)
+    app.beside[engine.TOPIC] = Published(shadows)
     app.metrics.figures[engine.TOPIC] = Figures(app.metrics, app.clock)
     app.metrics.invariants[engine.TOPIC] = Invariants
     app.add_task("presence watch", presence.Watcher(loop, app.log, app.clock).run)

@@ -210,6 +210,8 @@ class Desk(Struct, array_like=True):
     """What was learned of waits, by channel."""
     beat_ms: int = 0
     """When work that was held back is looked at again; 0: none is."""
+    shadow: Policy | None = None
+    """Asked beside the policy, without effect (`shadow.py`)."""
 
 
 class ClosedOffer(Struct, array_like=True, frozen=True, gc=False):

@@ -367,6 +367,8 @@ class FloorView(Document):
     desk: str
     at_ms: int
     state: bytes
+    shadow: bytes = b""
+    """What was seen of the desk's shadow policy (services/router/shadow.py), packed."""
 
 
 KINDS: tuple[type[Document], ...] = (

@@ -199,6 +199,8 @@ async function show(desk, key) {
   $("sign-in").hidden = true;
   $("board").hidden = false;
   $("desk").textContent = desk;
+  $("to-shadow").href = `/shadow/${encodeURIComponent(desk)}`;
+  $("to-shadow").hidden = false;
   try {
     await follow(`/v1/desks/${encodeURIComponent(desk)}/board/stream`, key, take, linked);
   } catch (error) {
