@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from bench import decide, embedded, kafka, kills, restore, rpc, year
+from bench import decide, embedded, kafka, kills, pipeline, restore, rpc, year
 
 BENCHES = {
     "embedded": embedded,
@@ -19,6 +19,7 @@ BENCHES = {
     "decide": decide,
     "rpc": rpc,
     "kafka": kafka,
+    "pipeline": pipeline,
 }
 
 

@@ -9,6 +9,7 @@ async with running(Fleet(folder, brokers=3, edges=2)) as fleet:
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -102,7 +103,10 @@ class Fleet:
 
 @asynccontextmanager
 async def running(fleet: Fleet) -> AsyncIterator[Fleet]:
-    """The fleet for the time of the context."""
+    """The fleet for the time of the context, which SIGTERM ends as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await fleet.start()
         yield fleet

@@ -1,8 +1,9 @@
 """Snapshots of the embedded mode: a short-lived child folds the log, so that no loop stops for them.
 
-`python -m services.embedded.snapshots DATABASE TOPIC` is the child: it opens the file read-only, folds
-the newest snapshot and what came after it, and writes a snapshot to standard output. The parent keeps
-it in the file, chunk by chunk between other commits.
+`python -m services.embedded.snapshots DATABASE TOPIC [WITNESS]` is the child: it opens the file read-only,
+folds the newest snapshot and what came after it, and writes a snapshot to standard output, with what a
+comparison with the live state said (`state_check.py`). The parent keeps it in the file, chunk by chunk
+between other commits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import msgspec
 from proto.v1.envelope_pb2 import InputPosition
 from services.runtime import restore
 from services.runtime.log_sqlite import stored_records
+from services.runtime.snapshot_jobs import begin_counting
 from services.runtime.snapshots import Snapshot, stored_snapshots
+from services.runtime.state_check import Comparison, Witness, Witnesses, parsed
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -48,6 +51,7 @@ class _Packed(msgspec.Struct, array_like=True):
     now_ms: int
     positions: list[bytes]
     data: bytes
+    verdict: str
 
 
 class Snapshotter:
@@ -57,12 +61,12 @@ class Snapshotter:
         self._app = app
         self._database = database
         self._covered: dict[str, int] = {}
+        self._witnesses = Witnesses(app.clock)
 
     async def run(self) -> None:
         """Look as soon as everything is restored, then every few seconds, until cancelled."""
         for topic in self._app.loops:
-            for outcome in ("made", "failed"):
-                self._app.metrics.snapshots.labels(topic, outcome)
+            begin_counting(self._app.metrics, topic)
         for loop in self._app.loops.values():
             await loop.ready.wait()
         while True:
@@ -76,7 +80,8 @@ class Snapshotter:
     async def make(self, topic: str) -> None:
         """Make one snapshot now. A failed one is said and tried again after as many events more."""
         metrics, began_s = self._app.metrics, self._app.clock.monotonic_s()
-        raw = await _child_output(self._database, topic)
+        witness = await self._witnesses.take(self._app.loops[topic])
+        raw = await _child_output(self._database, topic, witness)
         if not raw:
             metrics.snapshots.labels(topic, "failed").inc()
             _log.error("no snapshot of %s could be made; the next start folds more of the log", topic)
@@ -96,19 +101,15 @@ class Snapshotter:
             )
         )
         metrics.snapshots.labels(topic, "made").inc()
+        metrics.state_checks.labels(topic, packed.verdict).inc()
         metrics.snapshot_bytes.labels(topic).set(len(packed.data))
         metrics.snapshot_seconds.labels(topic).set(self._app.clock.monotonic_s() - began_s)
 
 
-async def _child_output(database: Path, topic: str) -> bytes:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        __name__,
-        str(database),
-        topic,
-        stdout=asyncio.subprocess.PIPE,
-    )
+async def _child_output(database: Path, topic: str, witness: Witness | None) -> bytes:
+    command = [sys.executable, "-m", __name__, str(database), topic]
+    command += [str(witness)] if witness is not None else []
+    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     try:
         output, _ = await child.communicate()
     except asyncio.CancelledError:
@@ -118,12 +119,15 @@ async def _child_output(database: Path, topic: str) -> bytes:
     return output if child.returncode == 0 else b""
 
 
-def fold(database: Path, topic: str) -> bytes:
+def fold(database: Path, topic: str, witness: str = "") -> bytes:
     """The child's work: the state at the log's durable end, packed."""
     engine: Any = importlib.import_module(ENGINES[topic])
     found = _starting(engine, database, topic)
+    comparison = Comparison(engine, parsed(witness))
+    comparison.look(found)
     for record in stored_records(database, topic, 0, found.offset):
         found.take(engine, record)
+        comparison.look(found)
     positions = [place.written(name).SerializeToString() for name, place in found.places.items()]
     fence = found.fence
     return msgspec.msgpack.encode(
@@ -135,6 +139,7 @@ def fold(database: Path, topic: str) -> bytes:
             found.now_ms,
             positions,
             engine.dump(found.state),
+            comparison.verdict,
         )
     )
 
@@ -149,7 +154,7 @@ def _starting(engine: Any, database: Path, topic: str) -> restore.Fold:
 if __name__ == "__main__":
     os.nice(NICENESS)
     try:
-        sys.stdout.buffer.write(fold(Path(sys.argv[1]), sys.argv[2]))
+        sys.stdout.buffer.write(fold(Path(sys.argv[1]), *sys.argv[2:]))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         os._exit(1)  # the parent is gone; nobody reads a traceback either

@@ -1,7 +1,8 @@
 """A process of the distributed mode that runs one engine: `python -m services.router` and its siblings.
 
     python -m services.SERVICE             serve the partitions that the group gives us, until a signal
-    python -m services.SERVICE --snapshot N   make one snapshot of partition N and exit
+    python -m services.SERVICE --snapshot N   make one snapshot of partition N, say how its state compares
+                                              with a witness (`state_check.py`), and exit
 
 Any number of processes may run the same engine: they spread the partitions among them. At SIGTERM a process
 leaves the group, goes on until others have claimed its partitions, and ends.
@@ -20,9 +21,8 @@ import uvloop
 
 from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError, Invalid
-from services.runtime import health, logs, restore, telemetry
+from services.runtime import health, logs, state_check, telemetry
 from services.runtime.clock import SystemClock
-from services.runtime.event_log import TopicPartition
 from services.runtime.far import process
 from services.runtime.kafka_wire import NOT_NOW
 from services.runtime.main import Bind, listen, serve_http, until_stopped
@@ -31,7 +31,7 @@ from services.runtime.seats import Seats
 from services.runtime.settings import Settings, unknown
 from services.runtime.shared import opened
 from services.runtime.snapshot_jobs import SnapshotJobs
-from services.runtime.snapshots import Snapshot
+from services.runtime.state_check import Witness
 
 SNAPSHOT_NICENESS = 10
 WITH_BLOBS = ("conversations", "notices")
@@ -77,19 +77,11 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
             await app.stop()
 
 
-async def snapshot(settings: Settings, engine: Engine, partition: int) -> None:
-    """Fold a partition's log to its end and keep the state."""
+async def snapshot(settings: Settings, engine: Engine, partition: int, witness: Witness | None) -> str:
+    """Fold a partition's log to its end and keep the state; what the witness's comparison said."""
     clock = SystemClock()
     async with opened(settings, clock) as shared:
-        fold = await restore.begin(engine, shared.log, shared.snapshots, partition)
-        own = TopicPartition(engine.TOPIC, partition)
-        reader = shared.log.reader({own: fold.offset})
-        await restore.fold_to(engine, reader, fold, await shared.log.end(*own))
-        await reader.close()
-        positions = [place.written(topic) for topic, place in fold.places.items()]
-        place = fold.offset, fold.fence.epoch, fold.fence.next_seq, fold.now_ms
-        state = engine.dump(fold.state)
-        await shared.snapshots.save(Snapshot(*own, engine.STATE_VERSION, *place, positions, state))
+        return await state_check.snapshot(engine, shared.log, shared.snapshots, partition, witness)
 
 
 def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> None:
@@ -97,6 +89,7 @@ def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> 
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", help="port of health and metrics (CENTRALA_PORT)")
     parser.add_argument("--snapshot", type=int, metavar="N", help="make one snapshot of partition N and exit")
+    parser.add_argument("--witness", default="", help="OFFSET:SHA256 of the live state, to be compared with")
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment(os.environ, port=given.port)
@@ -107,7 +100,9 @@ def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> 
             os.nice(SNAPSHOT_NICENESS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if given.snapshot is not None:
-                runner.run(snapshot(settings, engine, given.snapshot))
+                witness = state_check.parsed(given.witness)
+                verdict = runner.run(snapshot(settings, engine, given.snapshot, witness))
+                sys.stdout.write(f"{verdict}\n")
             else:
                 runner.run(serve(settings, engine, bind, program))
     except CentralaError as error:

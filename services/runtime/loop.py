@@ -132,6 +132,7 @@ class Loop:
         self._clock = clock
         self._snapshots = snapshots
         self._listeners: list[Callable[[Committed], None]] = []
+        self._settling: list[Callable[[], None]] = []
         self._on_owned: list[Callable[[], Awaitable[None]]] = []
         self._submitted: deque[Input] = deque()
         self._reader: LogReader | None = None
@@ -162,6 +163,14 @@ class Loop:
     def place(self) -> tuple[int, int, int]:
         """(offset, epoch, next_seq) of the own log after what was acknowledged last."""
         return self._next_offset, self._epoch, self._acknowledged_seq
+
+    def when_settled(self, callback: Callable[[], None]) -> None:
+        """Call back once with no batch under way, so that the state is what the own log says up to `place()`:
+        now, or with the next acknowledged batch."""
+        if self._inputs is not None and not self._appending:
+            callback()
+        else:
+            self._settling.append(callback)
 
     def covered(self, topic: str) -> int:
         """The offset of an input up to which everything is decided, and what followed acknowledged.
@@ -364,6 +373,8 @@ class Loop:
         try:
             for listener in self._listeners:
                 listener(committed)
+            while self._settling:
+                self._settling.pop()()
         except Exception as error:
             raise RuntimeError(f"{self.engine.TOPIC}: a listener failed") from error
 

@@ -229,6 +229,13 @@ class Metrics(DeskMetrics):
             "Snapshots tried, by outcome: made, failed.",
             ("topic", "outcome"),
         )
+        self.state_checks = self._counter(
+            "state_checks_total",
+            "checks",
+            "With each snapshot the live state's hash is compared with that of a fold of the log up to the "
+            "same place: same, different (must stay 0), unseen where that could not be done.",
+            ("topic", "outcome"),
+        )
 
     async def scrape(self) -> bytes:
         """Bring up to date what is looked at only when somebody asks; then `render`."""
@@ -282,6 +289,9 @@ def page() -> str:
         "| rule | counted |",
         "|---|---|",
         *(f"| `{rule}` | {counted} |" for rule, counted in RULES.items()),
+        "",
+        '`centrala_state_checks_total{outcome="different"}` is the rule that needs the whole state: with',
+        "each snapshot (`CENTRALA_SNAPSHOT_EVERY_EVENTS`) its hash must be that of a fold of its log.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -140,12 +140,19 @@ async def _first_of(reader: LogReader, snapshot: Snapshot) -> list[LogRecord]:
     raise Busy(f"{where}: the log does not say whether it agrees with the snapshot at {snapshot.offset}")
 
 
-async def fold_to(engine: Engine, reader: LogReader, fold: Fold, end: int) -> None:
+async def fold_to(
+    engine: Engine,
+    reader: LogReader,
+    fold: Fold,
+    end: int,
+    look: Callable[[Fold], None] = lambda fold: None,
+) -> None:
     """Fold on until the record before `end` is in, with whatever else came along: a reader gives each
-    record once."""
+    record once. `look` is called after each."""
     while fold.offset < end:
         for record in (await reader.fetch(1_000)).records:
             fold.take(engine, record)
+            look(fold)
 
 
 async def take_over(

@@ -62,6 +62,7 @@ class Seats:
         detach: Callable[[Seat], None] = lambda seat: None,
     ) -> None:
         self.taken: dict[int, Seat] = {}
+        self.topic = engine.TOPIC
         self._app = app
         self._engine = engine
         self._bind = bind

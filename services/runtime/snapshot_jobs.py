@@ -1,5 +1,6 @@
 """Has snapshots made of what this process serves, each by a short-lived process of its own, so that no
-loop stops for one."""
+loop stops for one. That process also says whether the live state was what the log says
+(`state_check.py`)."""
 
 from __future__ import annotations
 
@@ -7,8 +8,12 @@ import asyncio
 import logging
 import sys
 
+from services.runtime import state_check
+from services.runtime.loop import Loop
 from services.runtime.main import App
+from services.runtime.metrics import Metrics
 from services.runtime.seats import Seats
+from services.runtime.state_check import Witnesses
 
 CHECK_EVERY_S = 5.0
 
@@ -23,9 +28,11 @@ class SnapshotJobs:
         self._seats = seats
         self._program = program
         self._covered: dict[int, int] = {}
+        self._witnesses = Witnesses(app.clock)
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
+        begin_counting(self._app.metrics, self._seats.topic)
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
             for partition, seat in list(self._seats.taken.items()):
@@ -35,24 +42,36 @@ class SnapshotJobs:
                     covered = min(self._covered.get(partition, 0), events)
                     if events - covered >= self._app.settings.snapshot_every_events:
                         self._covered[partition] = events
-                        await self._make(topic, partition)
+                        await self._make(topic, partition, loop)
 
-    async def _make(self, topic: str, partition: int) -> None:
+    async def _make(self, topic: str, partition: int, loop: Loop) -> None:
         """A failed one is said, and tried again after as many events more."""
-        metrics, began_s = self._app.metrics, self._app.clock.monotonic_s()
+        metrics, clock = self._app.metrics, self._app.clock
+        began_s = clock.monotonic_s()
+        witness = await self._witnesses.take(loop)
         command = [sys.executable, "-m", self._program, "--snapshot", str(partition)]
-        child = await asyncio.create_subprocess_exec(*command)
+        command += ["--witness", str(witness)] if witness is not None else []
+        child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         try:
-            code = await child.wait()
+            said, _ = await child.communicate()
         except asyncio.CancelledError:
             child.kill()
             await child.wait()
             raise
-        if code:
+        if child.returncode:
             metrics.snapshots.labels(topic, "failed").inc()
             _log.error(
                 "no snapshot of %s/%d could be made; a restore folds more of the log", topic, partition
             )
             return
         metrics.snapshots.labels(topic, "made").inc()
-        metrics.snapshot_seconds.labels(topic).set(self._app.clock.monotonic_s() - began_s)
+        metrics.state_checks.labels(topic, said.decode().strip()).inc()
+        metrics.snapshot_seconds.labels(topic).set(clock.monotonic_s() - began_s)
+
+
+def begin_counting(metrics: Metrics, topic: str) -> None:
+    """Have all series there from the start, so that their first rise is seen."""
+    for outcome in ("made", "failed"):
+        metrics.snapshots.labels(topic, outcome)
+    for outcome in state_check.OUTCOMES:
+        metrics.state_checks.labels(topic, outcome)

@@ -159,3 +159,22 @@ async def test_a_failed_child_is_said_and_survived(tmp_path: Path, caplog: pytes
         assert len(made.app.loops["routing"].state.data.conversations) == 6
         await Snapshotter(made.app, made.path).make("routing")
         assert await made.app.snapshots.load("routing", 0) is not None
+
+
+async def test_a_live_state_that_the_log_does_not_tell_is_found(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each snapshot compares the live state with the log's fold at the same place: what the loops decided is
+    the same; what was changed beside the log is counted as different, and said."""
+    async with installation(tmp_path) as made:
+        snapshotter = Snapshotter(made.app, made.path)
+        for topic in made.app.loops:
+            await snapshotter.make(topic)
+            same = f'centrala_state_checks_total{{outcome="same",topic="{topic}"}} 1.0'
+            assert same.encode() in made.app.metrics.render()
+        loop = made.app.loops["routing"]
+        loop.state.data.conversations.popitem()
+        await snapshotter.make("routing")
+        different = b'centrala_state_checks_total{outcome="different",topic="routing"} 1.0'
+        assert different in made.app.metrics.render()
+        assert "routing: the live state" in capfd.readouterr().err  # the child says it

@@ -47,7 +47,14 @@ ZERO = Row(
             "By version; more than one only while a release is rolled out.",
             "count by (version) (centrala_build_info{@})",
             "{{version}}",
-            width=12,
+            width=6,
+        ),
+        lines(
+            "States compared",
+            "Hashes of live states against folds of their logs, with each snapshot; different must be zero.",
+            "sum by (outcome) (centrala_state_checks_total{@})",
+            "{{outcome}}",
+            width=6,
         ),
     ],
 )
