@@ -14,7 +14,7 @@ from services.router.reading import Filters, Reading
 from services.router.schemas import State
 from services.runtime import sse
 from services.runtime.auth import READERS
-from services.runtime.edge import Edge, no_agent, no_desk
+from services.runtime.edge import Edge, no_desk
 from services.runtime.hub import Told
 from services.runtime.paging import Cursor, Limit
 
@@ -130,8 +130,7 @@ class _Watching:
     async def agent(self, desk: str, agent: str, request: Request) -> StreamingResponse:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""
         self._edge.check(request, desk, AGENTS).speaks_for(agent)
-        if await self._edge.directory.agent(desk, agent) is None:
-            raise no_agent()
+        await self._edge.know_agent(desk, agent)
         self._reading.admit_stream()
         reads = self._edge.reads
         return sse.response(
