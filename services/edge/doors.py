@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.ingest import engine as ingest_engine
 from services.ingest import http as ingest_http
 from services.ingest import rpc as ingest_rpc
 from services.ingest.classify import Languages
 from services.ingest.intake import Intake
 from services.ingest.smtp import MailDoor, Observe
 from services.ingest.webhooks import Webhooks
+from services.ingest.whose import whose
 from services.kernel.errors import Invalid
 from services.notify import http as notify_http
 from services.router import http as router_http
 from services.router import rpc as router_rpc
 from services.runtime.edge import Edge
+from services.runtime.people import People
 from services.runtime.secrets import all_lines
 
 if TYPE_CHECKING:
@@ -33,9 +36,17 @@ def bind(app: App) -> None:
     ingest_rpc.bind(app, intake)
     router_rpc.bind(app)
     app.add_task("languages", languages.load)
+    know_people(app)
     if app.settings.smtp:
         app.before_ready(lambda: _open_mail(app, MailDoor(intake, observe=_observer(app))))
     edge.follow()
+
+
+def know_people(app: App) -> None:
+    """Have ingest's log say whose conversations are where the views can be away."""
+    if app.following is not None:
+        app.people = People(ingest_engine, whose, app.log, app.snapshots, app.clock)
+        app.add_task("people", app.people.run)
 
 
 def _observer(app: App) -> Observe:

@@ -17,7 +17,7 @@ from services.kernel.errors import Problem
 from services.runtime import auth, presence, shapes
 from services.runtime.desk_file import load_document
 from services.runtime.documents import AgentLoad, ApiKeyView, DeskView
-from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, Edge, no_agent, no_desk
+from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, Edge, no_desk
 from services.runtime.openapi import body_of
 from services.runtime.presence import PRESENCE, PresenceIn
 from services.runtime.problems import Refusal
@@ -111,8 +111,7 @@ class Configuration:
         """Say whether the agent takes work."""
         principal = self._edge.check(request, desk, ("admin", "agent"))
         principal.speaks_for(agent)
-        if await self._edge.directory.agent(desk, agent) is None:
-            raise no_agent()
+        await self._edge.know_agent(desk, agent)
         body = PRESENCE.validate_json(await request.body())
         await presence.say(self._edge, desk, agent, body)
         return {"agent": agent, "state": body.state, "ttl_s": body.ttl_s}

@@ -29,8 +29,8 @@ from services.kernel.limits import CONTENT_BYTES_MAX
 from services.router import schemas
 from services.router.late_offers import late_answer
 from services.runtime.auth import Principal
-from services.runtime.documents import Conversation
 from services.runtime.edge import Decided, Edge, refused, standing
+from services.runtime.people import Whose
 from services.runtime.problems import Refusal
 
 AGENTS = ("admin", "agent")
@@ -70,7 +70,7 @@ class Asking:
 
     async def reply(self, by: Asker, conversation_id: str, body: schemas.ReplyIn) -> Decided:
         """Answer the customer."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
+        whose = await self._edge.whose(by.desk, conversation_id)
         content = MessageContent(text=body.text, html=body.html, author=by.agent)
         for a in body.attachments:
             content.attachments.add(name=a.name, media_type=a.media_type, size_bytes=len(a.data))
@@ -78,69 +78,70 @@ class Asking:
         asked = AgentRequest(
             kind=REQUEST_KIND_REPLY,
             agent_id=by.agent,
-            conversation_id=doc.id,
+            conversation_id=whose.conversation,
             promise_within_ms=schemas.duration_ms(body.promise_within),
-            content=await self._sealed(doc, content, files),
+            content=await self._sealed(by, whose, content, files),
         )
-        return await self._ask(by, asked, f"{doc.id}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, f"{whose.conversation}\0{body.model_dump_json()}")
 
     async def note(self, by: Asker, conversation_id: str, body: schemas.NoteIn) -> Decided:
         """Keep a note that the customer never sees."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
-        content = await self._sealed(doc, MessageContent(text=body.text, author=by.agent), [])
+        whose = await self._edge.whose(by.desk, conversation_id)
+        content = await self._sealed(by, whose, MessageContent(text=body.text, author=by.agent), [])
         asked = AgentRequest(
-            kind=REQUEST_KIND_NOTE, agent_id=by.agent, conversation_id=doc.id, content=content
+            kind=REQUEST_KIND_NOTE, agent_id=by.agent, conversation_id=whose.conversation, content=content
         )
-        return await self._ask(by, asked, f"{doc.id}\0{body.text}")
+        return await self._ask(by, asked, f"{whose.conversation}\0{body.text}")
 
     async def resolve(self, by: Asker, conversation_id: str, body: schemas.ResolveIn) -> Decided:
         """The matter is settled; refused if a newer message is there than the one that was seen."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
+        known = await self._edge.there(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_RESOLVE,
             agent_id=by.agent,
-            conversation_id=doc.id,
+            conversation_id=known,
             reason=body.reason,
             last_message_seen=body.last_message_seen,
         )
-        return await self._ask(by, asked, f"{doc.id}\0{body.reason}\0{body.last_message_seen}")
+        return await self._ask(by, asked, f"{known}\0{body.reason}\0{body.last_message_seen}")
 
     async def reopen(self, by: Asker, conversation_id: str, body: schemas.ReopenIn) -> Decided:
         """The matter is not settled after all."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
+        known = await self._edge.there(by.desk, conversation_id)
         asked = AgentRequest(
-            kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=doc.id, reason=body.reason
+            kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=known, reason=body.reason
         )
-        return await self._ask(by, asked, f"{doc.id}\0{body.reason}")
+        return await self._ask(by, asked, f"{known}\0{body.reason}")
 
     async def transfer(self, by: Asker, conversation_id: str, body: schemas.TransferIn) -> Decided:
         """Hand it to a skill, an agent or a queue."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
+        known = await self._edge.there(by.desk, conversation_id)
         to = body.to
         kind = TRANSFER_TO_SKILL if to.skill else TRANSFER_TO_AGENT if to.agent else TRANSFER_TO_QUEUE
         asked = AgentRequest(
             kind=REQUEST_KIND_TRANSFER,
             agent_id=by.agent,
-            conversation_id=doc.id,
+            conversation_id=known,
             reason=body.reason,
             transfer_to=kind,
             transfer_target=to.skill or to.agent or to.queue,
         )
         if body.note:
-            content = await self._sealed(doc, MessageContent(text=body.note, author=by.agent), [])
+            noted = MessageContent(text=body.note, author=by.agent)
+            content = await self._sealed(by, await self._edge.whose(by.desk, known), noted, [])
             asked.content.CopyFrom(content)
-        return await self._ask(by, asked, f"{doc.id}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, f"{known}\0{body.model_dump_json()}")
 
     async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
         """Set the priority."""
-        doc = await self._edge.conversation(by.desk, conversation_id)
+        known = await self._edge.there(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_PRIORITY,
             agent_id=by.agent,
-            conversation_id=doc.id,
+            conversation_id=known,
             priority=body.priority,
         )
-        return await self._ask(by, asked, f"{doc.id}\0{body.priority}")
+        return await self._ask(by, asked, f"{known}\0{body.priority}")
 
     async def _ask(self, by: Asker, asked: AgentRequest, said: str) -> Decided:
         decided = await self._edge.request(by.key, by.desk, asked, said)
@@ -154,12 +155,12 @@ class Asking:
             raise refused(decided)
         return decided
 
-    async def _sealed(self, doc: Conversation, content: MessageContent, files: list[bytes]) -> Sealed:
+    async def _sealed(self, by: Asker, whose: Whose, content: MessageContent, files: list[bytes]) -> Sealed:
         """The words under the customer's key; files and long texts as blobs beside them."""
-        if await self._edge.reads.hidden(doc.desk, doc.customer):
+        if whose.erased:
             raise Refusal(409, "The customer is being erased.", extra={"owner": None, "why": "erased"})
         sealing = self._edge.app.sealing
-        key = await sealing.key_for(doc.desk, doc.identity_hash)
+        key = await sealing.key_for(by.desk, whose.identity_hash)
 
         async def put(plain: bytes) -> str:
             return await self._edge.app.blobs.put(sealing.seal_bytes(key, plain).SerializeToString())

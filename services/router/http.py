@@ -14,7 +14,7 @@ from services.router.schemas import State
 from services.runtime import sse
 from services.runtime.asgi import HotRequest, HotStream
 from services.runtime.auth import READERS
-from services.runtime.edge import Edge, no_agent, no_desk
+from services.runtime.edge import Edge, no_desk
 from services.runtime.hub import Told
 from services.runtime.openapi import hot_route
 from services.runtime.paging import Cursor, Limit
@@ -143,8 +143,7 @@ class _Watching:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""
         desk, agent = request.path_params["desk"], request.path_params["agent"]
         self._edge.auth.check(request.headers, desk, AGENTS).speaks_for(agent)
-        if await self._edge.directory.agent(desk, agent) is None:
-            raise no_agent()
+        await self._edge.know_agent(desk, agent)
         self._reading.admit_stream()
         reads = self._edge.reads
         return sse.response(

@@ -36,7 +36,7 @@ from services.router import schemas
 from services.router.asking import AGENTS, Asker, Asking, agent_of
 from services.router.reading import Reading
 from services.runtime import presence
-from services.runtime.edge import Decided, Edge, no_agent
+from services.runtime.edge import Decided, Edge
 from services.runtime.problems import Refusal
 from services.runtime.rpc import CALL_WITHIN_S, Call, together
 from services.runtime.rpc_errors import failure_of
@@ -73,8 +73,7 @@ class Sessions:
             raise Refusal(422, "The session does not say whose it is.", [problem])
         desk = first.hello.desk
         agent = agent_of(await call.check(desk, AGENTS), first.hello.agent)
-        if await self._edge.directory.agent(desk, agent) is None:
-            raise no_agent()
+        await self._edge.know_agent(desk, agent)
         return desk, agent
 
     async def _tell(self, call: Call, desk: str, agent: str) -> None:

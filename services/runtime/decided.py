@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from proto.v1.routing_pb2 import RefusedWhy
 from services.kernel.errors import Problem
 from services.kernel.limits import NAME_CHARS_MAX
 from services.runtime.problems import Refusal
+from services.runtime.project_conversations import word
 
 
 class Decided(NamedTuple):
@@ -16,6 +18,13 @@ class Decided(NamedTuple):
     conversation: str
     owner: str
     why: str
+
+
+class Answered(NamedTuple):
+    """What an agent's request was answered, and the hash of the body that it came with."""
+
+    body_hash: bytes
+    decided: Decided
 
 
 WHY_TEXT = {
@@ -46,6 +55,12 @@ def standing(decided: Decided) -> dict[str, Any]:
         "owner": decided.owner or None,
         "why": decided.why,
     }
+
+
+def decided_by(record_id: str, name: str, body: Any) -> Decided:
+    """What the router has said about a request: its event `admitted` or `refused`."""
+    why = (word(RefusedWhy, body.why) or "refused") if name == "refused" else ""
+    return Decided(record_id, body.conversation_id, body.owner_id, why)
 
 
 def refused(decided: Decided) -> Refusal:
@@ -79,6 +94,11 @@ def long_ago(what: str) -> Refusal:
 def unknown_yet() -> Refusal:
     """The outcome is not known in time."""
     return Refusal(503, "The outcome is not known yet: retry with the same key.", retry_after_s=1)
+
+
+def no_conversation() -> Refusal:
+    """The desk has no such conversation."""
+    return Refusal(404, MISSING["unknown_conversation"])
 
 
 def no_agent() -> Refusal:

@@ -19,8 +19,7 @@ from fastapi import Request
 
 from proto.v1.envelope_pb2 import PresenceBeat
 from proto.v1.inbound_pb2 import AgentRequest, Inbound
-from proto.v1.routing_pb2 import RefusedWhy
-from services.kernel.errors import Problem
+from services.kernel.errors import Busy, Problem
 from services.kernel.ids import make_id, partition_of
 from services.kernel.limits import (
     NAME_CHARS_MAX,
@@ -32,7 +31,7 @@ from services.runtime import health
 from services.runtime.asgi import Scope
 from services.runtime.auth import Principal
 from services.runtime.decided import Decided as Decided
-from services.runtime.decided import another_body, long_ago
+from services.runtime.decided import another_body, decided_by, long_ago, no_conversation
 from services.runtime.decided import no_agent as no_agent
 from services.runtime.decided import no_desk as no_desk
 from services.runtime.decided import refused as refused
@@ -42,8 +41,8 @@ from services.runtime.documents import Answer, Asked, Conversation
 from services.runtime.event_log import TRY_LATER
 from services.runtime.follow import Following
 from services.runtime.hub import Outcome
+from services.runtime.people import Whose
 from services.runtime.problems import Refusal
-from services.runtime.project_conversations import word
 from services.runtime.projections import Projector
 from services.runtime.reads import Reads
 from services.runtime.view_store import DeskViews
@@ -65,6 +64,7 @@ DESK_ID_RULE = "must be 1 to 63 small letters, digits, - and _, beginning with a
 AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
 AGENT_ID_RULE = "must be 1 to 100 letters, digits and _ . @ + -, beginning with a letter or digit"
 _DESK_PATH = re.compile(r"/v1/(?:desks|webhooks)/([^/]+)")
+_CONVERSATION_ID = re.compile(r"c[0-9a-f]{32}")
 _RECORD_ID = re.compile(r"r[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(rb"[\x21-\x7e]{1,200}")
 
@@ -191,8 +191,9 @@ class Edge:
 
     # Outcomes
 
-    async def outcome(self, inbound: Inbound) -> Outcome:
-        """Append, and wait until the record is decided. Raises Refusal 503 if it takes too long."""
+    async def outcome(self, inbound: Inbound, shown: bool = True) -> Outcome:
+        """Append, and wait until the record is decided, and then shown by the views; `shown` False: if they
+        are there. Raises Refusal 503 if it takes too long, Busy if the views must show it and do not."""
         if not inbound.record_id:
             desk_key = self.app.sealing.desk_key(inbound.desk_id)
             inbound.record_id = make_id("r", desk_key, "once", secrets.token_bytes(16))
@@ -206,8 +207,12 @@ class Edge:
             raise unknown_yet()
         if outcome.name == "skipped":
             raise Refusal(500, "The record is stored but could not be decided; it is logged.")
-        await self.following.caught_up(partition)
-        await self.views.prepare(inbound.desk_id)
+        try:
+            await self.following.caught_up(partition)
+            await self.views.prepare(inbound.desk_id)
+        except Busy:
+            if shown:
+                raise
         return outcome
 
     async def request(self, key: bytes, desk_id: str, asked: AgentRequest, said: str) -> Decided:
@@ -244,11 +249,9 @@ class Edge:
                     raise Refusal(500, "The request is stored but could not be decided; it is logged.")
                 if outcome.name != "unchanged":
                     return self._decided(views, record_id, asked.body_hash, outcome)
-                decided = await self._known(views, record_id, asked.body_hash)
+                decided = await self._repeated(desk_id, record_id, asked.body_hash, outcome)
                 if decided is not None:
                     return decided
-                if await views.get(Asked, record_id) is None:
-                    raise long_ago(outcome.body.what)
 
     def _decided(self, views: DeskViews, record_id: str, body_hash: bytes, outcome: Outcome) -> Decided:
         """What the router has just said, if it was about this body."""
@@ -256,9 +259,24 @@ class Edge:
         taken = asked.body_hash if asked is not None else self.hub.hashes.get(record_id, body_hash)
         if taken != body_hash:
             raise another_body()
-        body = outcome.body
-        why = (word(RefusedWhy, body.why) or "refused") if outcome.name == "refused" else ""
-        return Decided(record_id, body.conversation_id, body.owner_id, why)
+        return decided_by(record_id, outcome.name, outcome.body)
+
+    async def _repeated(
+        self, desk_id: str, record_id: str, body_hash: bytes, outcome: Outcome
+    ) -> Decided | None:
+        """What the key was answered when it came first; None if that is still to come. Where the views are
+        away it is what was heard here of it."""
+        views = self.views.of(desk_id)
+        try:
+            decided = await self._known(views, record_id, body_hash)
+            if decided is None and await views.get(Asked, record_id) is None:
+                raise long_ago(outcome.body.what)
+        except Busy:
+            answered = self.following.answered(self.partition(desk_id), record_id)
+            if answered is not None and answered.body_hash != body_hash:
+                raise another_body() from None
+            return answered.decided if answered is not None else None
+        return decided
 
     async def _known(self, views: DeskViews, record_id: str, body_hash: bytes) -> Decided | None:
         asked = await views.get(Asked, record_id)
@@ -302,8 +320,43 @@ class Edge:
         """A conversation of the desk. Raises Refusal 404."""
         doc = await self.views.of(desk_id).get(Conversation, conversation_id)
         if doc is None or doc.desk != desk_id:
-            raise Refusal(404, "The desk has no such conversation.")
+            raise no_conversation()
         return doc
+
+    async def know_agent(self, desk_id: str, agent_id: str) -> None:
+        """Raise Refusal 404 where the views have no such agent. While they are away nobody knows: an engine
+        takes no notice of an agent whom it does not know."""
+        try:
+            known = await self.directory.agent(desk_id, agent_id)
+        except Busy:
+            return
+        if known is None:
+            raise no_agent()
+
+    async def there(self, desk_id: str, conversation_id: str) -> str:
+        """The id of a conversation of the desk; as long as no views say, of what may be one: the router knows
+        what there is. Raises Refusal 404."""
+        try:
+            return (await self.conversation(desk_id, conversation_id)).id
+        except Busy:
+            if self.app.people is None:
+                raise
+        if not _CONVERSATION_ID.fullmatch(conversation_id):
+            raise no_conversation()
+        return conversation_id
+
+    async def whose(self, desk_id: str, conversation_id: str) -> Whose:
+        """Whose a conversation of the desk is, by the views or else by the log. Raises Refusal 404, Busy."""
+        try:
+            doc = await self.conversation(desk_id, conversation_id)
+            return Whose(doc.id, doc.identity_hash, await self.reads.hidden(desk_id, doc.customer))
+        except Busy:
+            if self.app.people is None:
+                raise
+        found = await self.app.people.whose(self.partition(desk_id), desk_id, conversation_id)
+        if found is None:
+            raise no_conversation()
+        return found
 
     # Presence
 

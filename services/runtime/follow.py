@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from services.kernel.engine import Input
 from services.kernel.errors import Busy
 from services.kernel.limits import REQUEST_WAIT_MS
 from services.runtime.clock import Clock
+from services.runtime.decided import Answered, decided_by
 from services.runtime.documents import Document
 from services.runtime.event_log import OWNED_TOPICS, TRY_LATER, EventLog
 from services.runtime.hub import Hub
@@ -34,6 +36,7 @@ from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
 LOOK_AGAIN_S = 0.002
 """Between two looks at the head by who waits for it: a read of it takes a tenth of that."""
@@ -41,6 +44,8 @@ GATE_S = 0.1
 """How long streams wait for views that lag behind."""
 AGAIN_S = 0.2
 """Before a log is read again after an error."""
+ANSWERS_KEPT = 10_000
+"""Answers to agents' requests of a partition that are remembered for repetitions: some 3 MB."""
 UNUSED_S = 60.0
 """A partition that nobody here asks about is followed that much longer."""
 
@@ -71,6 +76,9 @@ class Following(Protocol):
 
     def backlog(self, partition: int, mailbox_end: int) -> int:
         """How many records of the mailbox, up to `mailbox_end`, were not decided at the last look."""
+
+    def answered(self, partition: int, record_id: str) -> Answered | None:
+        """What an agent's request was answered, if that was heard here not long ago."""
 
 
 class _Said(NamedTuple):
@@ -182,6 +190,11 @@ class Follower:
         """See Following."""
         return max(0, mailbox_end - self._decided.get(partition, mailbox_end))
 
+    def answered(self, partition: int, record_id: str) -> Answered | None:
+        """See Following."""
+        tail = self._tails.get(partition)
+        return tail.answered.get(record_id) if tail is not None else None
+
 
 def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
     """Whether the views show each log up to an offset."""
@@ -206,6 +219,10 @@ class _Tail:
         """Whether it was at the end of the log once."""
         self.used_s = 0.0
         self.places: dict[str, Place] = {}
+        self.answered: OrderedDict[str, Answered] = OrderedDict()
+        """Agents' requests, by record."""
+        self._asked: OrderedDict[str, bytes] = OrderedDict()
+        """Hashes of those that the router has not answered yet."""
         self._views = views
         self._hub = hub
         self._log = log
@@ -281,13 +298,17 @@ class _Tail:
         body: Any = getattr(event, name) if name else None
         origin = event.origin_id
         if record.topic == "conversations":
-            if name == "request" and origin in hub.waiting:
-                hub.hashes[origin] = body.request.body_hash
+            if name == "request":
+                _keep(self._asked, origin, body.request.body_hash)
+                if origin in hub.waiting:
+                    hub.hashes[origin] = body.request.body_hash
             elif name == "api_key_removed":
                 self._views.revoke(event.desk_id, body.key_id)
             if name not in NO_OUTCOME and origin in hub.waiting:
                 hub.settle(origin, name, body, offset)
         elif record.topic == "routing" and name in ("admitted", "refused", "skipped"):
+            if name != "skipped" and (body_hash := self._asked.pop(origin, None)) is not None:
+                _keep(self.answered, origin, Answered(body_hash, decided_by(origin, name, body)))
             hub.settle(origin, name, body, offset)
         if hub.listeners and any(feed.split("/")[1] == event.desk_id for feed in hub.listeners):
             self._said.append(_Said(record.topic, offset, name, event, body, record.id))
@@ -330,6 +351,12 @@ class _Tail:
             for key, doc in zip(keys, await part.many(kind, keys), strict=True):
                 brought.docs[kind, key] = doc
         return brought
+
+
+def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
+    kept[key] = value
+    if len(kept) > ANSWERS_KEPT:
+        kept.popitem(last=False)
 
 
 class _Brought:

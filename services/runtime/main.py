@@ -32,6 +32,7 @@ from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop
 from services.runtime.metrics import Metrics
 from services.runtime.one_write import OneWriteProtocol
+from services.runtime.people import People
 from services.runtime.publish import Beside
 from services.runtime.rates import MemoryRates, Rates
 from services.runtime.rpc import Rpc
@@ -95,6 +96,8 @@ class App:
         """How much each desk may send."""
         self.following: Following | None = None
         """How edges hear of what happens where that is not from the loops of this process."""
+        self.people: People | None = None
+        """Whose conversations are, where the views can be away."""
         self.rpc = Rpc(self)
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs: list[tuple[str, Job]] = []

@@ -26,4 +26,4 @@ async def say(edge: Edge, desk: str, agent: str, said: PresenceIn) -> None:
     """Say whether a known agent takes work. Raises as `Edge.outcome`."""
     state = f"PRESENCE_STATE_{said.state.upper()}"
     put = PresencePut(agent_id=agent, state=state, ttl_ms=(said.ttl_s or 0) * 1000)
-    await edge.outcome(Inbound(desk_id=desk, presence=put))
+    await edge.outcome(Inbound(desk_id=desk, presence=put), shown=False)

@@ -18,6 +18,7 @@ from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
 from services.runtime import project_conversations, project_notices, project_routing, project_sla
 from services.runtime.clock import Clock
+from services.runtime.decided import Answered
 from services.runtime.event_log import EventLog, TopicPartition
 from services.runtime.hub import Hub
 from services.runtime.inputs import EVENT_CLASSES
@@ -157,6 +158,10 @@ class Projector:
 
     async def look(self, partition: int) -> None:
         """See Following: there is nothing to ask."""
+
+    def answered(self, partition: int, record_id: str) -> Answered | None:
+        """See Following: the views are always there."""
+        return None
 
     def backlog(self, partition: int, mailbox_end: int) -> int:
         """How many records of the mailbox, up to `mailbox_end`, ingest has not decided yet; 0 while it is

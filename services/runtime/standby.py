@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 from services.kernel.engine import Engine
 from services.runtime import restore
@@ -38,6 +39,7 @@ class Standby:
         self._fold: Fold | None = None
         self.warm = asyncio.Event()
         """Set once the log was read to its end."""
+        self._moved = asyncio.Event()
         self.task = asyncio.create_task(self._run())
 
     def silent_s(self) -> float:
@@ -50,6 +52,13 @@ class Standby:
         with contextlib.suppress(asyncio.CancelledError):
             await self.task
         return self._fold
+
+    async def state_at(self, offset: int) -> Any:
+        """The state once everything before `offset` of the log is folded; not to be changed, nor to be looked
+        at behind another await."""
+        while self._fold is None or self._fold.offset < offset:
+            await self._moved.wait()
+        return self._fold.state
 
     async def _run(self) -> None:
         while True:
@@ -73,6 +82,8 @@ class Standby:
                     fold.take(self._engine, record)
                     self._heard_s = self._clock.monotonic_s()
                 self._fold = fold
+                moved, self._moved = self._moved, asyncio.Event()
+                moved.set()
                 if fetched.drained:
                     self.warm.set()
                 await asyncio.sleep(0)

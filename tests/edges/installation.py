@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from services.edge.doors import know_people
 from services.ingest import http as ingest_http
 from services.ingest import rpc as ingest_rpc
 from services.ingest import shell as ingest
@@ -124,6 +125,7 @@ def doors(app: App) -> None:
     notify_http.bind(app)
     ingest_rpc.bind(app, intake)
     router_rpc.bind(app)
+    know_people(app)
 
 
 @asynccontextmanager

@@ -126,6 +126,67 @@ async def test_redis_is_frozen(made: Distributed, redis: RedisServer) -> None:
     await stream.close()
 
 
+@pytest.mark.parametrize("away", ["killed", "frozen"])
+async def test_agents_go_on_without_redis(made: Distributed, redis: RedisServer, away: str) -> None:
+    """With Redis away agents work on: replies, notes, transfers, priorities and declines are decided from the
+    log, each once whatever is repeated; only what reads show waits for it."""
+    stream = await begun(made)
+    await made.edges[1].message("m0", **EWA)
+    offers = [(await stream.event("offer"))[2] for _ in range(2)]
+    redis.kill() if away == "killed" else redis.freeze()
+    first, second = (offer["conversation_id"] for offer in offers)
+    home, by = "/v1/desks/rowery", {"agent": "ola"}
+    asked = [
+        (200, f"offers/{offers[0]['offer_id']}/accept", by),
+        (202, f"conversations/{first}/replies", {**by, "text": "Już sprawdzam."}),
+        (202, f"conversations/{first}/notes", {**by, "text": "Klient czeka."}),
+        (202, f"conversations/{first}/priority", {**by, "priority": 2}),
+        (202, f"conversations/{first}/transfer", {**by, "to": {"skill": "dostawa"}, "note": "Dla was."}),
+        (409, f"conversations/{first}/replies", {**by, "text": "Za późno."}),
+        (200, f"offers/{offers[1]['offer_id']}/decline", by),
+        (200, "agents/ola/presence", {"state": "away", "ttl_s": 60}),
+        (404, f"conversations/c{'0' * 32}/replies", {**by, "text": "Nikogo tu nie ma."}),
+        (404, f"conversations/c{'0' * 32}/resolve", by),
+        (404, "conversations/nothing/resolve", by),
+    ]
+    for number, (status, path, body) in enumerate(asked):
+        method = "PUT" if path.endswith("presence") else "POST"
+        for edge in (made.edges[number % 2],) * 2:  # the same again under the same key is the same answer
+            answer = await edge.call(method, f"{home}/{path}", body, Idempotency_Key=f"key-{number}")
+            assert answer.status_code == status, f"{path}: {answer.text}"
+    another = await made.edges[1].call(
+        "POST", f"{home}/conversations/{first}/replies", {**by, "text": "?"}, Idempotency_Key="key-1"
+    )
+    assert another.status_code == 422
+    listed = await made.edges[0].call("GET", f"{home}/conversations")
+    assert (listed.status_code, listed.headers["retry-after"]) == (503, "1")
+    if away == "killed":
+        await redis.start()
+    else:
+        redis.thaw()
+    seen = {one["id"]: one for one in (await everything(made))[4:]}
+    texts = [message["text"] for message in seen[first]["messages"]]
+    assert texts == ["Gdzie jest moja paczka?", "Już sprawdzam.", "Klient czeka.", "Dla was."]
+    assert (seen[first]["owner"], seen[second]["owner"]) == (None, None)
+    await stream.close()
+
+
+@pytest.mark.parametrize("away", ["killed", "frozen"])
+async def test_conversations_end_without_redis(made: Distributed, redis: RedisServer, away: str) -> None:
+    """With Redis away a conversation is resolved, noted in, and opened again."""
+    stream = await begun(made)
+    _, _, offer = await stream.event("offer")
+    redis.kill() if away == "killed" else redis.freeze()
+    path = f"/v1/desks/rowery/conversations/{offer['conversation_id']}"
+    accept = f"/v1/desks/rowery/offers/{offer['offer_id']}/accept"
+    assert (await made.edges[0].call("POST", accept, {"agent": "ola"})).status_code == 200
+    for edge, asked in ((0, "resolve"), (1, "notes"), (0, "reopen"), (1, "reopen")):
+        body = {"agent": "ola", **({"text": "Koniec."} if asked == "notes" else {})}
+        answer = await made.edges[edge].call("POST", f"{path}/{asked}", body)
+        assert answer.status_code == (409 if edge and asked == "reopen" else 202), answer.text
+    await stream.close()
+
+
 async def test_redis_is_put_back(made: Distributed, redis: RedisServer) -> None:
     """Restored from an older snapshot, it is brought up to date from the log, drops included."""
     stream = await begun(made)
