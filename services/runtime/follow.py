@@ -143,8 +143,9 @@ class Follower:
         """See Following."""
         tail = self._tails.get(partition)
         if tail is not None:
-            places = {topic: place.offset for topic, place in tail.places.items()}
-            if not await self._until(partition, lambda heads: covers(heads, places)):
+            # By seq: claims, and what counts for nobody, move a log's end, and are in no view.
+            seqs = {topic: place.next_seq for topic, place in tail.places.items()}
+            if not await self._until(partition, lambda heads: show(heads, seqs)):
                 raise Busy("The views do not show yet what has happened.")
 
     async def shown(self, partition: int, mailbox_end: int, timeout_s: float) -> bool:
@@ -199,6 +200,11 @@ class Follower:
 def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
     """Whether the views show each log up to an offset."""
     return all(topic in heads and heads[topic].offset >= offset for topic, offset in offsets.items())
+
+
+def show(heads: Mapping[str, Head], seqs: Mapping[str, int]) -> bool:
+    """Whether the views show each log's valid batches up to a seq."""
+    return all(topic in heads and heads[topic].next_seq >= seq for topic, seq in seqs.items())
 
 
 def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:

@@ -54,6 +54,15 @@ async def test_what_one_edge_took_another_shows(made: Distributed) -> None:
     assert doc["customer"]["identities"] == [{"channel": "chat", "address": "jan@example.pl"}]
 
 
+async def test_what_counts_for_nobody_holds_no_request_up(made: Distributed) -> None:
+    """A claim or a batch at the end of a quiet log that is in no view, because it counts for nobody, is not
+    waited for."""
+    first = made.edges[0]
+    await first.desk()
+    await made.shared.log.append("notices", 0, [Batch(epoch=1).SerializeToString()])
+    await first.desk("ola")
+
+
 async def test_fifty_accepts_over_three_edges(made: Distributed) -> None:
     """Of fifty accepts of one offer at once, over three edges, one is a 200 and all others are 409."""
     await made.edges[0].desk("ola")
