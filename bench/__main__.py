@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from bench import decide, embedded, kafka, kills, pipeline, restore, rpc, year
+from bench import chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, year
 
 BENCHES = {
     "embedded": embedded,
@@ -20,6 +20,7 @@ BENCHES = {
     "rpc": rpc,
     "kafka": kafka,
     "pipeline": pipeline,
+    "chaos": chaos,
 }
 
 

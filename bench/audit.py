@@ -18,7 +18,12 @@ from google.protobuf.message import Message
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.inbound_pb2 import Inbound
 from services.runtime.event_log import OWNED_TOPICS
-from tools.stored import FILE, StoredLogs
+from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_table import KafkaTable
+from services.runtime.kafka_wire import Wire
+from services.runtime.topics import KEYS
+from tools.invariants import Source
+from tools.stored import FILE, events
 
 FIRST = ("message", "order", "shipment")
 """Outcomes of a record that came for the first time."""
@@ -34,18 +39,17 @@ class _Promise:
     fired: Counter[str] = field(default_factory=Counter)
 
 
-def audit(data: Path, acked: set[str], deliveries: Mapping[str, int]) -> dict[str, Any]:
+def audit(log: Source, keys: set[bytes], acked: set[str], deliveries: Mapping[str, int]) -> dict[str, Any]:
     """Figures, and under "broken" everything that must not be.
 
-    acked: record ids that a client was told are durable. deliveries: how often each webhook id came.
+    keys: ids of the data keys in the key store. acked: record ids that a client was told are durable.
+    deliveries: how often each webhook id came.
     """
-    log = StoredLogs(data)
-    keys = _keys(data)
     unsealable = _Unsealable(keys)
     outcomes = _outcomes(log, acked, unsealable)
     promises = _promises(log)
     sends = _sends(log, deliveries, unsealable)
-    for event in log.events("routing"):
+    for event in _all(log, "routing"):
         unsealable.look(event)
     broken = {
         **outcomes.pop("broken"),
@@ -58,21 +62,22 @@ def audit(data: Path, acked: set[str], deliveries: Mapping[str, int]) -> dict[st
         **promises,
         **sends,
         "data_keys": len(keys),
-        "snapshots_kept": sum(len(log.snapshots(topic, 0)) for topic in OWNED_TOPICS),
+        "snapshots_kept": sum(len(log.snapshots(t, n)) for t in OWNED_TOPICS for n in log.partitions()),
         "broken": {k: v for k, v in broken.items() if v},
     }
 
 
-def _outcomes(log: StoredLogs, acked: set[str], unsealable: _Unsealable) -> dict[str, Any]:
+def _outcomes(log: Source, acked: set[str], unsealable: _Unsealable) -> dict[str, Any]:
     records: Counter[str] = Counter()
-    for record in log.records("inbound", 0):
-        inbound = Inbound.FromString(record.value)
-        records[inbound.record_id] += 1
-        unsealable.look(inbound)
+    for partition in log.partitions():
+        for record in log.records("inbound", partition):
+            inbound = Inbound.FromString(record.value)
+            records[inbound.record_id] += 1
+            unsealable.look(inbound)
     first: Counter[str] = Counter()
     again: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for event in log.events("conversations"):
+    for event in _all(log, "conversations"):
         body = event.WhichOneof("body") or ""
         if body in FIRST:
             first[event.origin_id] += 1
@@ -93,10 +98,10 @@ def _outcomes(log: StoredLogs, acked: set[str], unsealable: _Unsealable) -> dict
     }
 
 
-def _promises(log: StoredLogs) -> dict[str, Any]:
+def _promises(log: Source) -> dict[str, Any]:
     targets: dict[str, _Promise] = {}
     early = 0
-    for event in log.events("sla"):
+    for event in _all(log, "sla"):
         name = event.WhichOneof("body")
         if name == "started":
             body = event.started
@@ -119,11 +124,11 @@ def _promises(log: StoredLogs) -> dict[str, Any]:
     }
 
 
-def _sends(log: StoredLogs, deliveries: Mapping[str, int], unsealable: _Unsealable) -> dict[str, Any]:
+def _sends(log: Source, deliveries: Mapping[str, int], unsealable: _Unsealable) -> dict[str, Any]:
     requested: set[str] = set()
     attempts: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    for event in log.events("notices"):
+    for event in _all(log, "notices"):
         name = event.WhichOneof("body") or ""
         if name == "requested":
             requested.add(event.requested.send_id)
@@ -166,9 +171,32 @@ def _sealed_in(message: Message) -> Iterator[Sealed]:
             yield from _sealed_in(one)
 
 
-def _keys(data: Path) -> set[bytes]:
+def _all(log: Source, topic: str) -> Iterator[Any]:
+    for partition in log.partitions():
+        yield from events(log, topic, partition)
+
+
+def stored_keys(data: Path) -> set[bytes]:
+    """Ids of the data keys in the file of an embedded installation."""
     connection = apsw.Connection(str(data / FILE), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         return {bytes(key) for (key,) in connection.execute("SELECT key_id FROM keys")}
     finally:
         connection.close()
+
+
+async def kafka_keys(access: KafkaAccess, partitions: int) -> set[bytes]:
+    """Ids of the data keys in the key store of a distributed installation."""
+    found: set[bytes] = set()
+
+    def take(_partition: int, key: bytes, value: bytes | None, _at_ms: int) -> None:
+        if value is None:
+            found.discard(key)
+        else:
+            found.add(key)
+
+    wire = Wire(access)
+    await wire.open()
+    await KafkaTable(access, wire, KEYS, range(partitions), take).refresh()
+    await wire.close()
+    return found

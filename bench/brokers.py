@@ -16,21 +16,32 @@ from bench.program import ROOT
 START = ROOT / "deploy/kafka/start.sh"
 PORTS = range(20_000, 31_000)
 """Below the ports that the kernel gives to outgoing connections."""
-CONTROLLER_PORTS = 10
-"""A broker's controller listens this far above its broker."""
+OTHER_PORTS = (10, 20)
+"""A broker's controller listens this far above it, and what other brokers connect to."""
+
+END_WITHIN_S = 60
 
 
 class Cluster:
     """One or three brokers over one folder, each of which can be killed, frozen and started again."""
 
-    def __init__(self, folder: Path, brokers: int = 1, settings: Sequence[str] = ()) -> None:
-        """settings: lines for each broker's properties, beyond those of deploy/kafka."""
+    def __init__(
+        self,
+        folder: Path,
+        brokers: int = 1,
+        settings: Sequence[str] = (),
+        advertised: Sequence[int] = (),
+    ) -> None:
+        """settings: lines for each broker's properties, beyond those of deploy/kafka. advertised: the port
+        that clients are told, for each broker, if that is not its own (a proxy's)."""
         self.folder = folder
         self.nodes = range(1, brokers + 1)
         self.port = _free_ports(brokers)
         self._running: dict[int, subprocess.Popen[str]] = {}
         prepare = ["--prepare", "--brokers", str(brokers), "--port", str(self.port)]
-        subprocess.run([START, folder, *prepare], check=True)
+        self._advertised = [str(port) for port in advertised]
+        environment = os.environ | {"KAFKA_ADVERTISED": " ".join(self._advertised)}
+        subprocess.run([START, folder, *prepare], check=True, env=environment)
         for node in self.nodes:
             with (folder / f"node-{node}.properties").open("a") as file:
                 file.writelines(f"{line}\n" for line in settings)
@@ -38,7 +49,8 @@ class Cluster:
     @property
     def address(self) -> str:
         """What a client is given: all brokers."""
-        return ",".join(f"127.0.0.1:{self.port + node - 1}" for node in self.nodes)
+        ports = self._advertised or [str(self.port + node - 1) for node in self.nodes]
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
 
     def start(self, *nodes: int) -> None:
         """Start these brokers, or all; returns when they listen."""
@@ -59,6 +71,11 @@ class Cluster:
         if number == signal.SIGKILL:
             self._ended(node)
 
+    def stop(self, node: int) -> None:
+        """Have one broker hand over what it leads, and end."""
+        self.signal(node, signal.SIGTERM)
+        self._ended(node)
+
     def pid(self, node: int) -> int:
         """The process of one broker."""
         return int((self.folder / f"node-{node}.pid").read_text())
@@ -72,7 +89,7 @@ class Cluster:
     def _ended(self, node: int) -> None:
         """Take leave of the script that ran the broker."""
         process = self._running.pop(node)
-        process.wait(10)
+        process.wait(END_WITHIN_S)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -82,7 +99,7 @@ def _free_ports(brokers: int) -> int:
     dice = random.Random(os.getpid())
     while True:
         first = dice.choice(PORTS)
-        wanted = [first + offset + n for n in range(brokers) for offset in (0, CONTROLLER_PORTS)]
+        wanted = [first + offset + n for n in range(brokers) for offset in (0, *OTHER_PORTS)]
         if all(_free(port) for port in wanted):
             return first
 

@@ -6,8 +6,9 @@ General clients cost more CPU a request than the server under test, which shares
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -24,11 +25,14 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """One keep-alive connection. Not for concurrent use."""
+    """One keep-alive connection. Not for concurrent use.
 
-    def __init__(self, host: str, port: int, key: str) -> None:
+    others: ports where the same is served; one connection broken, the next goes there.
+    """
+
+    def __init__(self, host: str, port: int, key: str, others: Sequence[int] = ()) -> None:
         self._host = host
-        self._port = port
+        self._ports = itertools.cycle((port, *others))
         self._headers = f"Host: {host}:{port}\r\nAuthorization: Bearer {key}\r\n"
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -49,7 +53,7 @@ class Connection:
 
     async def _streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+            self._reader, self._writer = await asyncio.open_connection(self._host, next(self._ports))
         return self._reader, self._writer
 
     async def request(self, method: str, path: str, body: Any = None, key: str = "") -> Answer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,8 +27,7 @@ ENGINES = ("ingest", "router", "sla", "notify")
 class Fleet:
     """One installation. Each part can be killed, frozen and started again by itself.
 
-    replicas: processes of each engine. addresses: what our processes are told of Kafka, if that is not
-    the brokers themselves (a proxy before them).
+    replicas: processes of each engine. advertised: a port for each broker, where a proxy stands before it.
     """
 
     def __init__(
@@ -39,13 +38,13 @@ class Fleet:
         replicas: int = 1,
         edges: int = 1,
         settings: Mapping[str, str] | None = None,
-        addresses: str = "",
+        advertised: Sequence[int] = (),
     ) -> None:
         self.folder = folder
-        self.cluster = Cluster(folder / "kafka", brokers)
+        self.cluster = Cluster(folder / "kafka", brokers, advertised=advertised)
         self.redis = RedisServer(folder / "redis")
         self.settings = {
-            "CENTRALA_KAFKA": addresses or self.cluster.address,
+            "CENTRALA_KAFKA": self.cluster.address,
             "CENTRALA_REDIS": self.redis.url,
             "CENTRALA_REDIS_WITHIN_MS": "2000",  # two cores for everything
             "CENTRALA_PARTITIONS": str(partitions),
@@ -69,7 +68,7 @@ class Fleet:
 
     @property
     def access(self) -> KafkaAccess:
-        """How to speak to the brokers themselves."""
+        """How to speak to the brokers."""
         return KafkaAccess(self.cluster.address)
 
     def programs(self) -> dict[str, Program]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -11,7 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.client import Connection
@@ -100,9 +102,9 @@ class Program:
         self.kill()
         raise TimeoutError(f"{self.module} was not ready within {START_WITHIN_S} s")
 
-    def connect(self, key: str = ADMIN_KEY) -> Connection:
-        """A connection with the installation's key or another."""
-        return Connection("127.0.0.1", self.port, key)
+    def connect(self, key: str = "") -> Connection:
+        """A connection with a key, or that of the installation."""
+        return Connection("127.0.0.1", self.port, key or ADMIN_KEY)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, and wait for nothing."""
@@ -140,3 +142,17 @@ class Program:
     def memory_bytes(self) -> int:
         """Resident memory."""
         return memory_bytes(self.pid)
+
+
+def warnings_in(outputs: Iterable[Path]) -> Counter[str]:
+    """What programs warned of in their outputs: level, logger and the first words, with how often."""
+    found: Counter[str] = Counter()
+    for line in (line for path in outputs for line in path.read_text(errors="replace").splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            found["not of the log: " + " ".join(line.split()[:6])] += 1
+            continue
+        if told["level"] != "info":
+            found[" ".join([told["level"], told["logger"], *told["message"].split()[:5]])] += 1
+    return found

@@ -13,6 +13,7 @@ from services.runtime.event_log import LogRecord, TopicPartition
 from services.runtime.inputs import EVENT_CLASSES
 from services.runtime.log_sqlite import stored_partitions, stored_records
 from services.runtime.snapshots import stored_snapshots
+from tools.invariants import Source
 from tools.invariants.state import Kept
 
 FILE = "centrala.db"
@@ -45,14 +46,6 @@ class StoredLogs:
                 return
             yield record
 
-    def events(self, topic: str, partition: int = 0) -> Iterator[Any]:
-        """The events of an owned topic's valid batches, parsed, in order."""
-        fence, parse = Fence(), EVENT_CLASSES[topic].FromString
-        for record in self.records(topic, partition):
-            batch = Batch.FromString(record.value)
-            if fence.admit(batch):
-                yield from map(parse, batch.events)
-
     def snapshots(self, topic: str, partition: int) -> Sequence[Kept]:
         """The snapshots that are whole, oldest first."""
         found = stored_snapshots(self._path, topic, partition)
@@ -62,3 +55,12 @@ class StoredLogs:
             for kept in reversed(found)
             if kept.offset <= end
         ]
+
+
+def events(log: Source, topic: str, partition: int = 0) -> Iterator[Any]:
+    """The events of an owned topic's valid batches, parsed, in order."""
+    fence, parse = Fence(), EVENT_CLASSES[topic].FromString
+    for record in log.records(topic, partition):
+        batch = Batch.FromString(record.value)
+        if fence.admit(batch):
+            yield from map(parse, batch.events)

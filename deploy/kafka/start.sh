@@ -6,8 +6,9 @@
 #   deploy/kafka/start.sh DIR --prepare ...                    only make DIR: ports, settings, storage
 #   deploy/kafka/start.sh --fetch                              only get the jars
 #
-# Broker N listens on PORT+N-1, its controller on PORT+N+9. KAFKA_ADVERTISED, "PORT PORT PORT", names
-# other ports to clients (a proxy's). The jars lie in .cache/kafka of the checkout.
+# Broker N listens on PORT+N-1, its controller on PORT+N+9; brokers speak to each other on PORT+N+19.
+# KAFKA_ADVERTISED, "PORT PORT PORT", names other ports to clients (a proxy's). The jars lie in .cache/kafka
+# of the checkout.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 cache="$here/../../.cache/kafka"
@@ -44,7 +45,7 @@ prepare() {
   for node in $(seq "$brokers"); do
     sed -e "s|@NODE@|$node|g" -e "s|@VOTERS@|$voters|" -e "s|@PORT@|$((port + node - 1))|" \
       -e "s|@ADVERTISED_PORT@|${advertised[node - 1]:-$((port + node - 1))}|" \
-      -e "s|@CONTROLLER_PORT@|$((port + node + 9))|" -e "s|@DIR@|$dir|" -e "s|@BROKERS@|$brokers|" \
+      -e "s|@CONTROLLER_PORT@|$((port + node + 9))|" -e "s|@AMONG_PORT@|$((port + node + 19))|" -e "s|@DIR@|$dir|" -e "s|@BROKERS@|$brokers|" \
       -e "s|@MIN_ISR@|$(((brokers + 1) / 2))|" "$here/broker.properties" >"$dir/node-$node.properties"
     if [ ! -e "$dir/node-$node/meta.properties" ]; then
       (java_main 64m kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/node-$node.properties") \
@@ -89,7 +90,7 @@ while [ $# -gt 0 ]; do
     --node) node="$2"; what=node; shift 2 ;;
     --prepare) what=prepare; shift ;;
     --fetch) what=fetch; shift ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
     -*) die "unknown option $1" ;;
     *) dir="$1"; shift ;;
   esac

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bench.audit import audit
+from bench.audit import audit, stored_keys
 from bench.exchange import ENGINES
 from bench.restore import Written
 from proto.v1.inbound_pb2 import Inbound
@@ -41,21 +41,21 @@ def test_a_log_made_in_virtual_time_holds_every_invariant(data: Path) -> None:
 
 def test_what_was_acknowledged_and_decided_once_is_fine(data: Path) -> None:
     """Messages that the log has once, with one outcome each, are no finding."""
-    found = audit(data, _messages(data), {})
+    found = audit(StoredLogs(data), stored_keys(data), _messages(data), {})
     assert set(found["broken"]) == {"sealed_without_a_key"}, "the keys of a virtual shop are in no store"
     assert found["outcomes"]["message"] == len(_messages(data))
 
 
 def test_an_acknowledged_record_that_is_gone_is_found(data: Path) -> None:
     """A client was told that it is durable, and the log does not have it."""
-    broken = audit(data, {"r" + "0" * 32}, {})["broken"]
+    broken = audit(StoredLogs(data), stored_keys(data), {"r" + "0" * 32}, {})["broken"]
     assert broken["acknowledged_and_lost"] == 1
     assert broken["acknowledged_and_not_once"] == 1
 
 
 def test_a_delivery_that_was_never_attempted_is_found(data: Path) -> None:
     """A receiver got a call that the log does not know of: it left before it was committed."""
-    broken = audit(data, set(), {"s" + "0" * 32: 2})["broken"]
+    broken = audit(StoredLogs(data), stored_keys(data), set(), {"s" + "0" * 32: 2})["broken"]
     assert broken["delivered_without_an_attempt"] == 1
     assert broken["delivered_more_than_attempted"] == 1
 
@@ -63,4 +63,4 @@ def test_a_delivery_that_was_never_attempted_is_found(data: Path) -> None:
 @pytest.mark.parametrize("name", ["fired_early", "fired_twice", "skipped"])
 def test_promises_of_a_calm_shop_are_kept(data: Path, name: str) -> None:
     """Nothing fires early or twice, and nothing is skipped, where nobody is killed."""
-    assert name not in audit(data, set(), {})["broken"]
+    assert name not in audit(StoredLogs(data), stored_keys(data), set(), {})["broken"]

@@ -13,7 +13,7 @@ from tests.system.collector import collecting
 from tests.system.outside import Outside
 from tests.system.providers import http_provider
 from tests.system.world import running, start_embedded
-from tools.stored import StoredLogs
+from tools.stored import StoredLogs, events
 
 pytestmark = pytest.mark.servers
 
@@ -117,4 +117,4 @@ def taken(call: Call) -> tuple[int, Any]:
 def traces_on_the_log(data: Path) -> set[bytes]:
     """Every trace id that an event of an installation names."""
     logs = StoredLogs(data)
-    return {event.trace for topic in TOPICS for event in logs.events(topic)} - {b""}
+    return {event.trace for topic in TOPICS for event in events(logs, topic)} - {b""}

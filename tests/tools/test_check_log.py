@@ -19,7 +19,7 @@ from services.runtime.topics import SNAPSHOTS
 from tests.contracts.kafka_harness import installed
 from tests.tools.made import MadeLogs
 from tools.check_log import main
-from tools.stored import FILE, StoredLogs
+from tools.stored import FILE, StoredLogs, events
 from tools.stored_kafka import KafkaLogs
 
 
@@ -76,7 +76,7 @@ async def test_events_of_valid_batches(tmp_path: Path, logs: MadeLogs) -> None:
     logs.batch("routing", ("resolved", rt.Resolved(conversation_id="c1")))
     logs.logs["routing"].append(logs.logs["routing"][-1])
     await store(tmp_path, logs)
-    found = [event.resolved.conversation_id for event in StoredLogs(tmp_path).events("routing")]
+    found = [event.resolved.conversation_id for event in events(StoredLogs(tmp_path), "routing")]
     assert found == ["c1"]
 
 

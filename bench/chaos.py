@@ -1,0 +1,225 @@
+"""Real processes over real Kafka and Redis, broken again and again under load: is any promise broken?
+
+Three brokers with a proxy before each, Redis, the four engines with two replicas each, two edges. Customers
+write at a steady rate to desks on every partition, orders come and parcels are late, agents accept, reply
+and resolve, replies go out to a webhook's receiver here. Meanwhile a storm (`bench.storm`) kills, freezes
+and restarts whatever there is, and the proxies lose acknowledgements and hold appends back. Then all is left
+to settle, and the logs are read: by `bench.audit`, and by `tools.check_log`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.audit import audit, kafka_keys
+from bench.client import Connection
+from bench.fleet import Fleet, running
+from bench.program import ADMIN_KEY, ROOT, warnings_in
+from bench.proxy import Weather, proxies
+from bench.storm import Storm
+from bench.waits import Waits
+from bench.world import World
+from services.kernel.ids import partition_of
+from services.runtime.log_kafka import KafkaLog
+from tools.stored_kafka import KafkaLogs
+
+BROKERS = 3
+EDGES = 2
+PARTITIONS = 4
+AGENTS_A_DESK = 5
+TALK = 10
+"""Messages of a conversation: so many that the agents keep up."""
+ASKED_WITHIN_S = 90.0
+"""After the storm: how long the last messages may take to be acknowledged, and then to be decided."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The benchmark's options."""
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long the storm lasts")
+    parser.add_argument("--seed", type=int, default=1, help="of what is done, to whom, and for how long")
+    parser.add_argument("--rate", type=float, default=200.0, help="messages/s over all desks")
+    parser.add_argument("--replicas", type=int, default=2, help="processes of each engine")
+    parser.add_argument("--no-roll", action="store_true", help="without the restart of everything in turn")
+    parser.add_argument("--settle-s", type=float, default=20.0, help="time for everything to settle")
+    parser.add_argument("--snapshot-every", type=int, default=20_000, help="events of an engine")
+    parser.add_argument("--directory", default=None, help="where the data lies")
+    parser.add_argument("--keep", default="", help="directory that gets what the processes printed")
+
+
+async def main(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Start, break, settle, look."""
+    weather, before = await proxies(BROKERS, arguments.seed)
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
+        settings = {"CENTRALA_SNAPSHOT_EVERY_EVENTS": str(arguments.snapshot_every)}
+        fleet = Fleet(
+            Path(name), BROKERS, PARTITIONS, arguments.replicas, EDGES, settings, [p.port for p in before]
+        )
+        for proxy, node in zip(before, fleet.cluster.nodes, strict=True):
+            proxy.broker_port = fleet.cluster.port + node - 1
+        try:
+            async with running(fleet):
+                return await _played(arguments, fleet, weather)
+        finally:
+            for proxy in before:
+                proxy.close()
+            if arguments.keep:
+                _keep(Path(name), Path(arguments.keep))
+
+
+async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather) -> dict[str, Any]:
+    log = await KafkaLog.open(fleet.access)
+    waits = Waits(log, PARTITIONS)
+    watching = asyncio.create_task(waits.run())
+    storm = Storm(fleet, weather, arguments.seed)
+    worlds = [World(_connect(fleet), arguments.rate / PARTITIONS, d, AGENTS_A_DESK, TALK) for d in _desks()]
+    try:
+        settled = await _weathered(arguments, worlds, storm, waits)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await log.close()
+    for program in fleet.programs().values():
+        program.kill()
+    found = await asyncio.to_thread(_look, fleet, worlds)
+    broken = found.pop("broken") | _broken(worlds, storm)
+    if not settled:
+        broken["not_settled"] = "acknowledged records were undecided after everything ran again"
+    return {
+        "bench": "chaos",
+        **{name: getattr(arguments, name) for name in ("minutes", "seed", "rate", "replicas")},
+        "brokers": BROKERS,
+        "troubles": dict(Counter(f"{one.what} {one.whom.split('-')[0]}" for one in _grouped(storm))),
+        "network": {"acknowledgements_lost": weather.lost, "appends_held_back": weather.late},
+        **found,
+        "conversations_answered": sum(world.handled for world in worlds),
+        "deliveries": sum(sum(world.deliveries.values()) for world in worlds),
+        "deliveries_repeated_under_their_key": sum(n - 1 for w in worlds for n in w.deliveries.values()),
+        "append_to_outcome_ms": waits.figures(),
+        "longest_pause": _longest(storm, waits),
+        "processes_said": dict(warnings_in(fleet.folder.glob("*.log")).most_common(12)),
+        "broken": broken,
+        "ok": not broken,
+    }
+
+
+async def _weathered(
+    arguments: argparse.Namespace, worlds: Sequence[World], storm: Storm, waits: Waits
+) -> bool:
+    """Everybody at work through the storm, and until all is quiet; whether all was decided in time."""
+    hooks = [await asyncio.start_server(world.receive_webhook, "127.0.0.1", 0) for world in worlds]
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        for world, hook in zip(worlds, hooks, strict=True):
+            await world.set_up(hook.sockets[0].getsockname()[1])
+        customers = []
+        for world in worlds:
+            writing, agents = world.go()
+            customers.append(writing)
+            tasks += [writing, *agents]
+        await storm.run(arguments.minutes * 60, roll=not arguments.no_roll)
+        for world in worlds:
+            world.closed = True
+        _, late = await asyncio.wait(customers, timeout=ASKED_WITHIN_S)
+        settled = not late
+        for world in worlds:
+            settled = await waits.until_decided(world.acked, ASKED_WITHIN_S) and settled
+        await asyncio.sleep(arguments.settle_s)
+        await storm.all_alive()
+        for world in worlds:
+            world.gone_home = True
+        return settled
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for hook in hooks:
+            hook.close()
+
+
+def _connect(fleet: Fleet) -> Any:
+    """Connections to the edges in turn; one that breaks goes on at the other."""
+    turns = itertools.cycle(range(EDGES))
+    ports = [edge.port for edge in fleet.edges]
+
+    def connect(key: str) -> Connection:
+        first = next(turns)
+        return Connection("127.0.0.1", ports[first], key or ADMIN_KEY, ports[:first] + ports[first + 1 :])
+
+    return connect
+
+
+def _desks() -> list[str]:
+    """One for each partition."""
+    found: dict[int, str] = {}
+    for number in itertools.count():
+        desk = f"desk{number}"
+        found.setdefault(partition_of(desk, PARTITIONS), desk)
+        if len(found) == PARTITIONS:
+            return [found[n] for n in range(PARTITIONS)]
+    raise AssertionError("numbers do not end")
+
+
+def _look(fleet: Fleet, worlds: Sequence[World]) -> dict[str, Any]:
+    """What the logs say."""
+    acked = set[str]().union(*(world.acked for world in worlds))
+    deliveries = sum((world.deliveries for world in worlds), Counter[str]())
+    logs = KafkaLogs(fleet.access)
+    try:
+        keys = asyncio.run(kafka_keys(fleet.access, PARTITIONS))
+        found = audit(logs, keys, acked, deliveries)
+    finally:
+        logs.close()
+    command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if checked.returncode:
+        found["broken"]["check_log"] = (checked.stdout + checked.stderr).splitlines()[:20]
+    return found | {"check_log": "red" if checked.returncode else "green"}
+
+
+def _broken(worlds: Sequence[World], storm: Storm) -> dict[str, Any]:
+    found = {f"{name} at {world.desk}": what for world in worlds for name, what in world.broken().items()}
+    if storm.ended_alone:
+        found["ended_by_itself"] = dict(storm.ended_alone)
+    return found
+
+
+def _grouped(storm: Storm) -> Sequence[Any]:
+    """The troubles, those of the network by what was ordered."""
+    return [
+        one._replace(whom=one.whom.split()[1]) if " " in one.whom else one
+        for one in sorted(storm.troubles, key=lambda one: (one.what, one.whom))
+    ]
+
+
+def _longest(storm: Storm, waits: Waits) -> dict[str, Any]:
+    """The longest wait of any record for its outcome, and what was being done meanwhile."""
+    longest = waits.longest()
+    until_s = storm.clock_s(longest.until_ms)
+    since_s = until_s - longest.ms / 1000
+    return {
+        "ms": longest.ms,
+        "partition": longest.partition,
+        "until": datetime.fromtimestamp(longest.until_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "meanwhile": [
+            f"{one.what} {one.whom} {one.ended_s - one.began_s:.1f} s"
+            for one in storm.troubles
+            if one.began_s <= until_s and one.ended_s >= since_s - 1
+        ],
+        "by_partition_ms": waits.longest_by_partition(),
+    }
+
+
+def _keep(folder: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for output in folder.glob("*.log"):
+        (target / output.name).write_bytes(output.read_bytes())
