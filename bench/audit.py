@@ -15,8 +15,9 @@ from typing import Any
 import apsw
 from google.protobuf.message import Message
 
-from proto.v1.envelope_pb2 import Sealed
+from proto.v1.envelope_pb2 import Batch, Sealed
 from proto.v1.inbound_pb2 import Inbound
+from services.kernel.claims import Fence
 from services.runtime.event_log import OWNED_TOPICS
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.kafka_table import KafkaTable
@@ -174,6 +175,15 @@ def _sealed_in(message: Message) -> Iterator[Sealed]:
 def _all(log: Source, topic: str) -> Iterator[Any]:
     for partition in log.partitions():
         yield from events(log, topic, partition)
+
+
+def fenced_out(log: Source) -> int:
+    """How many batches and claims count for nobody: who wrote them had been overtaken."""
+    found = 0
+    for place in ((topic, partition) for topic in OWNED_TOPICS for partition in log.partitions()):
+        fence = Fence()
+        found += sum(not fence.admit(Batch.FromString(record.value)) for record in log.records(*place))
+    return found
 
 
 def stored_keys(data: Path) -> set[bytes]:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.audit import audit, kafka_keys
+from bench.audit import audit, fenced_out, kafka_keys
 from bench.client import Connection
 from bench.fleet import Fleet, running
 from bench.program import ADMIN_KEY, ROOT, warnings_in
@@ -39,6 +39,8 @@ PARTITIONS = 4
 AGENTS_A_DESK = 5
 TALK = 10
 """Messages of a conversation: so many that the agents keep up."""
+OFFER_EXPIRES = "10s"
+"""Longer than a pause: agents who cannot accept in time would answer nothing."""
 ASKED_WITHIN_S = 90.0
 """After the storm: how long the last messages may take to be acknowledged, and then to be decided."""
 
@@ -81,7 +83,8 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
     waits = Waits(log, PARTITIONS)
     watching = asyncio.create_task(waits.run())
     storm = Storm(fleet, weather, arguments.seed)
-    worlds = [World(_connect(fleet), arguments.rate / PARTITIONS, d, AGENTS_A_DESK, TALK) for d in _desks()]
+    each = arguments.rate / PARTITIONS, AGENTS_A_DESK
+    worlds = [World(_connect(fleet), desk, *each, TALK, OFFER_EXPIRES) for desk in _desks()]
     try:
         settled = await _weathered(arguments, worlds, storm, waits)
     finally:
@@ -176,7 +179,7 @@ def _look(fleet: Fleet, worlds: Sequence[World]) -> dict[str, Any]:
     logs = KafkaLogs(fleet.access)
     try:
         keys = asyncio.run(kafka_keys(fleet.access, PARTITIONS))
-        found = audit(logs, keys, acked, deliveries)
+        found = audit(logs, keys, acked, deliveries) | {"fenced_out": fenced_out(logs)}
     finally:
         logs.close()
     command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]

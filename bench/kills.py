@@ -81,7 +81,7 @@ class Executioner:
 async def run(arguments: argparse.Namespace, data: Path) -> tuple[World, Executioner]:
     """The whole play: kills under load, then everybody goes home and the server is stopped."""
     server = Server(data, settings={"CENTRALA_SNAPSHOT_EVERY_EVENTS": str(arguments.snapshot_every)})
-    world = World(server.connect, arguments.rate, DESK, AGENTS)
+    world = World(server.connect, DESK, arguments.rate, AGENTS)
     executioner = Executioner(server, arguments.seed, arguments.alive_s)
     hooks = await asyncio.start_server(world.receive_webhook, "127.0.0.1", 0)
     tasks: list[asyncio.Task[None]] = []

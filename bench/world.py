@@ -38,7 +38,15 @@ class World:
     """Customers, agents and the webhook's receiver of one desk. `said`: under which webhook ids each reply
     and each notice came."""
 
-    def __init__(self, connect: Connect, rate: float, desk: str, agents: int, talk: int = 3) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        desk: str,
+        rate: float,
+        agents: int,
+        talk: int = 3,
+        offer_expires: str = "2s",
+    ) -> None:
         """rate: messages/s. talk: messages of a conversation."""
         self.connect = connect
         self.rate = rate
@@ -54,6 +62,7 @@ class World:
         self.gone_home = False
         self.unexpected: Counter[str] = Counter()
         self._talk = talk
+        self._offer_expires = offer_expires
         self._base = f"/v1/desks/{desk}"
         self._numbers = itertools.count()
 
@@ -80,7 +89,7 @@ class World:
             "channels": [{"channel": "allegro", "account": "shop", "units": 30}],
             "skills": ["all"],
             "queues": [{"name": "one", "requires": {"all": 1}}],
-            "routing": {"offer_expires": "2s"},
+            "routing": {"offer_expires": self._offer_expires},
             "sla": [{"name": "tight", "first_response": "1s", "resolution": "4s", "warn_at": 0.5}],
             "notices": {"channels": ["allegro"], "delay": {"on": True, "tell_after": "1h"}},
             "webhooks": [{"url": f"http://127.0.0.1:{webhook_port}/", "events": ["message.out", "notice"]}],
