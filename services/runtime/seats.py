@@ -106,7 +106,8 @@ class Seats:
             _log.warning("%s: nobody has claimed what this process served", self._engine.TOPIC)
 
     async def _look(self) -> None:
-        self._membership.look()
+        if not self._leaving:
+            self._membership.look()
         for partition, seat in list(self.taken.items()):
             if seat.lost.is_set():
                 await self._give_up(partition)
