@@ -41,7 +41,7 @@ TALK = 10
 """Messages of a conversation: so many that the agents keep up."""
 OFFER_EXPIRES = "10s"
 """Longer than a pause: agents who cannot accept in time would answer nothing."""
-ASKED_WITHIN_S = 90.0
+ASKED_WITHIN_S = 180.0
 """After the storm: how long the last messages may take to be acknowledged, and then to be decided."""
 
 

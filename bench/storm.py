@@ -32,7 +32,7 @@ BROKER_AWAY_S = (2.0, 8.0)
 REDIS_AWAY_S = (0.5, 4.0)
 LOST_MAX = 10
 LATE_MAX = 3
-WHOLE_WITHIN_S = 90.0
+WHOLE_WITHIN_S = 300.0
 LOOK_S = 0.5
 
 _log = logging.getLogger(__name__)
