@@ -3,7 +3,8 @@
 Full engine: each input is decided, its events are folded, and the explanation is in them, as in production;
 the log and the views are not in it. Inputs are mixed: 45 % arrivals, 45 % completions, 8 % presence, 2 %
 changes of skills. Offers are accepted in between, untimed. `index` is the matcher alone: what it is asked and
-told for an arrival and for a freed agent.
+told for an arrival and for a freed agent. `events_floor_us` is what the same events cost without any
+decision: made, serialised and parsed. `growth` compares with the same desk with few waiting, in the same run.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ STICKY = 0.15
 P50_US_MAX, P99_US_MAX, P99_US_MAX_LARGE = 60.0, 250.0, 600.0
 INDEX_P50_US_MAX, INDEX_P99_US_MAX = 20.0, 60.0
 BYTES_MAX = 2_048
+GROWTH_MAX = 1.5
+SAID_MAX = 5_000
+"""Inputs whose events are made again for `events_floor_us`."""
 LARGE_AGENTS = 10_000
 
 Signature = tuple[str, str, int, str]
@@ -64,20 +68,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=20_000, help="inputs that are timed")
     parser.add_argument("--policy", default="default", choices=sorted(PRESETS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--growth-from", type=int, default=0, metavar="QUEUED", help="compare with so many waiting"
+    )
     parser.add_argument("--cpu-time", action="store_true", help="count only this thread's processor time")
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Build the desk, time the inputs, then the index alone."""
+    few: list[float] = []
+    if arguments.growth_from:
+        few, _ = _timed(Desk(argparse.Namespace(**vars(arguments) | {"queued": arguments.growth_from})))
     floor = Desk(arguments)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    floor.warm(arguments.steps // 10)
-    took = floor.run(arguments.steps)
+    every, took = _timed(floor)
     index = floor.index(arguments.steps)
-    gc.enable()
-    every = sorted(us for times in took.values() for us in times)
+    events = sorted(_events_us(floor.said, floor.clock_ns))
     p99_max = P99_US_MAX if arguments.agents <= LARGE_AGENTS else P99_US_MAX_LARGE
     told = quantiles(every)
     alone = quantiles(sorted(index))
@@ -88,6 +93,8 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "profiles": floor.profiles,
         "policy": arguments.policy,
         "decide": {**told, "by_input": {name: quantiles(sorted(times)) for name, times in took.items()}},
+        "events_floor_us": quantiles(events),
+        "growth": round(told["p50_us"] / quantiles(few)["p50_us"], 2) if few else None,
         "index": alone,
         "decisions_per_s": round(len(every) / (sum(every) / 1e6)),
         "bytes_a_waiting_conversation": floor.bytes_each,
@@ -97,8 +104,45 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
             and alone["p50_us"] <= INDEX_P50_US_MAX
             and alone["p99_us"] <= INDEX_P99_US_MAX
             and (arguments.queued < LARGE_AGENTS or floor.bytes_each <= BYTES_MAX)
+            and (not few or told["p50_us"] <= GROWTH_MAX * quantiles(few)["p50_us"])
         ),
     }
+
+
+def _timed(floor: Desk) -> tuple[list[float], dict[str, list[float]]]:
+    """Microseconds of all inputs, ascending, and by kind."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    floor.warm(floor.steps // 10)
+    floor.said.clear()
+    took = floor.run(floor.steps)
+    gc.enable()
+    gc.unfreeze()
+    return sorted(us for times in took.values() for us in times), took
+
+
+def _events_us(said: list[list[RoutingEvent]], clock_ns: Callable[[], int]) -> Iterator[float]:
+    """Microseconds to make, serialise and parse the events of each input again."""
+    for events in said:
+        fields = [_fields(event) for event in events]
+        began = clock_ns()
+        for one in fields:
+            RoutingEvent.FromString(RoutingEvent(**one).SerializeToString())
+        yield (clock_ns() - began) / 1000
+
+
+def _fields(message: Any) -> dict[str, Any]:
+    """What a message says, as its constructor takes it."""
+    found: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if hasattr(value, "ListFields"):
+            found[field.name] = _fields(value)
+        elif hasattr(value, "items"):
+            found[field.name] = dict(value)
+        else:
+            found[field.name] = list(value) if hasattr(value, "append") else value
+    return found
 
 
 def quantiles(ordered: list[float]) -> dict[str, float]:
@@ -117,8 +161,11 @@ class Desk:
         self.dice = random.Random(arguments.seed)
         self.now_ms = START_MS
         self.clock_ns = time.thread_time_ns if arguments.cpu_time else time.perf_counter_ns
+        self.steps = arguments.steps
         self.count = 0
         self.inputs = 0
+        self.said: list[list[RoutingEvent]] = []
+        """What the inputs led to, for the first few."""
         self.signatures = list(_signatures(self.dice, arguments.signatures))
         self.agents = [f"a{i:06}" for i in range(arguments.agents)]
         self.away: set[str] = set()
@@ -188,7 +235,7 @@ class Desk:
         )  # fmt: skip
         self.owned.append(key)
 
-    def take(self, topic: str, event: Any) -> float:
+    def take(self, topic: str, event: Any, is_timed: bool = True) -> float:
         """Decide an input and fold what follows; microseconds. Offers are accepted afterwards."""
         self.inputs += 1
         record = Input(topic, f"{topic}/0/{self.inputs}", self.now_ms, event)
@@ -197,6 +244,8 @@ class Desk:
         for one in events:
             engine.evolve(self.state, one)
         took_us = (self.clock_ns() - began) / 1000
+        if is_timed and len(self.said) < SAID_MAX:
+            self.said.append(list(events))
         for one in events:
             if one.WhichOneof("body") == "offered":
                 self._accept(one.offered.agent_id, one.offered.offer_id, one.offered.conversation_id)
@@ -205,7 +254,7 @@ class Desk:
     def _accept(self, agent_id: str, offer_id: str, conversation_id: str) -> None:
         wanted = inbound.AgentRequest(kind=inbound.REQUEST_KIND_ACCEPT, agent_id=agent_id, offer_id=offer_id)
         submitted = RequestSubmitted(request=wanted, received_at_ms=self.now_ms)
-        self.take("conversations", ConversationsEvent(desk_id=DESK, request=submitted))
+        self.take("conversations", ConversationsEvent(desk_id=DESK, request=submitted), is_timed=False)
         self.owned.append(conversation_id)
 
     def settle(self) -> None:
@@ -295,7 +344,8 @@ class Desk:
         took: list[float] = []
         matcher = self.state.matcher
         conversations = self.state.data.conversations
-        waiting = self.dice.sample(sorted(matcher.waiting(DESK)), min(steps, 1_000))
+        every = sorted(matcher.waiting(DESK))
+        waiting = self.dice.sample(every, min(steps, 1_000, len(every)))
         if not waiting:
             return took
         for i in range(steps):

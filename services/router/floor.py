@@ -19,6 +19,7 @@ from services.router.profiles import (
     HANDS_MANY,
     SLOTS_MAX,
     Ask,
+    Fit,
     Key,
     Profile,
     Seat,
@@ -147,6 +148,10 @@ class Floor:
             for agent_id in line.about:
                 self.singled[agent_id] = self.singled.get(agent_id, 0) + 1
         return line
+
+    def waited_of(self, able: dict[Shape, Fit]) -> list[tuple[Shape, Fit]]:
+        """Those of these shapes in which somebody waits."""
+        return [(shape, able[shape]) for shape in self.waited if shape in able]
 
     def end_line(self, shape: Shape, line: Line) -> None:
         """Nobody waits in the line any more."""

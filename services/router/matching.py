@@ -189,9 +189,9 @@ class Matcher:
         best: Place | None = None
         rank: Rank = ()
         able = seat.profile.able
-        for shape in able if len(able) < len(floor.waited) else floor.waited:
-            fit = able.get(shape)
-            if fit is None or not shape.lines or not slots[shape.kind]:
+        few = len(floor.waited) * 2 < len(able)
+        for shape, fit in floor.waited_of(able) if few else able.items():
+            if not shape.lines or not slots[shape.kind]:
                 continue
             for line in shape.lines.values():
                 if (line.only and line.only != agent_id) or agent_id in line.barred:
