@@ -76,7 +76,7 @@ def summary(name: str, baseline: str, weeks: Sequence[Mapping[str, Mapping[str, 
         },
         **{
             key: _mean([told[key] for told in mine])
-            for key in ("occupancy_mean", "occupancy_sd", "sticky_hit")
+            for key in ("occupancy_mean", "occupancy_sd", "sticky_hit", "sticky_hit_free")
         },
         "wait_estimate": {
             channel: _estimates([told["wait_estimate"][channel] for told in mine])

@@ -31,7 +31,8 @@ def figures(week: Week) -> dict[str, Any]:
         "breaches": len(misses),
         "occupancy_mean": round(statistics.fmean(loads), 4),
         "occupancy_sd": round(statistics.pstdev(loads), 4),
-        "sticky_hit": _sticky(week),
+        "sticky_hit": _sticky(week, False),
+        "sticky_hit_free": _sticky(week, True),
         "wait_estimate": {name: told(week, name) for name in channels if week.shop.channels[name].live},
     }
 
@@ -95,12 +96,13 @@ def _occupancy(week: Week, agent_id: str) -> float:
     return desk.worked_ms / (desk.on_ms * week.capacity[agent_id]) if desk.on_ms else 0.0
 
 
-def _sticky(week: Week) -> float | None:
-    """Of those with a preferred agent who were served, the share whom that agent served."""
+def _sticky(week: Week, is_free: bool) -> float | None:
+    """Of those with a preferred agent who were served, the share whom that agent served. is_free: of those
+    whose preferred agent had room when they came, so that nobody had to wait for it."""
     return _share(
         outcome.agent == preferred
         for outcome, preferred in zip(week.outcomes, week.preferred, strict=True)
-        if preferred is not None and outcome.started_ms >= 0
+        if preferred is not None and outcome.started_ms >= 0 and (outcome.preferred_free or not is_free)
     )
 
 

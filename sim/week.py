@@ -56,6 +56,8 @@ class Outcome(Struct, gc=False):
     wait_p50_ms: int = 0
     wait_p90_ms: int = 0
     """What the engine said at arrival; 0: nothing."""
+    preferred_free: bool = False
+    """The preferred agent was there and had room when it came."""
 
 
 class Desk(Struct):
@@ -199,6 +201,7 @@ class Week:
 
     def _arrives(self, i: int) -> None:
         contact, now_ms = self.contacts[i], self.engines.now_ms
+        self.outcomes[i].preferred_free = self._has_room(self.preferred[i], contact)
         self.engines.hear(
             f"r{i}",
             message=MessageReceived(
@@ -217,6 +220,12 @@ class Week:
         if contact.patience is not None:
             gives_up_ms = self.outcomes[i].arrived_ms + round(contact.patience * 1000)
             self._at(gives_up_ms, self._gives_up, i, False)
+
+    def _has_room(self, agent_id: str | None, contact: Contact) -> bool:
+        if agent_id is None or not self.desks[agent_id].on:
+            return False
+        used = self.engines.router.matcher.used(DESK_ID, agent_id)
+        return used + self._units[contact.channel] <= self.capacity[agent_id]
 
     def _gives_up(self, i: int, is_lost: bool) -> None:
         outcome = self.outcomes[i]

@@ -35,7 +35,7 @@ from services.router.profiles import Profile, Seat, Shape
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
-HELD_LIMIT = 0.43
+HELD_LIMIT = 0.36
 """Weight that may be lost for a conversation with four hours left, by the pressure of what waits ..."""
 HELD_SLACK_MS = 4 * 3_600_000
 HELD_POWER = 1.35
@@ -44,7 +44,7 @@ HELD_PRESSURE_MIN = 0.06
 """With less pressure it is as with so much: somebody has time, sooner or later."""
 HELD_URGENT = 0.08
 """With this share of its time left nothing is held back any more."""
-LATE_LIMIT = 2.5
+LATE_LIMIT = 2.0
 """Weight that may be lost for a live conversation whose promise is broken."""
 MISSING_WORK = 0.1
 """A level short of what is preferred weighs like so much more work."""

@@ -35,6 +35,7 @@ def let_go(state: State, event: RoutingEvent, key: str, c: Conversation, why: in
         if c.status == Status.OWNED:
             experience.handled(state, c, agent, now_ms)
     state.matcher.free(c.desk, c.agent, key, c.channel)
+    staff.look_soon(state, c.desk, now_ms)
     closed, order = state.data.closed, state.closed_order
     while order and closed[order[0]].at_ms < now_ms - CLOSED_OFFERS_MS:
         del closed[order.popleft()]

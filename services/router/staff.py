@@ -141,6 +141,12 @@ def desk_looked(state: State, event: RoutingEvent, body: rt.DeskLooked) -> None:
         state.hold_back(event.desk_id, event.occurred_at_ms, True, wait_ms)
 
 
+def look_soon(state: State, desk_id: str, now_ms: int) -> None:
+    """Somebody has room again: what was held back is not left until there is a look at rest."""
+    if state.desk(desk_id).beat_ms > now_ms + BEAT_MS:
+        state.hold_back(desk_id, now_ms, held=True)
+
+
 def put_off_beat(state: State, desk_id: str, again_ms: int) -> None:
     """Looking at what was held back could not be decided: it is due again then."""
     desk = state.own_desk(desk_id)
@@ -153,6 +159,7 @@ def agent_looked(state: State, event: RoutingEvent, body: rt.AgentLooked) -> Non
     """What a change of the agent led to is done, or its next step is due."""
     agent = _agent(state, event, body.agent_id)
     if agent is not None:
+        look_soon(state, event.desk_id, event.occurred_at_ms)
         agent.look_ms = event.occurred_at_ms if body.again else 0
         state.watch_agent(event.desk_id, body.agent_id, agent)
 

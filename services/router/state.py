@@ -353,17 +353,9 @@ class State:
 
 def ask_of(c: Conversation) -> Ask:
     """What a conversation asks of an agent: its signature."""
-    return Ask(
-        c.desk,
-        c.requires,
-        c.language,
-        c.channel,
-        c.units,
-        c.human_only,
-        c.only or (c.last_agent if c.hold_ms else ""),
-        tuple(sorted(c.barred)) if c.barred else (),
-        c.prefers,
-    )
+    only = c.only or (c.last_agent if c.hold_ms else "")
+    barred = tuple(sorted(c.barred)) if c.barred else ()
+    return Ask(c.desk, c.requires, c.language, c.channel, c.units, c.human_only, only, barred, c.prefers)
 
 
 def _share(state: State, c: Conversation) -> None:

@@ -88,7 +88,7 @@ def test_the_preferred_agent_is_known_from_the_past() -> None:
     week = played(contact(10, sticky_u=0.6), of=of)
     assert week.preferred == ["cyd"]
     assert week.outcomes[0].agent == "cyd"
-    assert figures(week)["sticky_hit"] == 1.0
+    assert figures(week)["sticky_hit"] == figures(week)["sticky_hit_free"] == 1.0
 
 
 def test_the_same_week_twice_is_the_same() -> None:
