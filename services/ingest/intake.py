@@ -22,7 +22,12 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from proto.v1 import content_pb2, desk_pb2, envelope_pb2, inbound_pb2
-from proto.v1.inbound_pb2 import AutoKind, MessageKind, QuarantineReason
+from proto.v1.inbound_pb2 import (
+    AUTO_KIND_NONE,
+    MESSAGE_KIND_NEW,
+    QUARANTINE_REASON_MALFORMED,
+    MessageKind,
+)
 from services.ingest.channels import (
     Ignored,
     Item,
@@ -142,7 +147,7 @@ class Intake:
         for item in items:
             match item:
                 case ParsedMessage():
-                    built.append(await self._message(desk_id, item, MessageKind.MESSAGE_KIND_NEW, ""))
+                    built.append(await self._message(desk_id, item, MESSAGE_KIND_NEW, ""))
                 case ParsedChange():
                     built.append(await self._message(desk_id, item.message, item.kind, item.about))
                 case ParsedDelivery():
@@ -168,7 +173,7 @@ class Intake:
     async def _message(self, desk_id: str, parsed: ParsedMessage, kind: MessageKind, about: str) -> _Built:
         _check(parsed)
         if not parsed.senders:
-            nobody = Unparseable(_MALFORMED, "nobody is named as its sender", "", parsed.raw)
+            nobody = Unparseable(QUARANTINE_REASON_MALFORMED, "nobody is named as its sender", "", parsed.raw)
             return await self._unparsed(desk_id, parsed.channel, parsed.account, nobody, ())
         sealing, desk_key = self._sealing, self._sealing.desk_key(desk_id)
         hashes = [sealing.identity_hash(desk_id, one.channel, one.address) for one in parsed.senders]
@@ -239,7 +244,7 @@ class Intake:
             message.language = self.languages.tell(parsed.text, desk.languages)
         if "wants_human" in said:
             message.wants_human = said["wants_human"].lower() in TRUE
-        elif message.kind == MessageKind.MESSAGE_KIND_NEW and parsed.auto_kind == AutoKind.AUTO_KIND_NONE:
+        elif message.kind == MESSAGE_KIND_NEW and parsed.auto_kind == AUTO_KIND_NONE:
             message.wants_human = wants_human(parsed.text)
 
     async def _put_blobs(
@@ -332,9 +337,6 @@ def _labels(plain: Plain, parsed: ParsedMessage, content: content_pb2.MessageCon
         elif value:
             content.attributes[name] = value
     return labels
-
-
-_MALFORMED = QuarantineReason.QUARANTINE_REASON_MALFORMED
 
 
 async def _with_safe_html(parsed: ParsedMessage) -> ParsedMessage:

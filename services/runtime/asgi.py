@@ -26,8 +26,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
+JSON_ONLY = (JSON,)
 WHOLE_BODY = "centrala.body"
 """In a scope: the body, where the server had all of it when the request began."""
+ANSWER = "centrala.answer"
+"""In a scope: takes the status and the JSON of an answer and sends it at once, which is a fifth of the work
+of two ASGI messages; says whether it could."""
 
 BODY_WITHIN_S = 30
 """A body that is not whole after this is not waited for: who sends a byte now and then holds nothing."""
@@ -49,7 +53,7 @@ class HotResponse(NamedTuple):
 
     status: int
     body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+    headers: tuple[tuple[bytes, bytes], ...] = JSON_ONLY
 
 
 class HotStream(NamedTuple):
@@ -160,7 +164,7 @@ class Dispatcher:
             self.observe(template, answer.status, self.monotonic_s() - began_s)
         if isinstance(answer, HotStream):
             await stream(receive, send, answer)
-        else:
+        elif answer.headers != JSON_ONLY or ANSWER not in scope or not scope[ANSWER](answer[0], answer[1]):
             await respond(send, answer)
 
     def _match(self, scope: Scope) -> tuple[_Route, list[str]] | None:
@@ -240,7 +244,9 @@ def _as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
             await send({"type": "http.response.body", "body": b""})
             answered.set()
 
-    return {**scope, "method": "GET"}, receive, headers_only
+    asking = {**scope, "method": "GET"}
+    asking.pop(ANSWER, None)
+    return asking, receive, headers_only
 
 
 def _text(segment: bytes) -> str:

@@ -33,9 +33,10 @@ def add_to(app: App) -> None:
 
     def ready() -> bool:
         """Whether requests are let in; one that is not counts as turned away."""
-        if not app.ready():
+        is_ready = app.ready()
+        if not is_ready:
             app.metrics.turned_away.labels("restoring").inc()
-        return app.ready()
+        return is_ready
 
     async def livez() -> Response:
         """Whether the process runs."""

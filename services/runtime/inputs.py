@@ -3,13 +3,16 @@
 Within a round the inputs are merged by one rule: again and again, in the order of the topics, every
 record whose writer's positions are covered by our own positions on the topics that we share with
 that writer. So the router never meets a target before its conversation.
+
+The loops of one process read the same records, so a batch and its events are parsed once for all of them
+(`_Shared`): nobody changes an event that was written.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +35,9 @@ EVENT_CLASSES: Mapping[str, Any] = {
     "notices": NoticesEvent,
 }
 """The message class of each topic's events."""
+
+SHARED_MAX = 32
+"""Batches that are kept parsed: readers of one process are seldom further apart."""
 
 
 @dataclass(slots=True)
@@ -65,10 +71,32 @@ class Unreadable:
         self.error = error
 
 
+class _Shared:
+    """A batch with its events, each parsed when the first reader asks."""
+
+    __slots__ = ("batch", "events", "positions", "values")
+
+    def __init__(self, value: bytes) -> None:
+        self.batch = Batch.FromString(value)
+        self.values: Sequence[bytes] = self.batch.events
+        self.positions: Sequence[InputPosition] = tuple(self.batch.positions)
+        self.events: list[Any] = [None] * len(self.values)
+
+    def event(self, index: int, parse: Callable[[bytes], Any]) -> Any:
+        """One of the events."""
+        event = self.events[index]
+        if event is None:
+            event = self.events[index] = parse(self.values[index])
+        return event
+
+
+_shared = functools.lru_cache(SHARED_MAX)(_Shared)
+
+
 class _Waiting:
     """A fetched record: the place behind it, its writer's positions, those of its events that are heard."""
 
-    __slots__ = ("at_ms", "epoch", "heard", "next_offset", "next_seq", "positions", "prefix", "values")
+    __slots__ = ("at_ms", "epoch", "event", "heard", "next_offset", "next_seq", "positions", "prefix")
 
     def __init__(self, record: LogRecord, fence: Fence, at_ms: int, prefix: str) -> None:
         self.next_offset = record.offset + 1
@@ -76,8 +104,8 @@ class _Waiting:
         self.next_seq = fence.next_seq
         self.at_ms = at_ms
         self.prefix = prefix
-        self.positions: list[InputPosition] = []
-        self.values: Sequence[bytes] = ()
+        self.positions: Sequence[InputPosition] = ()
+        self.event: Callable[[int, Callable[[bytes], Any]], Any] = _none
         self.heard: Sequence[int] = ()
 
 
@@ -116,22 +144,23 @@ class Inputs:
     def _mailed(self, record: LogRecord) -> _Waiting:
         prefix = f"{record.topic}/{record.partition}/{record.offset}"
         entry = _Waiting(record, self._fences[record.topic], record.at_ms, prefix)
-        entry.values, entry.heard = (record.value,), (0,)
+        entry.event, entry.heard = lambda index, parse: parse(record.value), (0,)
         return entry
 
     def _judged(self, record: LogRecord) -> _Waiting:
-        topic, batch = record.topic, Batch.FromString(record.value)
+        topic, shared = record.topic, _shared(record.value)
+        batch = shared.batch
         fence, hears = self._fences[topic], self._hears.get(topic)
         valid = fence.admit(batch) and not is_claim(batch)
         entry = _Waiting(record, fence, batch.now_ms, f"{topic}/{record.partition}/{batch.seq}")
         if not valid:
             return entry
-        values = entry.values = batch.events
-        if hears is None or len(batch.kinds) != len(values):
-            entry.heard = range(len(values))
+        entry.event, kinds, count = shared.event, batch.kinds, len(shared.values)
+        if hears is None or len(kinds) != count:
+            entry.heard = range(count)
         else:
-            entry.heard = [index for index, kind in enumerate(batch.kinds) if kind in hears]
-        entry.positions = [p for p in batch.positions if p.topic in self.places]
+            entry.heard = [index for index, kind in enumerate(kinds) if kind in hears]
+        entry.positions = [p for p in shared.positions if p.topic in self.places]
         return entry
 
     def merged(self) -> Iterator[Input]:
@@ -159,7 +188,7 @@ class Inputs:
                 continue
             place.index = index
             try:
-                event = parse(entry.values[index])
+                event = entry.event(index, parse)
             except Exception as error:  # a record of a broken edge must not stop the partition
                 event = Unreadable(f"{type(error).__name__}: unreadable {topic} record")
             yield Input(topic, entry.prefix if mailbox else f"{entry.prefix}/{index}", entry.at_ms, event)
@@ -170,6 +199,11 @@ class Inputs:
         place.epoch = entry.epoch
         place.next_seq = entry.next_seq
         place.index = 0
+
+
+def _none(index: int, parse: Callable[[bytes], Any]) -> Any:
+    """The events of a record that has none."""
+    raise IndexError(index)
 
 
 @functools.cache

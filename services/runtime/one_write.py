@@ -11,12 +11,13 @@ request does, needs no timer, and its body stands in the scope: nobody has to wa
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from services.runtime.asgi import WHOLE_BODY
+from services.runtime.asgi import ANSWER, JSON, WHOLE_BODY
 
 HEAD_WITHIN_S = 30.0
 """A connection on which no head of a request is whole after this is closed; uvicorn waits for ever."""
@@ -106,6 +107,7 @@ class OneWriteProtocol(HttpToolsProtocol):
         """A request's head is whole."""
         self._head_is_here()
         super().on_headers_complete()
+        self.scope[ANSWER] = functools.partial(_answer, self.cycle)  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """A request is whole. Its task begins in the next turn, so what the scope is given now is seen."""
@@ -126,3 +128,17 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing: there are no WebSockets here, and who asks for one is answered as without asking."""
+
+
+def _answer(cycle: RequestResponseCycle, status: int, body: bytes) -> bool:
+    """Send a whole JSON answer as the cycle would by two messages; False where it has more to decide."""
+    if cycle.disconnected or cycle.response_started or not cycle.keep_alive or cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    head = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, JSON):
+        head += (name, b": ", value, b"\r\n")
+    cycle.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (b"".join(head), len(body), body))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True

@@ -58,6 +58,12 @@ class Streams:
     def __init__(self, views: Peek, hub: Hub) -> None:
         self._views = views
         self._hub = hub
+        self._by_topic = {
+            "conversations": self._conversations,
+            "routing": self._routing,
+            "sla": self._sla,
+            "notices": self._notices,
+        }
 
     def publish(self, committed: Committed, bodies: list[tuple[str, Any, Any]]) -> None:
         """Tell the watchers of the desks and agents that a batch is about."""
@@ -66,7 +72,7 @@ class Streams:
 
     def tell(self, topic: str, name: str, event: Any, body: Any, event_id: str) -> None:
         """Tell the watchers of what one event says."""
-        getattr(self, f"_{topic}")(name, event, body, event_id)
+        self._by_topic[topic](name, event, body, event_id)
         if self._hub.kinds["conversation"]:
             self._changed(name, event.desk_id, body, event_id)
 
@@ -87,6 +93,12 @@ class Streams:
     def _board(self, desk: str, told: Told) -> None:
         self._hub.publish(f"board/{desk}", told)
 
+    def _board_row(self, desk: str, name: str, event_id: str, conversation_id: str) -> None:
+        if f"board/{desk}" in self._hub.listeners:
+            owned = self._views.peek(Ownership, conversation_id)
+            row = ownership_row(owned) if owned is not None else {"conversation_id": conversation_id}
+            self._board(desk, Told(name, event_id, row))
+
     def _conversations(self, name: str, event: Any, body: Any, event_id: str) -> None:
         if name not in ("message", "message_changed"):
             return
@@ -102,7 +114,7 @@ class Streams:
         if name == "offered":
             data = offer_event(body)
             self._agent(desk, body.agent_id, Told("offer", event_id, data, body.conversation_id, desk=desk))
-            self._board(desk, Told("offered", event_id, self._row(body.conversation_id)))
+            self._board_row(desk, "offered", event_id, body.conversation_id)
         elif name in ("expired", "withdrawn", "declined"):
             why = name if name != "withdrawn" else word(WithdrawnWhy, body.why) or name
             data = {"offer_id": body.offer_id, "conversation_id": body.conversation_id, "why": why}
@@ -111,9 +123,9 @@ class Streams:
             data = {"conversation_id": body.conversation_id, "agent": body.agent_id}
             told = Told("assigned", event_id, data, body.conversation_id, desk=desk)
             self._agent(desk, body.agent_id, told)
-            self._board(desk, Told("assigned", event_id, self._row(body.conversation_id)))
+            self._board_row(desk, "assigned", event_id, body.conversation_id)
         elif name in ("queued", "reopened", "priority", "relaxed"):
-            self._board(desk, Told("queued", event_id, self._row(body.conversation_id)))
+            self._board_row(desk, "queued", event_id, body.conversation_id)
         elif name == "released":
             data = {"conversation_id": body.conversation_id, "why": "released"}
             self._agent(desk, body.agent_id, Told("closed", event_id, data))
@@ -121,7 +133,7 @@ class Streams:
             data = {"conversation_id": body.conversation_id, "why": "resolved", "reason": body.reason}
             if body.owner_id:
                 self._agent(desk, body.owner_id, Told("closed", event_id, data))
-            self._board(desk, Told("resolved", event_id, self._row(body.conversation_id)))
+            self._board_row(desk, "resolved", event_id, body.conversation_id)
         elif name == "admitted" and body.content.data and body.owner_id:
             data = {"conversation_id": body.conversation_id, "message_id": event.origin_id}
             told = Told("message", event_id, data, body.conversation_id, event.origin_id, desk)
@@ -130,10 +142,10 @@ class Streams:
 
     def _load_changed(self, name: str, desk: str, body: Any, event_id: str) -> None:
         """Say how an agent stands after what may have changed their presence or load."""
-        agent = getattr(body, "agent_id", "") or getattr(body, "owner_id", "")
-        if not agent or f"board/{desk}" not in self._hub.listeners:
+        if f"board/{desk}" not in self._hub.listeners or name in ("agent", "admitted", "refused"):
             return
-        if name in ("agent", "admitted", "refused"):
+        agent = getattr(body, "agent_id", "") or getattr(body, "owner_id", "")
+        if not agent:
             return
         load = self._views.peek(AgentLoad, f"{desk}/{agent}")
         if load is not None:
@@ -173,10 +185,6 @@ class Streams:
             "at": rfc3339(event.occurred_at_ms),
         }
         self._board(event.desk_id, Told("notice", event_id, data))
-
-    def _row(self, conversation_id: str) -> dict[str, Any]:
-        owned = self._views.peek(Ownership, conversation_id)
-        return ownership_row(owned) if owned is not None else {"conversation_id": conversation_id}
 
 
 def ownership_row(owned: Ownership) -> dict[str, Any]:
