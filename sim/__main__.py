@@ -7,7 +7,7 @@ import json
 import sys
 
 from services.kernel.errors import CentralaError
-from sim import check, compare, faults, model, redecide, replay
+from sim import check, compare, faults, model, redecide, replay, whatif
 
 PARTS = {
     "week": replay,
@@ -16,6 +16,7 @@ PARTS = {
     "theory": check,
     "faults": faults,
     "redecide": redecide,
+    "whatif": whatif,
 }
 
 

@@ -217,7 +217,7 @@ def waits_of(cases: Iterable[Case], channel: str, to_ms: int) -> Iterable[tuple[
                 yield spell.gave_up_ms - spell.opened_ms, True
             elif spell.stints:
                 yield spell.stints[0].began_ms - spell.opened_ms, False
-            else:
+            elif spell.ended_ms < 0:
                 yield max(0, to_ms - spell.opened_ms), False
 
 

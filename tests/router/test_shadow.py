@@ -109,6 +109,15 @@ def test_what_one_gives_and_the_other_holds_back_is_told() -> None:
         assert "może poczekać" in waiting.sentence.pl
 
 
+STATES = (
+    pb.PRESENCE_STATE_ONLINE,
+    pb.PRESENCE_STATE_ONLINE,
+    pb.PRESENCE_STATE_BUSY,
+    pb.PRESENCE_STATE_AWAY,
+    pb.PRESENCE_STATE_OFFLINE,
+)
+
+
 def life(scene: Scene, seed: int, steps: int = 250) -> Scene:
     """A random life of a desk: people come and go, customers write, offers are answered or forgotten."""
     dice = random.Random(seed)
@@ -133,7 +142,7 @@ def life(scene: Scene, seed: int, steps: int = 250) -> Scene:
             name = dice.choice(owned)
             scene.asks("resolve", scene.conversation(name).agent, name)
         else:
-            scene.presence(dice.choice(("anna", "bob", "cyd")), dice.choice((1, 1, 2, 3, 4)))
+            scene.presence(dice.choice(("anna", "bob", "cyd")), dice.choice(STATES))
     return scene
 
 

@@ -1,0 +1,45 @@
+"""Weeks of the simulator as logs, for programs that read a desk's log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from proto.v1.envelope_pb2 import Batch
+from sim.audit import Auditor
+from sim.desk import policy_named
+from sim.past import Past, read
+from sim.shop import Contact, Shop
+from sim.week import DESK_ID, Week
+from tests.tools.made import MadeLogs
+
+RING_S = 5.0
+
+
+class Recorder(Auditor):
+    """Writes a log of what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs = MadeLogs()
+
+    def take(self, topic: str, now_ms: int, events: Sequence[Any]) -> None:
+        """Each decision is a batch."""
+        batch = Batch(epoch=1, seq=self.logs.seqs[topic], now_ms=now_ms)
+        batch.events.extend(event.SerializeToString() for event in events)
+        self.logs.append(topic, batch)
+        self.logs.seqs[topic] += 1
+
+
+def record(shop: Shop, contacts: Sequence[Contact], policy: str) -> MadeLogs:
+    """The log of a week under a preset."""
+    recorder = Recorder()
+    Week(shop, contacts, policy_named(policy), RING_S, recorder).run()
+    return recorder.logs
+
+
+def past_of(shop: Shop, contacts: Sequence[Contact], policy: str) -> Past:
+    """The same week as it is read back, from its opening to its end."""
+    hours = Week(shop, (), policy_named(policy)).hours
+    end_ms = hours.clock_ms(shop.days * hours.day_ms - 1) + 1
+    return read(record(shop, contacts, policy), DESK_ID, hours.start_ms, end_ms)
