@@ -9,10 +9,9 @@ from pathlib import Path
 
 from awscrt.auth import AwsCredentialsProvider
 
-from bench.server import free_port
+from bench.program import ROOT, free_port
 from services.runtime.blobs_s3 import Bucket, S3Blobs
 from services.runtime.clock import SystemClock
-from tests.kafka import ROOT
 
 START = ROOT / "deploy/s3/start.sh"
 WITHIN_S = 20.0
