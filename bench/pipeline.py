@@ -41,6 +41,7 @@ ARRIVES_WITHIN_S = 10.0
 """What comes later than this counts as never."""
 WHOLE_RATE = 20
 CONFIGURED_WITHIN_S = 30.0
+IDLE_S = 5.0
 
 
 class Load:
@@ -164,6 +165,9 @@ async def _phases(fleet: Fleet, desks: list[str], arguments: argparse.Namespace)
         ]
         rate = min(STEADY_RATE, arguments.rate)
         await load.send(rate, arguments.warm_up)
+        before = await weigh(fleet)
+        await asyncio.sleep(IDLE_S)
+        idle = (await weigh(fleet)).idle(before)
         steady = await _weighed(fleet, load, rate, arguments.seconds)
         memory = memory_mb(fleet)
         search = await _search(load, arguments)
@@ -174,6 +178,7 @@ async def _phases(fleet: Fleet, desks: list[str], arguments: argparse.Namespace)
     highest = max((s["rate"] for s in [steady, *search] if _within(s)), default=0)
     ok = all(steady["offer_ms"][at] <= most for at, most in STEADY_MS.items())
     return {
+        "idle_cpu_ms_a_s": idle,
         "steady": steady,
         "memory_mb": memory,
         "highest_rate": highest,

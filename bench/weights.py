@@ -14,16 +14,27 @@ MB = 1e6
 LOOPS = re.compile(
     rb'centrala_(append_seconds_sum|append_seconds_count|loop_busy_seconds_total)\{topic="(\w+)"\} (\S+)'
 )
+USED = re.compile(rb"used_memory:(\d+)")
 
 
 class Weights(NamedTuple):
     """Everything used until now. CPU in seconds by process, bytes by topic (of one copy), and by topic of
-    its engine: seconds of appends, appends, seconds of deciding."""
+    its engine: seconds of appends, appends, seconds of deciding. What Redis holds in its own memory."""
 
     cpu_s: dict[str, float]
     own_s: float
     bytes: dict[str, int]
     loops: dict[str, dict[str, float]]
+    redis_bytes: int
+    at_s: float
+
+    def idle(self, before: Weights) -> dict[str, float]:
+        """CPU time that each process took of a second in which nothing came, milliseconds."""
+        seconds = self.at_s - before.at_s
+        return {
+            name: round((used - before.cpu_s.get(name, 0.0)) * 1000 / seconds, 1)
+            for name, used in self.cpu_s.items()
+        }
 
     def since(self, before: Weights, messages: int) -> dict[str, Any]:
         """What each of so many messages took."""
@@ -39,6 +50,7 @@ class Weights(NamedTuple):
                 topic: round((size - before.bytes.get(topic, 0)) / messages)
                 for topic, size in self.bytes.items()
             },
+            "redis_bytes_a_message": round((self.redis_bytes - before.redis_bytes) / messages),
             "loops": {
                 topic: _loop(loop, before.loops[topic], messages) for topic, loop in self.loops.items()
             },
@@ -66,7 +78,8 @@ async def weigh(fleet: Fleet) -> Weights:
             for name, topic, value in LOOPS.findall(text):
                 loops[topic.decode()][name.decode()] += float(value)
     cpu = {name: cpu_s(pid) for name, pid in fleet.pids().items()}
-    return Weights(cpu, time.process_time(), topic_bytes(fleet), loops)
+    redis_bytes = int(USED.findall(await fleet.redis.tell("INFO", "memory"))[0])
+    return Weights(cpu, time.process_time(), topic_bytes(fleet), loops, redis_bytes, time.perf_counter())
 
 
 def topic_bytes(fleet: Fleet) -> dict[str, int]:

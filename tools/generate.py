@@ -1,5 +1,5 @@
 """Writes what is generated: protobuf and gRPC code beside proto/v1/*.proto, the client's copy of what it
-needs of that, three pages of docs, the dashboards,
+needs of that, four pages of docs, the dashboards,
 the rules for the Prometheus operator.
 
     python -m tools.generate            writes them
@@ -21,7 +21,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 from services.runtime import metrics, settings
-from tools import dashboards, event_docs, grpc_types, operator_rules
+from tools import dashboards, event_docs, grpc_types, operator_rules, scaling
 
 SCHEMAS = Path("proto/v1")
 RELEASED = Path("tests/schema/released")
@@ -55,6 +55,7 @@ def files() -> dict[Path, str]:
         Path("docs/settings.md"): settings.page(),
         Path("docs/metrics.md"): metrics.page(),
         Path("docs/events.md"): event_docs.page(SCHEMAS),
+        scaling.PAGE: scaling.current(),
         **dashboards.files(),
         operator_rules.PATH: operator_rules.text(),
     }

@@ -31,7 +31,7 @@ from services.runtime.inputs import Inputs, Place, Unreadable
 from services.runtime.loop import Loop
 from services.runtime.projections import NO_OUTCOME
 from services.runtime.snapshots import SnapshotStore
-from services.runtime.streams import Streams, looked_at
+from services.runtime.streams import Streams, is_told, looked_at
 from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
@@ -115,7 +115,7 @@ class Follower:
         try:
             while True:
                 await asyncio.sleep(UNUSED_S / 4)
-                watched = {self._views.partition(feed.split("/")[1]) for feed in self._hub.listeners}
+                watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
                 for partition, tail in list(self._tails.items()):
                     if partition in watched:
                         tail.used_s = self._clock.monotonic_s()
@@ -316,7 +316,8 @@ class _Tail:
             if name != "skipped" and (body_hash := self._asked.pop(origin, None)) is not None:
                 _keep(self.answered, origin, Answered(body_hash, decided_by(origin, name, body)))
             hub.settle(origin, name, body, offset)
-        if hub.listeners and any(feed.split("/")[1] == event.desk_id for feed in hub.listeners):
+        watched = hub.watched.get(event.desk_id)
+        if watched is not None and is_told(watched, record.topic, name, body):
             self._said.append(_Said(record.topic, offset, name, event, body, record.id))
 
     async def _tell(self) -> None:
@@ -351,11 +352,12 @@ class _Tail:
         wanted = sorted(
             looked_at([(one.name, one.event, one.body) for one in said]), key=lambda it: (it[0].KIND, it[1])
         )
+        by_kind = {kind: [key for one, key in wanted if one is kind] for kind, _ in wanted}
+        # At once: they share a round trip.
+        found = await asyncio.gather(*(part.many(kind, keys) for kind, keys in by_kind.items()))
         brought = _Brought()
-        for kind in dict.fromkeys(kind for kind, _ in wanted):
-            keys = [key for one, key in wanted if one is kind]
-            for key, doc in zip(keys, await part.many(kind, keys), strict=True):
-                brought.docs[kind, key] = doc
+        for (kind, keys), docs in zip(by_kind.items(), found, strict=True):
+            brought.docs |= {(kind, key): doc for key, doc in zip(keys, docs, strict=True)}
         return brought
 
 

@@ -147,6 +147,8 @@ class Hub:
         self.session_began = asyncio.Event()
         self.kinds: Counter[str] = Counter()
         """Subscribers by the first word of their feeds."""
+        self.watched: dict[str, Counter[str]] = {}
+        """The same for each desk that somebody watches."""
         self.closed = False
 
     @contextmanager
@@ -172,15 +174,21 @@ class Hub:
     @asynccontextmanager
     async def subscribe(self, feed: str) -> AsyncIterator[Subscription]:
         """Watch a feed from now on."""
-        subscription = Subscription(feed.split("/", 1)[0])
+        kind, desk_id = feed.split("/", 2)[:2]
+        subscription = Subscription(kind)
         if self.closed:
             subscription.close()
-        self.kinds[subscription.kind] += 1
+        self.kinds[kind] += 1
+        watched = self.watched.setdefault(desk_id, Counter())
+        watched[kind] += 1
         self.listeners.setdefault(feed, []).append(subscription)
         try:
             yield subscription
         finally:
-            self.kinds[subscription.kind] -= 1
+            self.kinds[kind] -= 1
+            watched[kind] -= 1
+            if not watched.total():
+                del self.watched[desk_id]
             left = self.listeners[feed]
             left.remove(subscription)
             if not left:

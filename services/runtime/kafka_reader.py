@@ -57,9 +57,10 @@ class _Lane:
     """The partitions that one broker leads. `asked`: which fetch was under way when the last answered
     request was sent."""
 
-    __slots__ = ("asked", "channel", "cursors", "node", "poll", "session")
+    __slots__ = ("asked", "channel", "cursors", "lazy", "node", "poll", "session")
 
     def __init__(self, node: int, cursors: list[_Cursor]) -> None:
+        self.lazy = all(cursor.lazy for cursor in cursors)
         self.node = node
         self.cursors = cursors
         self.channel = object()
@@ -103,6 +104,8 @@ class KafkaReader:
                     await self._ask()
                 break
             await self._wait(rest_ms)
+        if max_wait_ms > 0 and self._lazy_ready():
+            await self._fetch_company()
         self._check()
         self._woken = False
         records = self._take()
@@ -129,10 +132,14 @@ class KafkaReader:
 
     def _ripe(self) -> bool:
         """Whether anything lies ready that is not lazy, or has waited for company long enough."""
-        filled = [cursor for cursor in self._cursors.values() if cursor.records]
-        if not filled or not all(cursor.lazy for cursor in filled):
-            return bool(filled)
+        if not self._lazy_ready():
+            return self._ready() > 0
         return asyncio.get_running_loop().time() >= self._ripe_s
+
+    def _lazy_ready(self) -> bool:
+        """Whether something lies ready, and all of it is lazy."""
+        filled = [cursor.lazy for cursor in self._cursors.values() if cursor.records]
+        return bool(filled) and all(filled)
 
     def _drained(self) -> bool:
         """Whether every broker has answered a request of this fetch, and all it had is handed out."""
@@ -191,12 +198,21 @@ class KafkaReader:
             timer.cancel()
 
     def _poll_on(self, wait_ms: int) -> None:
-        """Have a poll under way on each lane, unless enough lies ready."""
+        """Have a poll under way on each lane, unless enough lies ready.
+
+        While lazy records wait for company, lanes that bring nothing else rest: one request brings all of it
+        in the end, instead of one for each batch."""
         if self._closed or self._broken is not None or self._ready() >= AHEAD_MAX:
             return
+        resting = self._ready() > 0 and not self._ripe()
         for lane in self._lanes or ():
-            if lane.poll is None or lane.poll.done():
+            if (lane.poll is None or lane.poll.done()) and not (resting and lane.lazy):
                 lane.poll = asyncio.ensure_future(self._poll(lane, wait_ms))
+
+    async def _fetch_company(self) -> None:
+        """What came for lazy records while their lanes rested."""
+        rested = [lane for lane in self._lanes or () if lane.lazy and (lane.poll is None or lane.poll.done())]
+        await asyncio.gather(*(self._poll(lane, 0) for lane in rested))
 
     async def _poll(self, lane: _Lane, wait_ms: int) -> None:
         try:

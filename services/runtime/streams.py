@@ -6,6 +6,7 @@ tells is never ahead of what a read shows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from proto.v1.routing_pb2 import WithdrawnWhy
@@ -50,6 +51,22 @@ def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], s
             if agent := getattr(body, field, ""):
                 found.add((AgentLoad, f"{event.desk_id}/{agent}"))
     return found
+
+
+OF_AGENTS = frozenset(
+    {"offered", "expired", "withdrawn", "declined", "assigned", "released", "resolved", "admitted"}
+)
+"""What the router says that agents' own streams tell."""
+
+
+def is_told(kinds: Mapping[str, int], topic: str, name: str, body: Any) -> bool:
+    """Whether streams tell anything of an event where these kinds of them are open: boards and those of one
+    conversation show everything, agents' their offers and what is said in conversations that are owned."""
+    if kinds.get("board") or kinds.get("conversation"):
+        return True
+    if topic == "routing":
+        return name in OF_AGENTS
+    return topic == "conversations" and (name == "message_changed" or (name == "message" and not body.opens))
 
 
 class Streams:
