@@ -112,6 +112,8 @@ class Draft:
             body["offered_next"] = True
         elif choice.held:
             body["held_back"] = True
+        elif not self.state.matcher.floor(self.desk_id).shape(ask).able:
+            body["nobody"] = True
         self._say_queued(c, body)
         if newly_human:
             self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)

@@ -201,6 +201,12 @@ def _reason(state: State, key: str, c: Conversation, found: Mapping[int, Sequenc
         return Reason(f"nikt w zespole tego nie potrafi ({asked})", f"nobody of the desk can do it ({asked})")
     if not shape.able_available:
         return Reason("nie ma teraz nikogo, kto to potrafi", "nobody who can do it is there now")
+    barred = len(found.get(rt.RULE_BARRED, ()))
+    if barred == shape.able_available:
+        return Reason(
+            f"kto może ją przyjąć ({barred}), odmówił lub nie odebrał; pytamy znowu po kilku minutach",
+            f"whoever can take it ({barred}) declined or let it ring; asked again after some minutes",
+        )
     ahead = sum(1 for other in line.places if other < place)
     return Reason(
         f"wszyscy, którzy mogą ją przyjąć ({shape.able_available}), są zajęci; przed nią w kolejce: {ahead}",
