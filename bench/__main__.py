@@ -9,13 +9,14 @@ import sys
 
 import uvloop
 
-from bench import chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, year
+from bench import burst, chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, year
 
 BENCHES = {
     "embedded": embedded,
     "restore": restore,
     "year": year,
     "kills": kills,
+    "burst": burst,
     "decide": decide,
     "rpc": rpc,
     "kafka": kafka,

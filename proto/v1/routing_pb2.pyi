@@ -269,7 +269,7 @@ class AgentFound(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
 
 class ConversationQueued(_message.Message):
-    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next", "prefers", "weight_permille", "held_back", "around")
+    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next", "prefers", "weight_permille", "held_back", "put_off", "nobody", "around")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +322,8 @@ class ConversationQueued(_message.Message):
     PREFERS_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_PERMILLE_FIELD_NUMBER: _ClassVar[int]
     HELD_BACK_FIELD_NUMBER: _ClassVar[int]
+    PUT_OFF_FIELD_NUMBER: _ClassVar[int]
+    NOBODY_FIELD_NUMBER: _ClassVar[int]
     AROUND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     channel: str
@@ -354,8 +356,10 @@ class ConversationQueued(_message.Message):
     prefers: _containers.ScalarMap[str, int]
     weight_permille: int
     held_back: bool
+    put_off: bool
+    nobody: bool
     around: bytes
-    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ..., around: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ..., put_off: _Optional[bool] = ..., nobody: _Optional[bool] = ..., around: _Optional[bytes] = ...) -> None: ...
 
 class RequirementsRelaxed(_message.Message):
     __slots__ = ("conversation_id", "requires", "step", "why", "queue", "priority")
@@ -381,7 +385,7 @@ class RequirementsRelaxed(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., step: _Optional[int] = ..., why: _Optional[_Union[RelaxedWhy, str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
 
 class Offered(_message.Message):
-    __slots__ = ("conversation_id", "offer_id", "agent_id", "units", "expires_at_ms", "policy", "policy_version", "considered", "ruled_out_rules", "ruled_out_counts", "best_agents", "best_scores", "score_parts", "best_parts")
+    __slots__ = ("conversation_id", "offer_id", "agent_id", "units", "expires_at_ms", "policy", "policy_version", "considered", "ruled_out_rules", "ruled_out_counts", "best_agents", "best_scores", "score_parts", "best_parts", "together")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     OFFER_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -396,6 +400,7 @@ class Offered(_message.Message):
     BEST_SCORES_FIELD_NUMBER: _ClassVar[int]
     SCORE_PARTS_FIELD_NUMBER: _ClassVar[int]
     BEST_PARTS_FIELD_NUMBER: _ClassVar[int]
+    TOGETHER_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     offer_id: str
     agent_id: str
@@ -410,7 +415,8 @@ class Offered(_message.Message):
     best_scores: _containers.RepeatedScalarFieldContainer[float]
     score_parts: _containers.RepeatedScalarFieldContainer[str]
     best_parts: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, conversation_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., units: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., considered: _Optional[int] = ..., ruled_out_rules: _Optional[_Iterable[_Union[Rule, str]]] = ..., ruled_out_counts: _Optional[_Iterable[int]] = ..., best_agents: _Optional[_Iterable[str]] = ..., best_scores: _Optional[_Iterable[float]] = ..., score_parts: _Optional[_Iterable[str]] = ..., best_parts: _Optional[_Iterable[float]] = ...) -> None: ...
+    together: int
+    def __init__(self, conversation_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., units: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., considered: _Optional[int] = ..., ruled_out_rules: _Optional[_Iterable[_Union[Rule, str]]] = ..., ruled_out_counts: _Optional[_Iterable[int]] = ..., best_agents: _Optional[_Iterable[str]] = ..., best_scores: _Optional[_Iterable[float]] = ..., score_parts: _Optional[_Iterable[str]] = ..., best_parts: _Optional[_Iterable[float]] = ..., together: _Optional[int] = ...) -> None: ...
 
 class OfferAccepted(_message.Message):
     __slots__ = ("conversation_id", "offer_id", "agent_id")
@@ -634,7 +640,9 @@ class RequestRefused(_message.Message):
     def __init__(self, kind: _Optional[_Union[_inbound_pb2.RequestKind, str]] = ..., conversation_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., why: _Optional[_Union[RefusedWhy, str]] = ..., owner_id: _Optional[str] = ...) -> None: ...
 
 class DeskLooked(_message.Message):
-    __slots__ = ("again",)
+    __slots__ = ("again", "more")
     AGAIN_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     again: bool
-    def __init__(self, again: _Optional[bool] = ...) -> None: ...
+    more: bool
+    def __init__(self, again: _Optional[bool] = ..., more: _Optional[bool] = ...) -> None: ...

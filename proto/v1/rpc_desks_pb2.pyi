@@ -94,7 +94,7 @@ class BoardSnapshot(_message.Message):
     def __init__(self, desk: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., conversations: _Optional[_Iterable[_Union[BoardRow, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[BoardAgent, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[BoardQueue, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Notice, _Mapping]]] = ...) -> None: ...
 
 class BoardRow(_message.Message):
-    __slots__ = ("conversation_id", "state", "queue", "priority", "channel", "language", "owner", "agent", "offer_id", "expires_at", "waiting_since", "due_at", "human_only", "at", "targets")
+    __slots__ = ("conversation_id", "state", "queue", "priority", "channel", "language", "owner", "agent", "offer_id", "expires_at", "waiting_since", "due_at", "human_only", "at", "targets", "nobody")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +110,7 @@ class BoardRow(_message.Message):
     HUMAN_ONLY_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
+    NOBODY_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     state: str
     queue: str
@@ -125,7 +126,8 @@ class BoardRow(_message.Message):
     human_only: bool
     at: _timestamp_pb2.Timestamp
     targets: _containers.RepeatedCompositeFieldContainer[_rpc_shapes_pb2.Target]
-    def __init__(self, conversation_id: _Optional[str] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., channel: _Optional[str] = ..., language: _Optional[str] = ..., owner: _Optional[str] = ..., agent: _Optional[str] = ..., offer_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., human_only: _Optional[bool] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Target, _Mapping]]] = ...) -> None: ...
+    nobody: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., channel: _Optional[str] = ..., language: _Optional[str] = ..., owner: _Optional[str] = ..., agent: _Optional[str] = ..., offer_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., human_only: _Optional[bool] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Target, _Mapping]]] = ..., nobody: _Optional[bool] = ...) -> None: ...
 
 class BoardAgent(_message.Message):
     __slots__ = ("agent", "presence", "connected", "used", "offers", "conversations", "name", "of")

@@ -80,6 +80,13 @@ class Deadlines:
         else:
             ids.discard(key)
 
+    def beside(self, start: str, now_ms: int) -> list[str]:
+        """The ids that begin so and are due by now, of those that are due about when the earliest is."""
+        if self.next() is None:
+            return []
+        due = [key for due_ms, key in self._front if due_ms <= now_ms and self._due.get(key) == due_ms]
+        return [key for key in reversed(due) if key.startswith(start)]
+
     def next(self) -> tuple[int, str] | None:
         """The earliest (due_ms, id), or None. It stays until it is dropped or moved."""
         while self._heap and self._heap[0] not in self._slots:

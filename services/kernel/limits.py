@@ -70,6 +70,18 @@ TRANSFER_WAIT_MS = 2 * MINUTE_MS
 BARRED_AFTER_DECLINE_MS = 5 * MINUTE_MS
 """An agent who declined (or let expire) is not asked again for the same conversation until then."""
 
+# Bursts: what comes in one instant is matched as a whole, within these
+BURST_BEGINS = 8
+"""Conversations that are offered at once in one instant; whoever comes after them is put off to its end."""
+BURST_FITTING_MAX = 64
+"""With more agents who have room for it nothing is scarce, and nobody is put off."""
+BURST_AGENTS_MAX = 100
+BURST_CONVERSATIONS_MAX = 200
+BURST_KINDS_MAX = 20
+BURST_EXCHANGES_MAX = 32
+"""Agents, conversations, kinds of conversations matched together in one step, and exchanges among them: some
+0.2 s of one core at the most. What is beyond goes one by one."""
+
 # Sending
 SEND_LEASE_MS = 30_000
 """From an attempt's commit to when it counts as uncertain without a result."""

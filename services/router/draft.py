@@ -19,7 +19,7 @@ from proto.v1.routing_pb2 import HumanOnly, RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_FITTING_MAX
 from services.router import choosing, forecast, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.profiles import Ask
@@ -41,7 +41,8 @@ _HOLDS = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 class Draft:
     """Events of one decision about one desk."""
 
-    __slots__ = ("base", "desk", "desk_id", "events", "input_id", "moves", "now_ms", "offers", "state")
+    __slots__ = ("_begun", "base", "desk", "desk_id", "events", "input_id", "moves", "now_ms", "offers",
+                 "state")  # fmt: skip
 
     def __init__(self, state: State, desk_id: str, record: Input | None, input_id: str, now_ms: int) -> None:
         self.state = state
@@ -58,6 +59,17 @@ class Draft:
         self.events: list[RoutingEvent] = []
         self.moves = Moves(now_ms)
         self.offers = 0
+        self._begun = 0
+
+    def fork(self) -> Draft:
+        """Another decision about the same, as if nothing were decided yet."""
+        other = Draft(self.state, self.desk_id, None, self.input_id, self.now_ms)
+        other.base = self.base
+        return other
+
+    def take_over(self, other: Draft) -> None:
+        """Decide what a fork has decided."""
+        self.events, self.moves, self.offers = other.events, other.moves, other.offers
 
     def say(self, **body: Any) -> None:
         """Add an event; the keyword names its body, a message or a mapping, which takes half the time."""
@@ -78,13 +90,14 @@ class Draft:
         c.hold_ms = 0
         c.status = Status.WAITING
         ask = ask_of(c)
-        choice = self._choice(c, ask)
+        choice = self.choice(c, ask)
         if why in _HOLDS and c.last_agent and not (choice.best and choice.best[0].agent_id == c.last_agent):
             c.hold_ms = self._hold_until(c)
             if c.hold_ms:
                 ask = ask_of(c)
-                choice = self._choice(c, ask)
-        if choice.best:
+                choice = self.choice(c, ask)
+        put_off, in_turn = self._put_off(c, ask) if choice.best else (False, True)
+        if choice.best and in_turn:
             wait, around = waits.ringing(self.desk.served.get(c.queue, ())), None
         else:
             wait, around = waits.waiting(self.state, ask, c.priority)
@@ -93,15 +106,19 @@ class Draft:
         body = self._queued(conversation_id, c, why, wait)
         if around is not None:
             body["around"] = forecast.pack(around)
-        if choice.best:
+        if put_off:
+            body["put_off"] = True
+        elif choice.best:
             body["offered_next"] = True
         elif choice.held:
             body["held_back"] = True
+        elif not self.state.matcher.floor(self.desk_id).shape(ask).able:
+            body["nobody"] = True
         self._say_queued(c, body)
         if newly_human:
             self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)
-        if choice.best:
-            self._offer(conversation_id, c, choice)
+        if choice.best and not put_off:
+            self.offer(conversation_id, c, choice)
 
     def human_only(self, conversation_id: str, why: rt.HumanWhy) -> None:
         """From now on no bot, for ever."""
@@ -109,11 +126,24 @@ class Draft:
 
     def place(self, conversation_id: str, c: Conversation) -> bool:
         """Offer a waiting conversation, as `c` says it is now, if somebody can take it. Whether it was."""
-        choice = self._choice(c, ask_of(c))
+        choice = self.choice(c, ask_of(c))
         if not choice.best:
             return False
-        self._offer(conversation_id, c, choice)
+        self.offer(conversation_id, c, choice)
         return True
+
+    def _put_off(self, c: Conversation, ask: Ask) -> tuple[bool, bool]:
+        """Whether it waits for the end of the instant, since much comes at once and agents are few; and
+        whether one of them is left for it, as far as can be said now."""
+        desk = self.desk
+        busy = desk.instant.is_busy(self.now_ms, self._begun)
+        self._begun += 1
+        if not busy or c.only or c.hold_ms or not desk.policy.has_one_order:
+            return False, True
+        shape = self.state.matcher.floor(self.desk_id).shape(ask)
+        if shape.fitting > BURST_FITTING_MAX:
+            return False, True
+        return True, sum(line.count for line in shape.lines.values()) < shape.slots
 
     def take_from(self, c: Conversation) -> None:
         """What `c` took of its agent's capacity is free again."""
@@ -220,18 +250,20 @@ class Draft:
             labels[name] = value
         self.events.append(event)
 
-    def _choice(self, c: Conversation, ask: Ask) -> Choice:
-        desk = self.desk
+    def choice(self, c: Conversation, ask: Ask, moves: Moves | None = None) -> Choice:
+        """Whom to offer it to, as `moves` or what was decided so far leaves agents. `ask`: what it asks for,
+        or the same of one agent alone."""
+        desk, moves = self.desk, moves or self.moves
         floor = self.state.matcher.floor(self.desk_id)
         shape = floor.shape(ask)
-        if not (shape.fitting or ask.only or self.moves.agents):
+        if not (shape.fitting or ask.only or moves.agents):
             return NOBODY
         if shape.fitting and desk.policy.hold_back and not c.only:
             most = pricing.limit(floor, shape, c.weight, c.due_ms, c.since_ms, self.now_ms)
         else:
             most = inf
         want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue, most)
-        return choosing.choose(floor, shape, ask, want, self.moves)
+        return choosing.choose(floor, shape, ask, want, moves)
 
     def _hold_until(self, c: Conversation) -> int:
         """Until when to wait for the last agent, who could take it but for being busy; 0: not.
@@ -257,8 +289,11 @@ class Draft:
             wait_ms = max(wait_ms, learned.target_ms(c.channel, c.weight) // LAST_AGENT_SHARE)
         return self.now_ms + wait_ms
 
-    def _offer(self, conversation_id: str, c: Conversation, choice: Choice) -> None:
-        agent_id = choice.best[0].agent_id
+    def offer(
+        self, conversation_id: str, c: Conversation, choice: Choice, agent_id: str = "", together: int = 0
+    ) -> None:
+        """Offer it to the best, or to that agent among them, who is best for so many matched together."""
+        agent_id = agent_id or choice.best[0].agent_id
         number = self.desk.offers + self.offers + 1
         rules = sorted(choice.ruled_out)
         names, scores, parts = scoring.explained(self.desk.policy, choice.best, self.now_ms)
@@ -276,6 +311,8 @@ class Draft:
             "score_parts": names,
             "best_parts": parts,
         }
+        if together:
+            offered["together"] = together
         if rules:
             offered["ruled_out_rules"] = rules
             offered["ruled_out_counts"] = [choice.ruled_out[rule] for rule in rules]

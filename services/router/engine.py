@@ -6,7 +6,8 @@ offered and given back when it leaves their hands, so what is offered and owned 
 where it was lowered since: that drains. Rule 3: whenever a decision is made, no agent with room and
 no waiting conversation that they could take are left apart. Everything that could bring two together
 looks at once: an arrival, work that comes back, requirements that fall away look for an agent; an
-agent who is freed, comes, or is changed looks for work.
+agent who is freed, comes, or is changed looks for work. Rule 4: what comes in one instant, many agents
+or many conversations, is looked at together at its end (`bursts.py`), so within the same instant of the log.
 
     arrival ──► waiting ──offer──► offered ──accept──► owned ──resolve──► (short form)
                   ▲   ▲               │                  │                     │

@@ -117,7 +117,7 @@ def explain_offered(offered: Offered) -> Explanation:
         considered=offered.considered,
         ruled_out=ruled,
         best=best,
-        sentence=_chosen_sentence(offered.agent_id, offered.considered, best, ruled),
+        sentence=_chosen_sentence(offered, best, ruled),
     )
 
 
@@ -201,6 +201,12 @@ def _reason(state: State, key: str, c: Conversation, found: Mapping[int, Sequenc
         return Reason(f"nikt w zespole tego nie potrafi ({asked})", f"nobody of the desk can do it ({asked})")
     if not shape.able_available:
         return Reason("nie ma teraz nikogo, kto to potrafi", "nobody who can do it is there now")
+    barred = len(found.get(rt.RULE_BARRED, ()))
+    if barred == shape.able_available:
+        return Reason(
+            f"kto może ją przyjąć ({barred}), odmówił lub nie odebrał; pytamy znowu po kilku minutach",
+            f"whoever can take it ({barred}) declined or let it ring; asked again after some minutes",
+        )
     ahead = sum(1 for other in line.places if other < place)
     return Reason(
         f"wszyscy, którzy mogą ją przyjąć ({shape.able_available}), są zajęci; przed nią w kolejce: {ahead}",
@@ -264,14 +270,16 @@ _WHY = {
 """What decided, by the part that the scores have; without any of them whoever is idle for longest."""
 
 
-def _chosen_sentence(
-    agent: str, considered: int, best: Sequence[Best], ruled: Sequence[RuledOut]
-) -> Sentence:
+def _chosen_sentence(offered: Offered, best: Sequence[Best], ruled: Sequence[RuledOut]) -> Sentence:
+    agent, considered, together = offered.agent_id, offered.considered, offered.together
     parts = next((one.parts for one in best if one.agent == agent), {})
     decided = (_WHY[name] for name in parts if name in _WHY)
     why_pl, why_en = next(decided, ("najdłużej bez pracy", "the longest idle"))
     if parts.get("last_agent"):
         why_pl, why_en = "ostatnia osoba tego klienta", "had this customer last"
+    if together:
+        why_pl = f"najlepiej dla {together} rozmów razem"
+        why_en = f"best for {together} conversations together"
     return Sentence(
         pl=f"Zaproponowano: {agent} ({why_pl}). Agenci w zespole: {considered}{_listed(ruled, _RULES_PL)}.",
         en=f"Offered to {agent} ({why_en}). Agents of the desk: {considered}{_listed(ruled, _RULES_EN)}.",

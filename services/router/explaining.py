@@ -49,7 +49,7 @@ class Explaining:
         if found is not None:
             body = await self._named(explain_offered(Offered.FromString(found.event)), owned, doc.desk)
             wait = shapes.wait(found.wait_p50_ms, found.wait_p90_ms)
-            return _shown(found.offer, found.at_ms, body, wait)
+            return _shown(found.offer, found.at_ms, body, wait, _came_of(found))
         if decision:
             raise Refusal(404, "The conversation has no such decision.")
         version = owned.policy_version if owned is not None else 0
@@ -65,17 +65,34 @@ class Explaining:
 
     def _waiting(self, doc: Conversation, owned: Ownership | None, body: Explanation) -> dict[str, Any]:
         """Why nobody has it now; of the wait that was told what is left."""
-        at_ms, left = doc.opened_ms, waits.UNKNOWN
+        at_ms, left, waited_ms = doc.opened_ms, waits.UNKNOWN, 0
         if owned is not None:
             at_ms, told = owned.changed_ms, Wait(owned.wait_p50_ms, owned.wait_p90_ms)
             now_ms = self._edge.app.clock.now_ms()
-            left = waits.remaining(told, max(0, now_ms - (owned.told_ms or now_ms)))
-        return _shown(None, at_ms, body, shapes.wait(*left))
+            waited_ms = max(0, now_ms - (owned.told_ms or now_ms))
+            left = waits.remaining(told, waited_ms)
+        outcome = {"what": "waits" if body.considered else None, "at": None, "waited_s": waited_ms / 1000}
+        return _shown(None, at_ms, body, shapes.wait(*left), outcome)
+
+
+def _came_of(decision: Decision) -> dict[str, Any]:
+    """What became of an offer, and how long the customer waited since the wait was told."""
+    ended_ms = decision.ended_ms
+    waited_ms = max(0, ended_ms - (decision.told_ms or decision.at_ms))
+    return {
+        "what": decision.outcome or None,
+        "at": shapes.rfc3339(ended_ms) if ended_ms else None,
+        "waited_s": waited_ms / 1000 if ended_ms else None,
+    }
 
 
 def _shown(
-    decision: str | None, at_ms: int, body: Explanation, wait: dict[str, float | None]
+    decision: str | None,
+    at_ms: int,
+    body: Explanation,
+    wait: dict[str, float | None],
+    outcome: dict[str, Any],
 ) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(body)
-    told = {"chosen": body.chosen or None, "policy": body.policy or None, "wait": wait}
+    told = {"chosen": body.chosen or None, "policy": body.policy or None, "wait": wait, "outcome": outcome}
     return {"decision": decision, "at": shapes.rfc3339(at_ms), **shown, **told}

@@ -114,6 +114,7 @@ class Figures:
         metrics.waiting.set(seen.waiting)
         metrics.waiting_oldest_seconds.set(_ages(seen.oldest_ms, now_ms))
         metrics.skill_waiting.set(seen.skill_waiting)
+        metrics.nobody_waiting.set(seen.nobody_waiting)
         metrics.skill_waiting_oldest_seconds.set(_ages(seen.skill_oldest_ms, now_ms))
         metrics.agents.set(seen.agents)
         metrics.skill_agents.set(seen.skill_agents)
@@ -138,6 +139,7 @@ class _Seen:
         self.waiting: Counter[Labels] = Counter()
         self.oldest_ms: dict[Labels, int] = {}
         self.skill_waiting: Counter[Labels] = Counter()
+        self.nobody_waiting: Counter[Labels] = Counter()
         self.skill_oldest_ms: dict[Labels, int] = {}
         self.in_hand: Counter[int] = Counter()
         self.agents: Counter[Labels] = Counter()
@@ -156,6 +158,7 @@ class _Seen:
             self.oldest_ms[channel] = min(since_ms, self.oldest_ms.get(channel, since_ms))
             for name in [self._skill(skill) for skill, _ in shape.requires] or ["none"]:
                 self.skill_waiting[(name,)] += count
+                self.nobody_waiting[(name,)] += 0 if shape.able_available else count
                 self.skill_oldest_ms[(name,)] = min(since_ms, self.skill_oldest_ms.get((name,), since_ms))
 
     def agent(self, state: State, seat: Seat) -> None:

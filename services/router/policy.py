@@ -36,6 +36,11 @@ class Policy(Struct, array_like=True, frozen=True, gc=False):
         return self.agent == pb.POLICY_AGENT_LEAST_COST
 
     @property
+    def has_one_order(self) -> bool:
+        """Whether all agents agree who goes first: not where each takes what they are best at."""
+        return not self.levels_first and self.order != pb.POLICY_ORDER_PRESSURE
+
+    @property
     def needs_pace(self) -> bool:
         """Whether it matters how quick each agent is with each queue."""
         return (

@@ -136,7 +136,10 @@ def desk_looked(state: State, event: RoutingEvent, body: rt.DeskLooked) -> None:
     desk = state.own_desk(event.desk_id)
     desk.beat_ms = 0
     state.deadlines.drop("h:" + event.desk_id)
-    if body.again:
+    desk.instant.put_off = body.more
+    if body.more:
+        look_at_once(state, event.desk_id, event.occurred_at_ms)
+    elif body.again:
         wait_ms = BEAT_MS if state.matcher.is_anybody_with_room(event.desk_id) else BEAT_AT_REST_MS
         state.hold_back(event.desk_id, event.occurred_at_ms, True, wait_ms)
 
@@ -145,6 +148,12 @@ def look_soon(state: State, desk_id: str, now_ms: int) -> None:
     """Somebody has room again: what was held back is not left until there is a look at rest."""
     if state.desk(desk_id).beat_ms > now_ms + BEAT_MS:
         state.hold_back(desk_id, now_ms, held=True)
+
+
+def look_at_once(state: State, desk_id: str, now_ms: int) -> None:
+    """Have what waits looked at as soon as the instant is over."""
+    state.own_desk(desk_id).beat_ms = now_ms
+    state.deadlines.set("h:" + desk_id, now_ms)
 
 
 def put_off_beat(state: State, desk_id: str, again_ms: int) -> None:

@@ -26,6 +26,7 @@ from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
 from services.router.forecast import Forecast
+from services.router.instant import Instant
 from services.router.learning import Learned
 from services.router.matching import Matcher
 from services.router.policy import Policy
@@ -36,16 +37,12 @@ Pairs = tuple[tuple[str, int], ...]
 """Skills and least levels, sorted by skill."""
 Labels = tuple[tuple[str, str], ...]
 """What the rules look at ("intent", "language", "mood", "attributes.tier"), sorted by name."""
-
-
 _Pairs = TypeVar("_Pairs", Pairs, Labels)
 
 Weights = tuple[tuple[Compiled, int], ...]
 """Conditions, and what a broken promise weighs to whom they fit."""
 RELAX_DONE = 1_000
 """As `relax_step`: time takes nothing more away."""
-
-
 BEAT_MS = 30_000
 """How often work that was held back is looked at again; whoever is freed looks by themselves."""
 BEAT_AT_REST_MS = 600_000
@@ -212,6 +209,7 @@ class Desk(Struct, array_like=True):
     """When work that was held back is looked at again; 0: none is."""
     shadow: Policy | None = None
     """Asked beside the policy, without effect (`shadow.py`)."""
+    instant: Instant = msgspec.field(default_factory=Instant)
 
 
 class ClosedOffer(Struct, array_like=True, frozen=True, gc=False):

@@ -18,9 +18,10 @@ from proto.v1.routing_pb2 import (
     RequirementsRelaxed,
 )
 from services.kernel.engine import DEADLINE
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS
-from services.router import planning, releasing
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_AGENTS_MAX
+from services.router import bursts, planning, releasing
 from services.router.draft import Draft
+from services.router.matching import ruled_out
 from services.router.state import Conversation, State, Status
 
 RELEASED_IN_STEP_MAX = 100
@@ -127,13 +128,30 @@ def _look_at_agent(draft: Draft, name: str) -> None:
     _, agent_id = split_name(draft.state, name)
     agent = draft.desk.agents[agent_id]
     is_offline = agent.state in (pb.PRESENCE_STATE_OFFLINE, pb.PRESENCE_STATE_UNSPECIFIED)
-    again = False
     if is_offline or not agent.present:
         why = rt.RELEASED_WHY_AGENT_OFFLINE if is_offline else rt.RELEASED_WHY_AGENT_LOST
         again = _release_all(draft, agent_id, why)
-    else:
-        again = draft.refill(agent_id)
-    draft.say(looked=AgentLooked(agent_id=agent_id, again=again))
+        draft.say(looked=AgentLooked(agent_id=agent_id, again=again))
+        return
+    together = _looked_at_now(draft, agent_id)
+    left = bursts.match(draft, together)
+    for each in together:
+        draft.say(looked=AgentLooked(agent_id=each, again=each in left))
+
+
+def _looked_at_now(draft: Draft, agent_id: str) -> list[str]:
+    """The agent, with others who are to be looked at in the same instant."""
+    start = f"a:{draft.desk_id}/"
+    found = [agent_id]
+    for key in draft.state.deadlines.beside(start, draft.now_ms):
+        other_id = key[len(start) :]
+        other = draft.desk.agents.get(other_id)
+        if other is None or other_id == agent_id or not other.look_ms or ruled_out(other):
+            continue
+        if len(found) == BURST_AGENTS_MAX:
+            break
+        found.append(other_id)
+    return found
 
 
 def _release_all(draft: Draft, agent_id: str, why: rt.ReleasedWhy) -> bool:
@@ -163,7 +181,19 @@ def _release_all(draft: Draft, agent_id: str, why: rt.ReleasedWhy) -> bool:
 
 
 def _look_at_held(draft: Draft, _: str) -> None:
-    """Offer what was held back and may be no longer; whoever is freed in between looks by themselves."""
+    """Offer what was put off in the last instant, or was held back and may be no longer; whoever is freed in
+    between looks by themselves."""
+    matcher, desk_id = draft.state.matcher, draft.desk_id
+    if draft.desk.instant.put_off:
+        more = bool(bursts.match(draft, matcher.with_room(desk_id)))
+    else:
+        more = False
+        _offer_held(draft)
+    again = matcher.is_holding(desk_id, draft.offers)
+    draft.say(desk_looked=DeskLooked(again=again, more=more))
+
+
+def _offer_held(draft: Draft) -> None:
     matcher, desk_id = draft.state.matcher, draft.desk_id
     in_vain: set[object] = set()
     for agent_id in matcher.with_room(desk_id):
@@ -177,7 +207,6 @@ def _look_at_held(draft: Draft, _: str) -> None:
             in_vain.clear()  # what others are needed for has changed
         elif alike is not None:
             in_vain.add(alike)
-    draft.say(desk_looked=DeskLooked(again=matcher.is_holding(draft.desk_id, draft.offers)))
 
 
 def _replan(draft: Draft, _: str) -> None:

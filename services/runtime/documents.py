@@ -110,6 +110,8 @@ class Ownership(Document):
     history: list[tuple[int, str, str]] = msgspec.field(default_factory=list)
     told_ms: int = 0
     """When the wait was told."""
+    nobody: bool = False
+    """Nobody of the desk could do it when it began to wait."""
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by."""
@@ -137,6 +139,11 @@ class Decision(Document):
     wait_p50_ms: int = 0
     wait_p90_ms: int = 0
     queue: str = ""
+    told_ms: int = 0
+    """When the wait was told."""
+    outcome: str = ""
+    """accepted, declined, expired or withdrawn; empty: it rings, or nothing was heard of its end."""
+    ended_ms: int = 0
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by: whoever answers an offer names nothing else."""

@@ -115,6 +115,13 @@ class DeskMetrics(Definitions):
             "beyond 50 are `other`.",
             ("skill",),
         )
+        self.nobody_waiting = self._levels(
+            "nobody_waiting_conversations",
+            "conversations",
+            "Who waits now for what nobody who is there can do: levels, languages and channels count too. By "
+            "skill as above.",
+            ("skill",),
+        )
         self.skill_waiting_oldest_seconds = self._levels(
             "skill_waiting_oldest_seconds",
             "seconds",

@@ -83,13 +83,13 @@ def _queued(views: Views, event: RoutingEvent, body: ConversationQueued) -> None
     doc.units, doc.since_ms, doc.due_ms = body.units, body.since_ms, body.due_at_ms
     doc.human_only, doc.policy_version = body.human_only, body.policy_version
     doc.wait_p50_ms, doc.wait_p90_ms = body.wait_p50_ms, body.wait_p90_ms
-    doc.told_ms = event.occurred_at_ms
+    doc.told_ms, doc.nobody = event.occurred_at_ms, body.nobody
 
 
 def _relaxed(views: Views, event: RoutingEvent, body: RequirementsRelaxed) -> None:
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None:
-        doc.requires = dict(body.requires)
+        doc.requires, doc.nobody = dict(body.requires), False
 
 
 def _reconsidered(views: Views, event: RoutingEvent, body: Reconsidered) -> None:
@@ -107,7 +107,7 @@ def _offered(views: Views, event: RoutingEvent, body: Offered) -> None:
     if doc is None:
         return
     _silenced(views, doc)
-    doc.state, doc.decision = "offered", offer_id
+    doc.state, doc.decision, doc.nobody = "offered", offer_id, False
     _keep(doc, event, "offered", agent_id)
     doc.offer = RingingOffer(offer_id, agent_id, body.expires_at_ms, body.units)
     views.put(
@@ -119,12 +119,21 @@ def _offered(views: Views, event: RoutingEvent, body: Offered) -> None:
             doc.wait_p50_ms,
             doc.wait_p90_ms,
             doc.queue,
+            doc.told_ms,
         )
     )
 
 
+def _ended(views: Views, event: RoutingEvent, body: Any) -> None:
+    """What came of a decision."""
+    decision = views.edit(Decision, f"{body.conversation_id}/{body.offer_id}")
+    if decision is not None:
+        decision.outcome, decision.ended_ms = event.WhichOneof("body") or "", event.occurred_at_ms
+
+
 def _accepted(views: Views, event: RoutingEvent, body: OfferAccepted) -> None:
     _load(views, event.desk_id, body.agent_id).offers.pop(body.offer_id, None)
+    _ended(views, event, body)
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None:
         doc.offer = None
@@ -133,6 +142,7 @@ def _accepted(views: Views, event: RoutingEvent, body: OfferAccepted) -> None:
 def _offer_over(views: Views, event: RoutingEvent, body: Any) -> None:
     """Declined, expired, withdrawn: it waits again unless something else has happened."""
     _load(views, event.desk_id, body.agent_id).offers.pop(body.offer_id, None)
+    _ended(views, event, body)
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None and doc.offer is not None and doc.offer.id == body.offer_id:
         doc.offer, doc.state = None, "waiting"

@@ -57,9 +57,10 @@ def offer_event(body: Offered) -> dict[str, Any]:
 
 
 def reasons(body: Offered) -> list[str]:
-    """Why this agent: the parts of the best score."""
-    count = len(body.score_parts)
-    values = body.best_parts[:count]
+    """Why this agent: the parts of their score."""
+    count, agents = len(body.score_parts), list(body.best_agents)
+    place = agents.index(body.agent_id) if body.agent_id in agents else 0
+    values = body.best_parts[place * count : (place + 1) * count]
     return [f"{name}: {value:g}" for name, value in zip(body.score_parts, values, strict=False)]
 
 

@@ -221,6 +221,7 @@ def ownership_row(owned: Ownership) -> dict[str, Any]:
         "waiting_since": rfc3339(owned.since_ms),
         "due_at": rfc3339(owned.due_ms) if owned.due_ms else None,
         "human_only": owned.human_only,
+        "nobody": owned.nobody,
         "at": rfc3339(owned.changed_ms),
     }
 

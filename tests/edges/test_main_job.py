@@ -40,3 +40,6 @@ async def test_a_message_is_offered_accepted_answered_resolved() -> None:
         assert [one["event"] for one in whole["events"]] == ["offered", "assigned", "resolved"]
         explained = (await made.call("GET", f"{path}/explain")).json()
         assert explained["chosen"] == "ola"
+        assert explained["outcome"]["what"] == "accepted"
+        assert explained["outcome"]["waited_s"] >= 0
+        assert explained["outcome"]["at"] >= explained["at"]

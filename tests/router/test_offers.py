@@ -48,6 +48,7 @@ def test_twenty_agents_of_three() -> None:
         scene.agent(f"a{i:02}", capacity=90)
     for i in range(1_000):
         scene.arrives(f"c{i:04}")
+    scene.settle()
     offered = [key for key, c in scene.state.data.conversations.items() if c.offer]
     for key in offered:
         scene.accepts(key)

@@ -6,8 +6,11 @@ import pytest
 
 from proto.v1 import desk_pb2 as pb
 from services.kernel.desk_policy import DOCUMENTS
+from services.router.figures import Figures
 from services.router.learning import Learned, promised
 from services.router.state import Status
+from services.runtime.clock import ManualClock
+from services.runtime.metrics import Metrics
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue
 
 ONLINE, AWAY = pb.PRESENCE_STATE_ONLINE, pb.PRESENCE_STATE_AWAY
@@ -99,6 +102,34 @@ def test_a_skill_that_nobody_has_costs_nothing() -> None:
     assert sum(len(shape.lines) for shape in profile.able) == 0
     waiting = [c for c in scene.state.data.conversations.values() if c.status == Status.WAITING]
     assert len(waiting) == 2_000
+
+
+def test_a_lead_is_told_of_a_skill_that_nobody_has() -> None:
+    """Every such conversation says so when it begins to wait, which is what the board shows; the metric that
+    the alert looks at counts them, by level too, and no longer when somebody can do it."""
+    config = desk(queue("faktury", {"dostawa": 5}, {"intent": ["invoice"]}), queue("ogolna"))
+    scene = Scene(config).agent("anna", {"dostawa": 4}, capacity=30)
+    metrics = Metrics()
+    figures = Figures(metrics, ManualClock())
+
+    def waiting() -> str:
+        for _ in figures.look([scene.state], scene.now_ms):
+            pass
+        start = 'centrala_nobody_waiting_conversations{skill="dostawa"} '
+        lines = metrics.render().decode().splitlines()
+        return "".join(line.removeprefix(start) for line in lines if line.startswith(start))
+
+    scene.arrives("plain")
+    assert not scene.body("queued").nobody
+    scene.arrives("x1", intent="invoice").then_bodies("queued")
+    assert scene.body("queued").nobody
+    scene.arrives("x2", intent="invoice")
+    assert waiting() == "2.0"
+    scene.agent("ola", {"dostawa": 5}, online=False).arrives("x3", intent="invoice")
+    assert not scene.body("queued").nobody, "somebody can, who is not there"
+    assert waiting() == "3.0"
+    scene.session("ola").presence("ola", ONLINE).arrives("x4", intent="invoice")
+    assert waiting() == "0.0"
 
 
 def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> None:

@@ -41,7 +41,7 @@ def test_a_bot_with_very_much_is_relieved_in_steps() -> None:
     """Hundreds of conversations of one agent come back in bounded steps."""
     scene = Scene().agent("bot", bot=True, capacity=30 * 250)
     for i in range(250):
-        scene.arrives(f"c{i:03}").accepts(f"c{i:03}")
+        scene.at(scene.now_ms + 1).arrives(f"c{i:03}").accepts(f"c{i:03}")
     scene.presence("bot", OFFLINE)
     assert scene.bodies().count("released") == 250
     assert scene.bodies().count("looked") == 3

@@ -206,6 +206,14 @@ class Sentence(Shape):
     en: str
 
 
+class Outcome(Shape):
+    """What came of a decision."""
+
+    what: str | None
+    at: Time | None
+    waited_s: float | None
+
+
 class Explain(Shape):
     """A decision."""
 
@@ -220,6 +228,7 @@ class Explain(Shape):
     best: list[Best]
     wait: Wait
     sentence: Sentence
+    outcome: Outcome
 
 
 class Queue(Shape):

@@ -81,7 +81,7 @@ class ExplainConversation(_message.Message):
     def __init__(self, desk: _Optional[str] = ..., conversation_id: _Optional[str] = ..., decision: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("decision", "at", "conversation_id", "chosen", "policy", "policy_version", "considered", "ruled_out", "best", "wait", "sentence")
+    __slots__ = ("decision", "at", "conversation_id", "chosen", "policy", "policy_version", "considered", "ruled_out", "best", "wait", "sentence", "outcome")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class Explanation(_message.Message):
     BEST_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     decision: str
     at: _timestamp_pb2.Timestamp
     conversation_id: str
@@ -104,7 +105,18 @@ class Explanation(_message.Message):
     best: _containers.RepeatedCompositeFieldContainer[Candidate]
     wait: _rpc_shapes_pb2.Wait
     sentence: Sentence
-    def __init__(self, decision: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conversation_id: _Optional[str] = ..., chosen: _Optional[str] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., considered: _Optional[int] = ..., ruled_out: _Optional[_Iterable[_Union[RuledOut, _Mapping]]] = ..., best: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., wait: _Optional[_Union[_rpc_shapes_pb2.Wait, _Mapping]] = ..., sentence: _Optional[_Union[Sentence, _Mapping]] = ...) -> None: ...
+    outcome: Outcome
+    def __init__(self, decision: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conversation_id: _Optional[str] = ..., chosen: _Optional[str] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., considered: _Optional[int] = ..., ruled_out: _Optional[_Iterable[_Union[RuledOut, _Mapping]]] = ..., best: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., wait: _Optional[_Union[_rpc_shapes_pb2.Wait, _Mapping]] = ..., sentence: _Optional[_Union[Sentence, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("what", "at", "waited_s")
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    WAITED_S_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    at: _timestamp_pb2.Timestamp
+    waited_s: float
+    def __init__(self, what: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waited_s: _Optional[float] = ...) -> None: ...
 
 class RuledOut(_message.Message):
     __slots__ = ("rule", "count", "agents")

@@ -1,0 +1,80 @@
+"""Matching as a whole, against every way there is."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import inf
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.router.transport import NOBODY, match
+
+COSTS = st.sampled_from([inf, 0.0, 1.0, 2.0, 5.0, 9.0])
+
+
+def best(
+    ranked: list[int], rooms: list[int], costs: list[list[float]], load: list[float]
+) -> tuple[tuple[bool, ...], float]:
+    """Who can be served, in order, and the least that costs, by trying everything."""
+    found: tuple[tuple[bool, ...], float] = ((False,) * len(ranked), 0.0)
+    for agents in product(range(-1, len(rooms)), repeat=len(ranked)):
+        if any(agents.count(agent) > room for agent, room in enumerate(rooms)):
+            continue
+        told = tuple(agent >= 0 for agent in agents), -cost_of(list(agents), ranked, costs, load)
+        if told[1] > -inf and told > found:
+            found = told
+    return found
+
+
+def cost_of(agents: list[int], ranked: list[int], costs: list[list[float]], load: list[float]) -> float:
+    """What a plan costs."""
+    total, has = 0.0, [0] * len(load)
+    for kind, agent in zip(ranked, agents, strict=True):
+        if agent != NOBODY:
+            total += costs[kind][agent] + load[agent] * has[agent]
+            has[agent] += 1
+    return total
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_the_first_are_served_at_the_least_cost(data: st.DataObject) -> None:
+    """Of all ways to give conversations to agents the plan serves who stands first, and costs least."""
+    kinds = data.draw(st.integers(1, 3))
+    rooms = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=4))
+    ranked = data.draw(st.lists(st.integers(0, kinds - 1), min_size=1, max_size=5))
+    costs = data.draw(
+        st.lists(st.lists(COSTS, min_size=len(rooms), max_size=len(rooms)), min_size=kinds, max_size=kinds)
+    )
+    load = data.draw(st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=len(rooms), max_size=len(rooms)))
+
+    def cost(kind: int, agent: int, place: int) -> float:
+        return costs[kind][agent] + load[agent] * place
+
+    agents = match(ranked, [1] * kinds, rooms, cost, 200)
+    assert all(agents.count(agent) <= room for agent, room in enumerate(rooms))
+    served = tuple(agent != NOBODY for agent in agents)
+    assert (served, -cost_of(agents, ranked, costs, load)) == best(ranked, rooms, costs, load)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_nobody_gets_more_than_fits(data: st.DataObject) -> None:
+    """With conversations of different sizes no agent's room is exceeded."""
+    sizes = data.draw(st.lists(st.sampled_from([10, 30, 100]), min_size=1, max_size=3))
+    rooms = data.draw(st.lists(st.sampled_from([0, 30, 60, 100]), min_size=1, max_size=4))
+    ranked = data.draw(st.lists(st.integers(0, len(sizes) - 1), max_size=8))
+    agents = match(ranked, sizes, rooms, lambda kind, agent, place: float(kind + 2 * agent + place), 50)
+    left = list(rooms)
+    for kind, agent in zip(ranked, agents, strict=True):
+        if agent != NOBODY:
+            left[agent] -= sizes[kind]
+    assert min(left) >= 0
+
+
+def test_without_exchanges_it_is_one_by_one() -> None:
+    """The bound holds: with no exchange left everybody is placed directly or not at all."""
+    costs = [[0.0, 1.0], [0.0, inf]]
+    assert match([0, 1], [1, 1], [1, 1], lambda kind, agent, place: costs[kind][agent], 0) == [0, NOBODY]
+    assert match([0, 1], [1, 1], [1, 1], lambda kind, agent, place: costs[kind][agent], 1) == [1, 0]
