@@ -30,9 +30,11 @@ from bench.storm import Storm
 from bench.waits import Waits
 from bench.world import World
 from services.kernel.ids import partition_of
+from services.runtime.clock import SystemClock
 from services.runtime.log_kafka import KafkaLog
 from tools.stored_kafka import KafkaLogs
 
+CLOCK = SystemClock()
 BROKERS = 3
 EDGES = 2
 PARTITIONS = 4
@@ -68,9 +70,11 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         for proxy, node in zip(before, fleet.cluster.nodes, strict=True):
             proxy.broker_port = fleet.cluster.port + node - 1
+        began_s = CLOCK.monotonic_s()
         try:
             async with running(fleet):
-                return await _played(arguments, fleet, weather)
+                start_s = round(CLOCK.monotonic_s() - began_s, 1)
+                return {**await _played(arguments, fleet, weather), "start_s": start_s}
         finally:
             for proxy in before:
                 proxy.close()
@@ -103,6 +107,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         "brokers": BROKERS,
         "troubles": dict(Counter(f"{one.what} {one.whom.split('-')[0]}" for one in _grouped(storm))),
         "network": {"acknowledgements_lost": weather.lost, "appends_held_back": weather.late},
+        "started_again": dict(storm.started_again),
         **found,
         "conversations_answered": sum(world.handled for world in worlds),
         "deliveries": sum(sum(world.deliveries.values()) for world in worlds),

@@ -30,6 +30,7 @@ FROZEN_S = (0.5, 10.0)
 """Shorter and longer than a session of the group (6 s)."""
 BROKER_AWAY_S = (2.0, 8.0)
 REDIS_AWAY_S = (0.5, 4.0)
+STARTS_MAX = 5
 LOST_MAX = 10
 LATE_MAX = 3
 WHOLE_WITHIN_S = 300.0
@@ -54,6 +55,8 @@ class Storm:
         self.troubles: list[Trouble] = []
         self.ended_alone: Counter[str] = Counter()
         """Our processes that ended by themselves."""
+        self.started_again: Counter[str] = Counter()
+        """Those that gave up in a start, because nobody answered them, and got another."""
         self._fleet = fleet
         self._weather = weather
         self._seed = seed
@@ -97,7 +100,7 @@ class Storm:
         began_s = self._clock.monotonic_s()
         program.kill()
         await asyncio.sleep(dice.uniform(*DEAD_S))
-        await program.start()
+        await self._start(name, program)
         self._note(began_s, "kill", name)
 
     async def _frozen(self, name: str, program: Program, dice: random.Random) -> None:
@@ -110,13 +113,25 @@ class Storm:
     async def _restarted(self, name: str, program: Program, _dice: random.Random) -> None:
         began_s = self._clock.monotonic_s()
         await asyncio.to_thread(program.stop)
-        await program.start()
+        await self._start(name, program)
         self._note(began_s, "restart", name)
 
     async def _revive(self, name: str, program: Program) -> None:
         if not program.alive():
             self.ended_alone[name] += 1
-            await program.start()
+            await self._start(name, program)
+
+    async def _start(self, name: str, program: Program) -> None:
+        """As who runs containers does: what ends in its start is started again. Raises what the last says."""
+        for _ in range(STARTS_MAX - 1):
+            try:
+                await program.start()
+            except RuntimeError as error:
+                _log.info("%s is started again: %s", name, error)
+                self.started_again[name] += 1
+            else:
+                return
+        await program.start()
 
     async def all_alive(self) -> None:
         """Start what has ended by itself, and count it."""

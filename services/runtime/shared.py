@@ -55,7 +55,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Shared]:
     snapshots = KafkaSnapshots(access, wire)
     log = KafkaLog(access, wire)
     try:
-        await topics.check(access, settings)
+        await topics.check(topics.Topics(access, settings.partitions, settings.replication))
         await keys.open()
         sealing = Sealing(master_key, keys, clock)
         await sealing.check()

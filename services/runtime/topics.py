@@ -20,7 +20,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from services.kernel.errors import CentralaError, Invalid
+from services.kernel.errors import Busy, CentralaError, Invalid
 from services.kernel.limits import BATCH_BYTES_MAX, DAY_MS, HOUR_MS, MINUTE_MS
 from services.runtime.event_log import MAILBOX_TOPICS, OWNED_TOPICS
 from services.runtime.kafka_access import CONNECT_TIMEOUT_S, KafkaAccess
@@ -34,6 +34,8 @@ TOPIC_EXISTS = 36
 """Kafka's error code when somebody else made the topic a moment before."""
 APPEARS_WITHIN_S = 10.0
 LOOK_AGAIN_S = 0.05
+CHECKED_WITHIN_S = 30.0
+"""How long brokers may take to tell of the topics: one that died is replaced within 3 s or so."""
 
 _LOG_TIME = "promises are judged by the log's own clock, and idempotence rests on it"
 _FOR_EVER = "the log is the truth and is kept for ever"
@@ -181,9 +183,21 @@ class Topics:
         return found
 
 
-async def check(access: KafkaAccess, settings: Settings) -> None:
-    """Raise Invalid that names everything that is wrong with the topics."""
-    found = await Topics(access, settings.partitions, settings.replication).problems()
+async def check(topics: Topics, within_s: float = CHECKED_WITHIN_S) -> None:
+    """Raise Invalid that names everything that is wrong with the topics, Busy if brokers do not say: one
+    that is frozen or restarts is asked again."""
+    failure: Exception = TimeoutError()
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                try:
+                    found = await topics.problems()
+                    break
+                except NOT_NOW as error:
+                    failure = error
+                await asyncio.sleep(LOOK_AGAIN_S)
+    except TimeoutError:
+        raise Busy(f"brokers do not say how the topics are: {failure!r}") from failure
     if found:
         raise Invalid("the topics are not as they must be:\n  " + "\n  ".join(found))
 

@@ -10,11 +10,11 @@ from asyncio.subprocess import PIPE
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import RequestTimedOutError
 
 from bench.brokers import Cluster
-from services.kernel.errors import Invalid
+from services.kernel.errors import Busy, Invalid
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.settings import Settings
 from services.runtime.topics import TOPICS, Topics, check
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installation
@@ -109,9 +109,8 @@ async def test_wrong_partitions_are_refused(broker: Cluster) -> None:
     access = installation(broker)
     await Topics(access, 2, 1).make(TOPICS[1:])
     await Topics(access, 3, 1).make(TOPICS[:1])
-    settings = Settings(kafka=access.servers, kafka_prefix=access.prefix, partitions=2, replication=1)
     with pytest.raises(Invalid, match="has 3 partitions, must have 2"):
-        await check(access, settings)
+        await check(Topics(access, 2, 1))
     found = await Topics(access, 4, 1).problems()
     assert len(found) == len(TOPICS)
 
@@ -144,3 +143,26 @@ async def test_a_topic_made_by_hand_is_checked_like_any(broker: Cluster) -> None
     assert {line.split(" is ")[0] for line in found} == {
         f"{access.prefix}routing: message.timestamp.type",
     }
+
+
+class Shaken(Topics):
+    """Topics of brokers that do not answer the first times they are asked."""
+
+    def __init__(self, silent: int) -> None:
+        super().__init__(KafkaAccess("127.0.0.1:1"), 1, 1)
+        self._silent = silent
+
+    async def problems(self) -> list[str]:
+        """See Topics."""
+        self._silent -= 1
+        if self._silent >= 0:
+            raise RequestTimedOutError
+        return []
+
+
+async def test_a_broker_that_does_not_answer_is_asked_again() -> None:
+    """A process that starts while a broker is frozen or restarts goes on as soon as another one answers; if
+    none does, it says so in plain words."""
+    await check(Shaken(2))
+    with pytest.raises(Busy, match="do not say how the topics are"):
+        await check(Shaken(1_000), within_s=0.1)
