@@ -27,7 +27,7 @@ def test_a_storm_breaks_no_promise(tmp_path: Path) -> None:
     assert result["broken"] == {}, result
     assert result["ok"]
     assert result["check_log"] == "green"
-    assert result["acknowledged"] > MINUTES * 60 * RATE / 2
+    assert result["acknowledged"] > MINUTES * 60 * RATE / 4, "hardly anything came through"
     assert sum(result["troubles"].values()) >= 6
     assert result["network"]["acknowledgements_lost"] > 0
     assert result["sends"]["sent"] > 0
