@@ -62,6 +62,11 @@ class Load:
         for n in range(CONNECTIONS):
             self._connections.put_nowait(edges[n % len(edges)].connect(ADMIN_KEY))
 
+    def close(self) -> None:
+        """Let go of the customers' connections."""
+        while not self._connections.empty():
+            self._connections.get_nowait().close()
+
     async def work(self, desk: str, agent: str, edge: Program) -> None:
         """An agent: hear of every offer; take it where whole conversations are wanted."""
         now_s = time.perf_counter
@@ -175,6 +180,7 @@ async def _phases(fleet: Fleet, desks: list[str], arguments: argparse.Namespace)
         whole = await _weighed(fleet, load, min(WHOLE_RATE, arguments.rate), arguments.seconds)
         for agent in agents:
             agent.cancel()
+    load.close()
     highest = max((s["rate"] for s in [steady, *search] if _within(s)), default=0)
     ok = all(steady["offer_ms"][at] <= most for at, most in STEADY_MS.items())
     return {

@@ -137,7 +137,7 @@ def amount(value: float, digits: int = 2) -> str:
 
 def size(value: float) -> str:
     """Bytes in words."""
-    for unit, name in ((TB * 1_000, "PB"), (TB, "TB"), (GB, "GB"), (1e6, "MB")):
+    for unit, name in ((TB * 1_000, "PB"), (TB, "TB"), (GB, "GB"), (1e6, "MB"), (1e3, "kB")):
         if value >= unit:
             return f"{amount(value / unit)} {name}"
     return f"{amount(value)} B"

@@ -83,9 +83,9 @@ class KafkaLogs:
         partitions = await self._wire.partitions("inbound")
         topics = ("inbound", *OWNED_TOPICS)
         places = [TopicPartition(topic, n) for topic in topics for n in range(partitions)]
-        starts = await asyncio.gather(*(self._wire.offset(place, EARLIEST) for place in places))
-        ends = await asyncio.gather(*(self._wire.offset(place, LATEST) for place in places))
-        return partitions, dict(zip(places, ends, strict=True)), dict(zip(places, starts, strict=True))
+        starts = await self._wire.offsets(places, EARLIEST)
+        ends = await self._wire.offsets(places, LATEST)
+        return partitions, ends, starts
 
     def _trim(self, partition: int) -> None:
         """Cut what follows from what lies behind another topic's end, until nothing does."""

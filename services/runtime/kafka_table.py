@@ -76,13 +76,10 @@ class KafkaTable:
                 raise Busy(f"{self._topic} cannot be read: {failure!r}") from failure
 
     async def _to_the_end(self) -> None:
-        for place, at in self._at.items():
-            if at < 0:
-                self._at[place] = await self._wire.offset(place, EARLIEST)
-        places = list(self._at)
-        ends = await asyncio.gather(*(self._wire.offset(place, LATEST) for place in places))
-        goals = dict(zip(places, ends, strict=True))
-        while behind := [place for place in places if self._at[place] < goals[place]]:
+        if new := [place for place, at in self._at.items() if at < 0]:
+            self._at |= await self._wire.offsets(new, EARLIEST)
+        goals = await self._wire.offsets(self._at.keys(), LATEST)
+        while behind := [place for place in goals if self._at[place] < goals[place]]:
             for node, led in (await self._wire.leaders(behind)).items():
                 await self._fetch(node, led, goals)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition as KafkaPartition
@@ -156,26 +156,40 @@ class Wire:
 
     async def offset(self, place: TopicPartition, which: int) -> int:
         """The EARLIEST or LATEST offset of a partition. Raises Busy if no leader says in time."""
+        return (await self.offsets([place], which))[place]
+
+    async def offsets(self, places: Collection[TopicPartition], which: int) -> dict[TopicPartition, int]:
+        """The same of many, by one request to each broker. Raises Busy if a leader does not say in time."""
         failure: Exception = TimeoutError()
+        found: dict[TopicPartition, int] = {}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                while True:
+                while missing := [place for place in places if place not in found]:
                     try:
-                        return await self._offset(place, which)
+                        for node, led in (await self.leaders(missing)).items():
+                            found |= await self._offsets(node, led, which)
                     except LATER as error:
                         failure = error
-                    await self.refresh()
+                        await self.refresh()
         except TimeoutError:
-            raise Busy(f"{place.topic}/{place.partition}: its leader does not answer: {failure!r}") from None
+            where = ", ".join(f"{topic}/{n}" for topic, n in places if TopicPartition(topic, n) not in found)
+            raise Busy(f"{where}: its leader does not answer: {failure!r}") from None
+        return found
 
-    async def _offset(self, place: TopicPartition, which: int) -> int:
-        (node,) = await self.leaders([place])
-        wanted = [(self._full(place.topic), [(place.partition, which)])]
-        answer = await self._client.send(node, OffsetRequest(-1, 0, wanted))
-        ((_, ((_, error, _, offset),)),) = answer.topics
-        if error:
-            raise errors.for_code(error)()
-        return int(offset)
+    async def _offsets(
+        self, node: int, places: Collection[TopicPartition], which: int
+    ) -> dict[TopicPartition, int]:
+        topics: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for place in places:
+            topics[self._full(place.topic)].append((place.partition, which))
+        answer = await self._client.send(node, OffsetRequest(-1, 0, list(topics.items())))
+        found = {}
+        for name, partitions in answer.topics:
+            for partition, error, _, offset in partitions:
+                if error:
+                    raise errors.for_code(error)()
+                found[TopicPartition(self._names[name], partition)] = int(offset)
+        return found
 
     async def fetch(
         self, node: int, wanted: Mapping[TopicPartition, int], wait_ms: int, channel: object, session: Session
