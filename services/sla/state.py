@@ -7,6 +7,8 @@ targets has to do), and where a requested reply belongs.
 
 from __future__ import annotations
 
+from sys import intern
+
 import msgspec
 
 from proto.v1.desk_pb2 import DeskConfig
@@ -158,9 +160,11 @@ class State:
         self.replies: dict[str, str] = {}
         self.answers: dict[str, str] = {}
         self.stale: dict[str, list[str]] = {}
+        labels: dict[tuple[str, ...], tuple[str, ...]] = {}
         for desk_id, desk in data.desks.items():
             self.refresh(desk_id, desk)
             for conversation in desk.conversations.values():
+                _share_texts(conversation, labels)
                 self.index(desk_id, desk, conversation)
                 for reply in conversation.replies:
                     self.replies[reply.id] = conversation.id
@@ -195,6 +199,17 @@ class State:
             self.deadlines.drop(key)
         else:
             self.deadlines.set(key, found[0])
+
+
+def _share_texts(conversation: Conversation, labels: dict[tuple[str, ...], tuple[str, ...]]) -> None:
+    """Have equal texts once, as `evolve` has them: a snapshot gives each its own."""
+    conversation.channel, conversation.policy = intern(conversation.channel), intern(conversation.policy)
+    known = labels.get(conversation.labels)
+    if known is None:
+        known = labels[conversation.labels] = tuple(map(intern, conversation.labels))
+    conversation.labels = known
+    for target in conversation.targets:
+        target.terms = intern(target.terms)
 
 
 def deadline_key(desk_id: str, conversation_id: str) -> str:

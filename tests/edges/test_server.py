@@ -12,6 +12,7 @@ import httpx
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+from services.runtime.asgi import HotRequest, HotResponse
 from services.runtime.main import listen, serve_http
 from tests.edges.installation import HEADERS, Installation, installation
 
@@ -111,3 +112,52 @@ async def test_the_description_is_valid_openapi() -> None:
                 given = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
                 assert sorted(given) == sorted(wanted), path
         assert len(names) == len(set(names))
+
+
+async def asked(port: int, parts: list[bytes], before: bytes = b"") -> tuple[bytes, list[bytes], bytes]:
+    """Send the parts, each after the first only once `before` came; status line, headers by name, body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for place, part in enumerate(parts):
+        if place:
+            assert await reader.readexactly(len(before)) == before
+        writer.write(part)
+    async with asyncio.timeout(5):
+        head = (await reader.readuntil(b"\r\n\r\n")).rstrip().split(b"\r\n")
+        headers = dict(line.split(b": ", 1) for line in head[1:])
+        body = await reader.readexactly(int(headers[b"content-length"]))
+    writer.close()
+    return head[0], sorted(headers.keys() - {b"connection"}), body
+
+
+async def test_an_answer_is_the_same_however_its_request_comes() -> None:
+    """In one piece, with a body that waits for the server's word, and on a connection that ends with it: the
+    short ways and uvicorn's own give the same status, headers and body."""
+    message = {"channel": "chat", "account": "www", "external_id": "m1", "text": "Gdzie paczka?"}
+    body = json.dumps(message | {"from": {"address": "jan@example.pl"}}).encode()
+    head = (
+        "POST /v1/desks/rowery/messages HTTP/1.1\r\nHost: centrala\r\n"
+        f"Authorization: {HEADERS['Authorization']}\r\nContent-Length: {len(body)}\r\n"
+    ).encode()
+    async with installation() as made, served(made) as (client, _):
+        await made.desk("ola")
+        port = client.base_url.port
+        assert port is not None
+        whole = await asked(port, [head + b"\r\n" + body])
+        waiting = [head + b"Expect: 100-continue\r\n\r\n", body]
+        awaited = await asked(port, waiting, b"HTTP/1.1 100 Continue\r\n\r\n")
+        last = await asked(port, [head + b"Connection: close\r\n\r\n" + body])
+        assert whole[0] == b"HTTP/1.1 202 Accepted"
+        assert whole == awaited == last
+
+
+async def test_a_body_over_a_routes_bound_is_refused_though_it_came_whole() -> None:
+    """413, as for one that comes in pieces."""
+    async with installation() as made, served(made) as (client, _):
+        await made.desk("ola")
+
+        async def never(request: HotRequest) -> HotResponse:
+            raise AssertionError(request)
+
+        made.app.add_hot("POST", "/v1/desks/{desk}/small", never, body_max=10)
+        done = await client.post("/v1/desks/rowery/small", content=b"x" * 11)
+        assert done.status_code == 413
