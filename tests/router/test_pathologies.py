@@ -55,10 +55,11 @@ def test_an_old_one_of_low_weight_is_not_starved() -> None:
 def test_a_rare_skill_is_kept_for_who_needs_it() -> None:
     """Of two free agents the one who alone can do what else comes is not spent on what both can do."""
     config = desk(queue("czeski", {"zwroty": 1}, {"intent": ["rare"]}), queue("ogolna"), units=100)
-    scene = Scene(config).agent("rare", {"zwroty": 1}, capacity=100).agent("plain", capacity=100)
+    scene = Scene(config).agent("rare", {"zwroty": 1}, capacity=100)
     for i in range(3):
         scene.at(scene.now_ms + SECOND).arrives(f"r{i}", intent="rare").accepts(f"r{i}")
         scene.asks("resolve", "rare", f"r{i}")
+    scene.at(scene.now_ms + SECOND).agent("plain", capacity=100)  # so "rare" is idle for longer
     scene.at(scene.now_ms + SECOND).arrives("c1")
     assert scene.where("c1") == ("offered", "plain")
 
@@ -153,6 +154,7 @@ def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> 
     due_ms = scene.now_ms + 20 * MINUTE
     seen = len(scene.log)
     scene.asks("resolve", "ola", "now", last_message_seen=scene.conversation("now").last_message)
+    assert scene.where("slow") == ("waiting", ""), "held back"
     scene.until(due_ms)
     offered = [event.offered.conversation_id for event in scene.log[seen:] if event.HasField("offered")]
     assert "slow" in offered
