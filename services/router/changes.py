@@ -57,7 +57,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     prefers = body.prefers
     c.prefers = state.share(planning.pairs(prefers)) if prefers else ()
     c.weight = body.weight_permille or WEIGHT_PERMILLE
-    c.labels = state.share(tuple(sorted(labels.items()))) if labels else ()
+    c.labels = state.share(tuple(sorted([(name, labels[name]) for name in labels]))) if labels else ()
     c.units, c.priority = body.units, body.priority
     c.since_ms, c.due_ms = body.since_ms, body.due_at_ms
     if body.why not in waits.KEEPS_WAITING or not c.queued_ms:

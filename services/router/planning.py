@@ -27,12 +27,13 @@ NO_QUEUE = Queue(name="")
 
 def pairs(levels: Mapping[str, int]) -> Pairs:
     """Skills and levels in the form that signatures compare."""
-    return tuple(sorted((intern(skill), level) for skill, level in levels.items()))
+    return tuple(sorted([(intern(skill), levels[skill]) for skill in levels]))
 
 
 def labels_of(message: MessageReceived) -> Labels:
     """What of a message the rules may look at, beside the channel."""
-    found = [(ATTRIBUTE_PREFIX + name, value) for name, value in message.attributes.items() if value]
+    attributes = message.attributes  # whose items are looked up one by one: its own way takes twice as long
+    found = [(ATTRIBUTE_PREFIX + name, attributes[name]) for name in attributes if attributes[name]]
     if message.intent:
         found.append(("intent", message.intent))
     if message.language:
