@@ -121,6 +121,6 @@ def _text(x: float, y: float, said: str, anchor: str = "start", size: int = 11) 
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, … that is not less."""
+    """The next round number that is not less."""
     step = 10.0 ** math.floor(math.log10(value)) if value >= 1 else 1.0
-    return next(step * times for times in (1, 2, 5, 10) if step * times >= value)
+    return next(step * times for times in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * times >= value)

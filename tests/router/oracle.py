@@ -174,8 +174,8 @@ class Oracle:
         if slack <= length * pricing.HELD_URGENT:
             return inf
         pressure = max(self.learned.pressure.get(c.language, 0.0), pricing.HELD_PRESSURE_MIN)
-        share = (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER
-        return float(pricing.HELD_LIMIT * pressure * share / self.policy.hold_back)
+        most = pricing.HELD_LIMIT * pressure**pricing.PRESSURE_POWER
+        return float(most * (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER / self.policy.hold_back)
 
     def pressure(self) -> dict[str, float]:
         """The share of their time that agents need for what waits and can wait, by language."""

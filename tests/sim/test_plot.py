@@ -18,6 +18,6 @@ def test_bars_are_as_high_as_what_came_and_broke() -> None:
     drawn = ElementTree.fromstring(plot(week, "a <week>"))
     bars = [bar for bar in drawn.iter(f"{SVG}rect") if bar.get("width") == str(COLUMN - 2)]
     chats, mail, broken = (float(bar.get("height", "")) for bar in bars)
-    assert (chats, mail, broken) == (PANEL * 3 / 5, PANEL * 1 / 5, PANEL)
+    assert (chats, mail, broken) == (PANEL * 3 / 4, PANEL / 4, PANEL)
     assert len(list(drawn.iter(f"{SVG}polyline"))) == len(of.channels)
     assert "a <week>" in [text.text for text in drawn.iter(f"{SVG}text")]
