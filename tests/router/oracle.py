@@ -92,7 +92,7 @@ class Oracle:
             everybody = [other for other in self.desk.agents if not self._unfit(other, ask)]
             there = [other for other in everybody if not self._away(other)]
             n = sum(self.slots(other, demand.channel, demand.units) for other in there)
-            again = 0.6 if 2 * demand.units > 100 else 0.5
+            again = 0.55 if 2 * demand.units > 100 else 0.5
             if lost > 0 and n < 40:
                 price += lost * demand.rate * again ** (n - 1) * (1 - again)
             share += demand.rate / max(1, len(there))
