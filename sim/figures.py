@@ -16,7 +16,7 @@ SLA_DIGITS = 4
 
 def figures(week: Week) -> dict[str, Any]:
     """The measures of `python -m sim week`, without what depends on the machine."""
-    judged = [(c, o, _attained(week, c, o)) for c, o in zip(week.contacts, week.outcomes, strict=True)]
+    judged = [(c, o, attained(week, c, o)) for c, o in zip(week.contacts, week.outcomes, strict=True)]
     counted = [(c, o, hit) for c, o, hit in judged if hit is not None]
     misses = [(c, o) for c, o, hit in counted if not hit]
     weight = week.shop.tier_weight
@@ -37,7 +37,7 @@ def figures(week: Week) -> dict[str, Any]:
     }
 
 
-def _attained(week: Week, contact: Contact, outcome: Outcome) -> bool | None:
+def attained(week: Week, contact: Contact, outcome: Outcome) -> bool | None:
     """Whether the promise was kept; None: it still may be."""
     target_ms = round(week.shop.channels[contact.channel].sla[contact.tier] * 1000)
     if outcome.started_ms >= 0:

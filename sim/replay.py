@@ -14,6 +14,7 @@ from sim.audit import Auditor
 from sim.desk import policy_named
 from sim.figures import figures
 from sim.generate import draw_week
+from sim.plot import plot
 from sim.shop import Contact, Shop, check_contacts, load_contacts, load_shop
 from sim.shops import SHOPS
 from sim.week import Week
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     week.add_argument("--seed", type=int, help="draw the week instead")
     parser.add_argument("--policy", default="default", help="a preset's name")
     parser.add_argument("--scenario", default="base", help="the load of a drawn week")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the week into a picture, too")
     parser.add_argument("--ring", type=float, default=0.0, metavar="SECONDS", help="until an offer is taken")
 
 
@@ -37,7 +39,11 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         contacts, source = load_contacts(arguments.contacts), arguments.contacts.name
     else:
         contacts, source = draw_week(shop, arguments.seed, arguments.scenario), f"seed {arguments.seed}"
-    result = play(shop, contacts, policy_named(arguments.policy), arguments.ring)
+    week = Week(shop, contacts, policy_named(arguments.policy), arguments.ring, Auditor())
+    result = run(week)
+    if arguments.plot:
+        title = f"{shop.name}, {source}, {arguments.scenario}, {arguments.policy}"
+        arguments.plot.write_text(plot(week, title), encoding="utf-8")
     told = {
         "policy": arguments.policy,
         "scenario": arguments.scenario,
@@ -53,8 +59,12 @@ def shop_named(workload: str) -> Shop:
 
 def play(shop: Shop, contacts: Sequence[Contact], policy: pb.Routing, ring_s: float = 0.0) -> dict[str, Any]:
     """One week's figures, with what the run took. Raises Invalid if the contacts do not fit the shop."""
-    check_contacts(shop, contacts)
-    week = Week(shop, contacts, policy, ring_s, Auditor())
+    return run(Week(shop, contacts, policy, ring_s, Auditor()))
+
+
+def run(week: Week) -> dict[str, Any]:
+    """The same of a week that was not played yet. Raises Invalid if the contacts do not fit the shop."""
+    check_contacts(week.shop, week.contacts)
     gc.collect()
     gc.disable()  # nothing here makes cycles worth collecting, and the collector takes a tenth of the time
     began_s = time.perf_counter()
@@ -62,7 +72,7 @@ def play(shop: Shop, contacts: Sequence[Contact], policy: pb.Routing, ring_s: fl
     wall_s = time.perf_counter() - began_s
     gc.enable()
     return {
-        "contacts": len(contacts),
+        "contacts": len(week.contacts),
         "engine_events": week.engines.events,
         "wall_s": round(wall_s, 3),
         "decisions_per_s": round(week.engines.decisions / wall_s),

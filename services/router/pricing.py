@@ -11,7 +11,7 @@ and a conversation that is in hand for t seconds costs t times that.
   skill) + half the price [+ their usual share of live work, rate / agents who can, without which agents who
   do everything are spent on what specialists could do while nothing is scarce yet].
 - Work that can wait is *held back* while its price is above a limit that grows as its time runs out,
-  and is as free as live work once a twelfth of its time is left. What is late already is held like what
+  and is as free as live work once a twentieth of its time is left. What is late already is held like what
   has just come, until it has waited ten times what was promised.
 - [The limit grows with the pressure of what waits (`pressure.py`), so that a peak does not drown the slow
   channels and a quiet day spends nobody on what has time.]
@@ -35,16 +35,18 @@ from services.router.profiles import Profile, Seat, Shape
 
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
-HELD_LIMIT = 0.36
+HELD_LIMIT = 0.75
 """Weight that may be lost for a conversation with four hours left, by the pressure of what waits ..."""
+PRESSURE_POWER = 1.6
+"""... to this power ..."""
 HELD_SLACK_MS = 4 * 3_600_000
 HELD_POWER = 1.35
 """... and so much more with less time left."""
-HELD_PRESSURE_MIN = 0.06
+HELD_PRESSURE_MIN = 0.12
 """With less pressure it is as with so much: somebody has time, sooner or later."""
-HELD_URGENT = 0.08
+HELD_URGENT = 0.05
 """With this share of its time left nothing is held back any more."""
-LATE_LIMIT = 2.0
+LATE_LIMIT = 3.0
 """Weight that may be lost for a live conversation whose promise is broken."""
 MISSING_WORK = 0.1
 """A level short of what is preferred weighs like so much more work."""
@@ -137,7 +139,8 @@ def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, n
     if left_ms <= length_ms * HELD_URGENT:
         return inf
     pressure = max(learned.pressure.get(shape.language, 0.0), HELD_PRESSURE_MIN)
-    return float(HELD_LIMIT * pressure * (HELD_SLACK_MS / left_ms) ** HELD_POWER / policy.hold_back)
+    urgency = (HELD_SLACK_MS / left_ms) ** HELD_POWER
+    return float(HELD_LIMIT * pressure**PRESSURE_POWER * urgency / policy.hold_back)
 
 
 class Bar:

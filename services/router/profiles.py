@@ -13,7 +13,7 @@ from services.router.lines import Line, LineKey
 
 SLOTS_MAX = 40
 """With so many free slots nobody is missed, so one of them is worth nothing."""
-NEEDED_WHOLE = 0.6
+NEEDED_WHOLE = 0.55
 NEEDED_PART = 0.5
 """How likely the next free slot is needed too, once one is: where an agent takes one such conversation
 at a time, and where several. Geometric, as in a queue that is about that busy (research 2b)."""

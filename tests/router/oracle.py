@@ -92,7 +92,7 @@ class Oracle:
             everybody = [other for other in self.desk.agents if not self._unfit(other, ask)]
             there = [other for other in everybody if not self._away(other)]
             n = sum(self.slots(other, demand.channel, demand.units) for other in there)
-            again = 0.6 if 2 * demand.units > 100 else 0.5
+            again = 0.55 if 2 * demand.units > 100 else 0.5
             if lost > 0 and n < 40:
                 price += lost * demand.rate * again ** (n - 1) * (1 - again)
             share += demand.rate / max(1, len(there))
@@ -174,8 +174,8 @@ class Oracle:
         if slack <= length * pricing.HELD_URGENT:
             return inf
         pressure = max(self.learned.pressure.get(c.language, 0.0), pricing.HELD_PRESSURE_MIN)
-        share = (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER
-        return float(pricing.HELD_LIMIT * pressure * share / self.policy.hold_back)
+        most = pricing.HELD_LIMIT * pressure**pricing.PRESSURE_POWER
+        return float(most * (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER / self.policy.hold_back)
 
     def pressure(self) -> dict[str, float]:
         """The share of their time that agents need for what waits and can wait, by language."""
