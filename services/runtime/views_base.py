@@ -37,7 +37,7 @@ from services.runtime.documents import (
     OrderView,
     Ownership,
 )
-from services.runtime.event_log import OWNED_TOPICS, EventLog
+from services.runtime.event_log import OWNED_TOPICS, EventLog, TopicPartition
 from services.runtime.inputs import Inputs, Place, Unreadable
 from services.runtime.projections import HANDLERS
 from services.runtime.snapshots import Snapshot, SnapshotStore
@@ -124,24 +124,30 @@ async def forward(log: EventLog, snapshots: SnapshotStore, partition: int, until
 
 
 async def _project(log: EventLog, inputs: Inputs, views: Views, until_ms: int) -> None:
-    """Take everything before a time into the views."""
-    over: set[str] = set()
-    reader = log.reader(inputs.starts())
-    try:
-        while len(over) < len(OWNED_TOPICS):
-            fetched = await reader.fetch(0)
-            for record in fetched.records:
-                if Batch.FromString(record.value).now_ms >= until_ms:
-                    over.add(record.topic)
-                if record.topic not in over:
+    """Take everything before a time into the views. Of each log no more is read than the fetch that reaches
+    that time."""
+    ahead = inputs.starts()
+    while ahead:
+        reader, everywhere = log.reader(ahead), len(ahead)
+        try:
+            while len(ahead) == everywhere:
+                fetched = await reader.fetch(0)
+                for record in fetched.records:
+                    place = TopicPartition(record.topic, record.partition)
+                    if place not in ahead:
+                        continue
+                    if Batch.FromString(record.value).now_ms >= until_ms:
+                        del ahead[place]
+                        continue
+                    ahead[place] = record.offset + 1
                     inputs.add([record])
-            for found in inputs.merged():
-                _take(views, found)
-            await views.flush()
-            if fetched.drained:
-                return
-    finally:
-        await reader.close()
+                for found in inputs.merged():
+                    _take(views, found)
+                await views.flush()
+                if fetched.drained:
+                    return
+        finally:
+            await reader.close()
 
 
 def _take(views: Views, found: Input) -> None:

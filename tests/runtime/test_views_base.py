@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.redis_server import RedisServer, redis_server
 from services.kernel.limits import DAY_MS
 from services.runtime import views_base
 from services.runtime.event_log import OWNED_TOPICS, LogReader, TopicPartition
@@ -18,7 +19,6 @@ from services.runtime.redis_link import RedisLink
 from services.runtime.views_read import RemoteViews
 from tests.edges.distributed import Distributed, edge, owners, stores
 from tests.edges.test_redis_lost import EWA
-from tests.redis_server import RedisServer, redis_server
 from tests.system.world import ShiftedClock
 
 pytestmark = pytest.mark.servers
