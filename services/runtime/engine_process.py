@@ -3,6 +3,7 @@
     python -m services.SERVICE             serve the partitions that the group gives us, until a signal
     python -m services.SERVICE --snapshot N   make one snapshot of partition N, say how its state compares
                                               with a witness (`state_check.py`), and exit
+    python -m services.SERVICE --views N,M    move the views' bases of these partitions forward, and exit
 
 Any number of processes may run the same engine: they spread the partitions among them. At SIGTERM a process
 leaves the group, goes on until others have claimed its partitions, and ends.
@@ -21,17 +22,21 @@ import uvloop
 
 from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError, Invalid
-from services.runtime import health, logs, state_check, telemetry
+from services.runtime import health, logs, state_check, telemetry, views_base
+from services.runtime.base_jobs import BaseJobs
 from services.runtime.clock import SystemClock
 from services.runtime.far import process
 from services.runtime.kafka_wire import NOT_NOW
 from services.runtime.main import Bind, listen, serve_http, until_stopped
 from services.runtime.membership import Membership
+from services.runtime.publish import SWEEPER
+from services.runtime.redis_link import RedisLink
 from services.runtime.seats import Seats
 from services.runtime.settings import Settings, unknown
 from services.runtime.shared import opened
 from services.runtime.snapshot_jobs import SnapshotJobs
 from services.runtime.state_check import Witness
+from services.runtime.views_read import RemoteViews
 
 SNAPSHOT_NICENESS = 10
 WITH_BLOBS = ("conversations", "notices")
@@ -61,6 +66,8 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
         app.add_task("publishers", publishers.run)
         app.add_task("seats", seats.run)
         app.add_task("snapshots", SnapshotJobs(app, seats, program).run)
+        if engine.TOPIC == SWEEPER:
+            app.add_task("views' bases", BaseJobs(seats, program).run)
         try:
             await membership.join()
         except NOT_NOW as error:
@@ -84,25 +91,42 @@ async def snapshot(settings: Settings, engine: Engine, partition: int, witness: 
         return await state_check.snapshot(engine, shared.log, shared.snapshots, partition, witness)
 
 
+async def views(settings: Settings, partitions: Sequence[int]) -> None:
+    """Move the bases of the views of some partitions forward, each as far as its views say."""
+    clock = SystemClock()
+    async with opened(settings, clock) as shared:
+        link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
+        try:
+            for partition in partitions:
+                shown = RemoteViews(link, settings.partitions).part(partition)
+                until_ms = await views_base.covered_ms(shown, clock.now_ms())
+                await views_base.forward(shared.log, shared.snapshots, partition, until_ms)
+        finally:
+            await link.close()
+
+
 def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> None:
     """Read the command line and the environment, and serve. program: the module's name."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", help="port of health and metrics (CENTRALA_PORT)")
     parser.add_argument("--snapshot", type=int, metavar="N", help="make one snapshot of partition N and exit")
     parser.add_argument("--witness", default="", help="OFFSET:SHA256 of the live state, to be compared with")
+    parser.add_argument("--views", metavar="N,M", help="move the views' bases of these partitions and exit")
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment(os.environ, port=given.port)
         logs.set_up(settings.log_level, settings.log_format)
         for line in unknown(os.environ):
             _log.warning(line)
-        if given.snapshot is not None:
+        if given.snapshot is not None or given.views is not None:
             os.nice(SNAPSHOT_NICENESS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if given.snapshot is not None:
                 witness = state_check.parsed(given.witness)
                 verdict = runner.run(snapshot(settings, engine, given.snapshot, witness))
                 sys.stdout.write(f"{verdict}\n")
+            elif given.views is not None:
+                runner.run(views(settings, [int(one) for one in given.views.split(",")]))
             else:
                 runner.run(serve(settings, engine, bind, program))
     except CentralaError as error:

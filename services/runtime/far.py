@@ -68,4 +68,4 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
     app.rates = RedisRates(link, clock)
     app.following = Follower(views, app.hub, stores.log, clock, stores.snapshots)
     app.on_close(link.close)
-    return app, Publishers(link, stores.log, clock)
+    return app, Publishers(link, stores.log, clock, stores.snapshots)

@@ -25,6 +25,7 @@ import msgspec
 
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
+from services.runtime import views_base
 from services.runtime.clock import Clock
 from services.runtime.documents import Document
 from services.runtime.event_log import TRY_LATER, EventLog, LogReader, TopicPartition
@@ -32,6 +33,7 @@ from services.runtime.inputs import EVENT_CLASSES
 from services.runtime.loop import Committed, Loop
 from services.runtime.projections import SWEEP_EVERY_MS, project
 from services.runtime.redis_link import RedisLink
+from services.runtime.snapshots import SnapshotStore
 from services.runtime.sweep import sweep
 from services.runtime.views import Position, Views
 from services.runtime.views_far import FarViews
@@ -50,6 +52,9 @@ KEPT_BATCHES = 1_000
 """Committed batches that are kept for a slow store; what is older is read from the log."""
 EVENTS_AT_ONCE = 1_000
 """Events whose documents are written at once: some milliseconds of the store's time."""
+DOCUMENTS_AT_ONCE = 1_000
+"""Of a base, written at once."""
+BEGINNING = Position(0, 0, 0)
 BESIDE_EVERY_S = 1.0
 """Between two documents of a desk that stand beside its events, at least …"""
 BESIDE_BYTES_PER_S = 100_000
@@ -74,16 +79,18 @@ class Beside(Protocol):
 class Publishers:
     """All publishers of a process. `run` is one of its tasks."""
 
-    def __init__(self, link: RedisLink, log: EventLog, clock: Clock) -> None:
+    def __init__(self, link: RedisLink, log: EventLog, clock: Clock, snapshots: SnapshotStore) -> None:
         self._link = link
         self._log = log
         self._clock = clock
+        self._snapshots = snapshots
         self._publishers: dict[TopicPartition, tuple[Publisher, asyncio.Task[None] | None]] = {}
         self._running = False
 
     def bind(self, loop: Loop, beside: Beside | None = None) -> None:
         """Publish what a loop commits, whenever it owns its partition, and what stands beside it."""
-        publisher = Publisher(loop, self._link, self._log, self._clock, lambda: len(self._publishers), beside)
+        stores = self._link, self._log, self._snapshots
+        publisher = Publisher(loop, *stores, self._clock, lambda: len(self._publishers), beside)
         self._publishers[publisher.place] = (publisher, self._begun(publisher))
 
     def attach(self, app: App) -> None:
@@ -132,6 +139,7 @@ class Publisher:
         loop: Loop,
         link: RedisLink,
         log: EventLog,
+        snapshots: SnapshotStore,
         clock: Clock,
         share: Callable[[], int],
         beside: Beside | None = None,
@@ -140,6 +148,7 @@ class Publisher:
         self._loop = loop
         self._link = link
         self._log = log
+        self._snapshots = snapshots
         self._clock = clock
         self._share = share
         self._beside = beside
@@ -199,6 +208,8 @@ class Publisher:
             _log.warning("views of %s/%d tell of what the log does not have: made anew", *self.place)
             await store.begin_anew()
             await views.open()
+        if views.position(*self.place) == BEGINNING:
+            await self._begin(views)
         whole, self._assured_s = False, 0.0
         if self._beside is not None:
             self._due_s = dict.fromkeys(self._beside.desks(self._loop.state), 0.0)
@@ -213,6 +224,20 @@ class Publisher:
                 self._swept_ms = self._clock.now_ms()
                 await sweep(views, self._swept_ms)
                 await views.flush()
+
+    async def _begin(self, views: FarViews) -> None:
+        """Take in the base, if there is one, instead of reading the log from its beginning."""
+        topic, partition = self.place
+        base = await views_base.load(self._log, self._snapshots, partition)
+        if base is None or self._is_ahead(place := Position(*base.places[topic])):
+            return
+        for number, document in enumerate(base.of(topic), 1):
+            views.put(document)
+            if number % DOCUMENTS_AT_ONCE == 0:
+                await views.flush()
+        views.advance(topic, partition, place)
+        await views.flush()
+        _log.info("views of %s/%d begin at offset %d", topic, partition, place.offset)
 
     def _is_ahead(self, position: Position) -> bool:
         offset, epoch, next_seq = self._loop.place()

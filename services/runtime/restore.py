@@ -85,7 +85,7 @@ async def begin(engine: Engine, log: EventLog, snapshots: SnapshotStore, partiti
     snapshot = await snapshots.load(engine.TOPIC, partition)
     if snapshot is None or snapshot.state_version != engine.STATE_VERSION:
         return fresh(engine)
-    if not await _agrees(log, snapshot):
+    if not await agrees(log, snapshot):
         _log.warning(
             "snapshot of %s/%d does not agree with the log; folding from zero", engine.TOPIC, partition
         )
@@ -112,7 +112,7 @@ def _loaded(engine: Engine, data: bytes) -> Any:
             gc.enable()
 
 
-async def _agrees(log: EventLog, snapshot: Snapshot) -> bool:
+async def agrees(log: EventLog, snapshot: Snapshot) -> bool:
     """Whether the record before the snapshot's place is the batch that the snapshot ends with. Raises Busy
     if the log does not say in time."""
     if snapshot.offset == 0 or snapshot.offset > await log.end(snapshot.topic, snapshot.partition):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
@@ -149,7 +149,8 @@ class MemoryStore:
             for key in drops:
                 self._docs.get(kind, {}).pop(key, None)
         for term, sort, key in changes.terms_dropped:
-            self._terms[term].remove(Place(sort, key))
+            places = self._terms[term]
+            del places[bisect_left(places, Place(sort, key))]
         for term, sort, key in changes.terms_added:
             insort(self._terms.setdefault(term, []), Place(sort, key))
         self._positions.update(changes.positions)
