@@ -2,7 +2,8 @@
 one.
 
 Each round plays the same week three ways, one after the other, so that what the machine does meanwhile
-meets all of them. Only the router's own time is counted: `decide` and `evolve`, with the shadow's in them.
+meets all of them. Only the router's own processor time is counted: `decide` and `evolve`, with the shadow's
+in them.
 """
 
 from __future__ import annotations
@@ -70,16 +71,16 @@ class _Timed:
 
     def decide(self, state: Any, record: Input | None, now_ms: int) -> Sequence[RoutingEvent]:
         """See Engine."""
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         events: Sequence[RoutingEvent] = self._engine.decide(state, record, now_ms)
-        self.seconds += time.perf_counter() - began_s
+        self.seconds += time.process_time() - began_s
         return events
 
     def evolve(self, state: Any, event: RoutingEvent) -> None:
         """See Engine."""
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         self._engine.evolve(state, event)
-        self.seconds += time.perf_counter() - began_s
+        self.seconds += time.process_time() - began_s
 
 
 def _play(arguments: argparse.Namespace, way: str) -> tuple[float, int, Shadows | None]:
