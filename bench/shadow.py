@@ -1,5 +1,4 @@
-"""What a shadow policy costs the router: a drawn week without it, with the watch that finds none, and with
-one.
+"""What a shadow policy costs the router: a drawn week without it, with a watch that finds none, with one.
 
 Each round plays the same week three ways, one after the other, so that what the machine does meanwhile
 meets all of them. Only the router's own processor time is counted: `decide` and `evolve`, with the shadow's
