@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from bench import burst, chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, year
+from bench import burst, chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, shadow, year
 
 BENCHES = {
     "embedded": embedded,
@@ -22,6 +22,7 @@ BENCHES = {
     "kafka": kafka,
     "pipeline": pipeline,
     "chaos": chaos,
+    "shadow": shadow,
 }
 
 

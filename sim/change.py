@@ -88,7 +88,8 @@ class Change(Struct):
     def begin(self, run: Rerun) -> None:
         """The period begins: what is to be otherwise is from now on."""
         past = run.past
-        if self.routing and past.config is not None:
+        is_new = not run.engines.router.desk(past.desk_id).version
+        if past.config is not None and (self.routing or is_new):
             run.configure(past.config)
         if self.team is None:
             return

@@ -48,6 +48,8 @@ class Engines:
     ) -> None:
         self.desk_id = desk_id
         self.now_ms = now_ms
+        self.engine: Any = router
+        """What decides and folds for the router: its engine, or something around it."""
         self.router = router.initial()
         self.sla = sla.initial() if with_sla else None
         self.decisions = 0
@@ -131,12 +133,13 @@ class Engines:
 
     def _route(self, record: Input | None) -> None:
         state = self.router
-        events = router.decide(state, record, self.now_ms)
+        engine = self.engine
+        events = engine.decide(state, record, self.now_ms)
         self.decisions += 1
         if not events:
             return
         for event in events:
-            router.evolve(state, event)
+            engine.evolve(state, event)
         self.events += len(events)
         if self.auditor is not None:
             self.auditor.take("routing", self.now_ms, events)

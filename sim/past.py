@@ -93,7 +93,7 @@ class Past(Struct):
     from_ms: int
     to_ms: int
     config: DeskConfigured | None = None
-    """As it held when the period began."""
+    """As it held when the period began, which is not before there was one."""
     router_state: bytes = b""
     sla_state: bytes = b""
     cases: dict[str, Case] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class _Reader:
         """The next event of the desk."""
         past, at_ms, name = self.past, event.occurred_at_ms, event.WhichOneof("body")
         past.first_ms, past.last_ms = past.first_ms or at_ms, at_ms
-        if at_ms >= past.from_ms and not self._is_inside:
+        if at_ms >= past.from_ms and not self._is_inside and past.config is not None:
             self._begin()
         if rank == 0:
             self._canonical(name, event)
@@ -205,7 +205,7 @@ class _Reader:
         if not self._is_inside:
             self._begin()
         if past.config is None:
-            raise Invalid(f"desk {past.desk_id!r} had no configuration yet when the period began")
+            raise Invalid(f"desk {past.desk_id!r} had no configuration yet when the period ended")
         return past
 
     # What ingest said.
@@ -214,6 +214,7 @@ class _Reader:
         at_ms, past = event.occurred_at_ms, self.past
         if name == "desk" and not self._is_inside:
             past.config = event.desk
+            past.from_ms = max(past.from_ms, at_ms)  # there is nothing to play before the first one
         elif name in ("desk", "agent") and self._is_inside:
             past.world.append((at_ms, name, getattr(event, name)))
         elif name == "presence" and self._is_inside:

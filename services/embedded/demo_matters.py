@@ -199,7 +199,12 @@ DESK = {
         {"name": "faktury", "when": {"attributes.topic": ["faktury"]}, "requires": {"faktury": 3}},
         {"name": "ogolna", "requires": {}, "priority": 4},
     ],
-    "routing": {"preset": "default", "offer_expires": "20s", "last_agent": {"wait_up_to": "30s"}},
+    "routing": {
+        "preset": "default",
+        "offer_expires": "20s",
+        "last_agent": {"wait_up_to": "30s"},
+        "shadow": {"policy": "longest_idle"},
+    },
     "sla": [
         {
             "name": "normal",

@@ -16,7 +16,6 @@ ends, and says so.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +86,8 @@ class Report(Struct):
     queues: dict[str, Count] = field(default_factory=dict)
     channels: dict[str, Count] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
-    differences: deque[Difference] = field(default_factory=lambda: deque(maxlen=DIFFERENCES_MAX))
+    differences: list[Difference] = field(default_factory=list)
+    """The last `DIFFERENCES_MAX`, oldest first."""
     failed: str = ""
     """Why it ended; "" as long as it goes on."""
 
@@ -284,7 +284,9 @@ class _Comparison:
     def _differs(self, live: str, shadow: str, kind: str) -> None:
         channel, queue = self._count(live, kind)
         here, there = self._live.side(live, self._shadow), self._shadow.side(shadow, self._live)
-        self._report.differences.append(Difference(self._now_ms, live, channel, queue, kind, here, there))
+        last = self._report.differences
+        last.append(Difference(self._now_ms, live, channel, queue, kind, here, there))
+        del last[:-DIFFERENCES_MAX]
 
     def _count(self, key: str, kind: str) -> tuple[str, str]:
         """Count one choice; the conversation's channel and queue."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from proto.v1 import desk_pb2 as pb
@@ -13,6 +14,7 @@ from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.router import engine
+from services.router.published import Published
 from services.router.shadow import DIFFERENCES_MAX, Report, Shadows
 from services.router.shadow_shown import shadow_shown
 from services.router.state import dump_data
@@ -216,9 +218,13 @@ def test_a_configuration_begins_and_ends_it() -> None:
 
 
 def test_it_is_shown_in_numbers_and_words() -> None:
-    """What the API shows has shares by queue and channel, kinds, and the newest difference first."""
+    """What the API shows, by way of the bytes that are published beside the views, has shares by queue and
+    channel, kinds, and the newest difference first."""
     scene = Beside(shadowed(*QUEUES, live="longest_idle", shadow="round_robin"))
-    shown = shadow_shown(life(scene, 3).shadows.report(DESK))  # type: ignore[attr-defined]
+    life(scene, 3)
+    packed = Published(scene.shadows).document(scene.state, DESK, scene.now_ms).shadow
+    shown = shadow_shown(msgspec.msgpack.decode(packed, type=Report))
+    assert shown == shadow_shown(scene.report)
     assert shown["policy"] == {"live": "longest_idle", "shadow": "round_robin"}
     assert shown["compared"] == sum(row["compared"] for row in shown["by_queue"])
     assert shown["compared"] == sum(row["compared"] for row in shown["by_channel"])

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from sim.learn import Answers, Pace, Patience, Stint, learn_pace, script_of
-from sim.past import Answer, Spell, Step
+from sim.learn import Answers, Pace, Patience, learn_pace, script_of
+from sim.past import Answer, Spell, Step, Stint
 
 KIND = ("chat", "ogolna")
 

@@ -59,7 +59,7 @@ function countRow(name, row) {
   const fill = element("i", "");
   fill.style.width = `${100 * (row.agreed_share ?? 0)}%`;
   return element("div", "row", element("span", "tag", name || "–"),
-    element("span", "what", element("span", "sub", `${row.compared} ${t("compared")}`)),
+    element("span", "what", element("span", "sub", `${t("choices")}: ${row.compared}`)),
     element("b", "", percent(row.agreed_share)), element("div", "bar", fill));
 }
 
