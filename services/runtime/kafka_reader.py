@@ -28,8 +28,10 @@ from services.runtime.kafka_wire import (
     Session,
     Wire,
 )
-from services.runtime.log_tail import LAZY_S
 
+LAZY_S = 0.025
+"""How long lazy records wait for company. A batch of its own costs requests to brokers and to Redis, here and
+in all who read it: measured against 10 ms a sixth of all processor time at 20 messages/s."""
 POLL_MS = 5_000
 """Longest poll; one that ends without a record costs a request."""
 POLL_EARLIER_MS = 5
