@@ -97,6 +97,11 @@ async def test_a_running_desks_log_answers_what_if(tmp_path: Path) -> None:
     copied = tmp_path / "copy"
     shutil.copytree(data, copied)
     assert redecide(StoredLogs(copied), 0).first == ""
+    await mistakes_are_told(copied, period)
+
+
+async def mistakes_are_told(copied: Path, period: tuple[str, ...]) -> None:
+    """What is missing or unknown is said in words, with what would be right."""
     for said, words in (
         (
             ("--desk", "nikt", "--policy", "priority"),
