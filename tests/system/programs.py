@@ -20,7 +20,7 @@ from bench.program import ROOT, free_port
 from tests.edges.installation import ADMIN, HEADERS
 
 ENGINES = ("ingest", "router", "sla", "notify")
-UP_WITHIN_S = 120
+UP_WITHIN_S = 300
 
 
 class Program(NamedTuple):
