@@ -32,6 +32,7 @@ from bench.world import World
 from services.kernel.ids import partition_of
 from services.runtime.clock import SystemClock
 from services.runtime.log_kafka import KafkaLog
+from tools.invariants import SLACK_MS
 from tools.stored_kafka import KafkaLogs
 
 CLOCK = SystemClock()
@@ -97,7 +98,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         await log.close()
     for program in fleet.programs().values():
         program.kill()
-    found = await asyncio.to_thread(_look, fleet, worlds)
+    found = await asyncio.to_thread(_look, fleet, worlds, waits.longest().ms + SLACK_MS)
     broken = found.pop("broken") | _broken(worlds, storm)
     if not settled:
         broken["not_settled"] = "acknowledged records were undecided after everything ran again"
@@ -177,8 +178,8 @@ def _desks() -> list[str]:
     raise AssertionError("numbers do not end")
 
 
-def _look(fleet: Fleet, worlds: Sequence[World]) -> dict[str, Any]:
-    """What the logs say."""
+def _look(fleet: Fleet, worlds: Sequence[World], slack_ms: int) -> dict[str, Any]:
+    """What the logs say. slack_ms: how late a promise may fire, which is as long as a desk stood still."""
     acked = set[str]().union(*(world.acked for world in worlds))
     deliveries = sum((world.deliveries for world in worlds), Counter[str]())
     logs = KafkaLogs(fleet.access)
@@ -188,6 +189,7 @@ def _look(fleet: Fleet, worlds: Sequence[World]) -> dict[str, Any]:
     finally:
         logs.close()
     command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]
+    command += ["--slack-ms", str(slack_ms)]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if checked.returncode:
         found["broken"]["check_log"] = (checked.stdout + checked.stderr).splitlines()[:20]
