@@ -130,9 +130,9 @@ def _rank(
     """What lines compare by, whoever looks; the place of who goes first is its last part."""
     place, its = line.look(now_ms, taken or set())
     assert place is not None
-    if choosing.is_plain(floor.policy):
-        return *its, place
-    return choosing.rank(floor, line, its, place, seat, Fit(LEVEL_NONE, 0), now_ms)
+    if not choosing.is_plain(floor.policy):
+        its = choosing.rank(floor, line, its, place, seat, Fit(LEVEL_NONE, 0), now_ms)
+    return *its, place
 
 
 class _Costs:
