@@ -177,6 +177,8 @@ class _Shadow:
         # By way of its bytes, so that nothing is shared that either side changes.
         self._state = states.load(states.dump_data(Data({desk_id: other}, open_now, closed)))
         self._state.resolved = _LookedUp(live.resolved)
+        self._told: set[str] = set()
+        """Waiting conversations that the shadow would have given away: told once, not at every look."""
 
     def is_as(self, desk: states.Desk) -> bool:
         """Whether it is still what the desk asks for."""
@@ -184,6 +186,8 @@ class _Shadow:
 
     def fold(self, engine: Engine, event: RoutingEvent) -> None:
         """Fold what the live engine decided, under the shadow's policy."""
+        if event.HasField("resolved"):
+            self._told.discard(event.resolved.conversation_id)
         engine.evolve(self._state, _under_shadow(event) if event.HasField("desk") else event)
 
     def look(
@@ -195,7 +199,17 @@ class _Shadow:
         else:
             other = timers.due(self._state, due, now_ms).events
         self.report.since_ms = self.report.since_ms or now_ms
-        _Comparison(self.report, self._state, now_ms, _Chosen(live), _Chosen(other)).run()
+        chosen, others = _Chosen(live), _Chosen(other)
+        self._told -= chosen.offers.keys()
+        again = [
+            key
+            for key, offered in others.offers.items()
+            if key in self._told and key not in chosen.queued and offered.agent_id not in chosen.by_agent
+        ]
+        for key in again:
+            others.by_agent.pop(others.offers.pop(key).agent_id, None)
+        _Comparison(self.report, self._state, now_ms, chosen, others).run()
+        self._told |= others.offers.keys() - chosen.offers.keys()
 
 
 class _LookedUp(Resolved):
@@ -235,6 +249,7 @@ class _Chosen:
             elif name == "queued":
                 self.queued[event.queued.conversation_id] = event.queued
         self.by_agent = {offered.agent_id: key for key, offered in self.offers.items()}
+        """By agent the last of what they are offered."""
 
     def side(self, key: str, other: _Chosen) -> Side:
         """What became of a conversation here. other: the other policy's choices."""
