@@ -90,9 +90,12 @@ async def test_who_writes_while_the_erasure_waits_is_heard() -> None:
         async def customer() -> Any:
             return (await made.call("GET", path)).json()
 
-        found = await made.until(customer, lambda found: bool(found["erased_at"]))
-        words = {c["id"]: [m["text"] for m in c["messages"]] for c in found["conversations"]}
-        assert words == {new: ["Jestem z powrotem"], old["id"]: [None]}
+        def words(found: Any) -> dict[str, list[str | None]]:
+            return {c["id"]: [m["text"] for m in c["messages"]] for c in found["conversations"]}
+
+        await made.until(customer, lambda found: bool(found["erased_at"]))
+        visible = {new: ["Jestem z powrotem"], old["id"]: [None]}  # a read that overlaps the end may still hide
+        found = await made.until(customer, lambda found: words(found) == visible)
         assert [one["address"] for one in found["identities"]] == ["jan@example.pl"]
         again = await made.message("m3", text="Halo?")
         shown = await made.call("GET", f"/v1/desks/rowery/conversations/{new}?after={again['record_id']}")
