@@ -94,7 +94,8 @@ async def test_who_writes_while_the_erasure_waits_is_heard() -> None:
             return {c["id"]: [m["text"] for m in c["messages"]] for c in found["conversations"]}
 
         await made.until(customer, lambda found: bool(found["erased_at"]))
-        visible = {new: ["Jestem z powrotem"], old["id"]: [None]}  # a read that overlaps the end may still hide
+        # A read that overlaps the erasure's end may still hide what is new.
+        visible = {new: ["Jestem z powrotem"], old["id"]: [None]}
         found = await made.until(customer, lambda found: words(found) == visible)
         assert [one["address"] for one in found["identities"]] == ["jan@example.pl"]
         again = await made.message("m3", text="Halo?")
