@@ -6,6 +6,10 @@ loop leaves in one piece. Measured on an empty answer: half as many requests a s
 
 Nor does it wait for ever for a request whose head is only begun. What came in one piece, as nearly every
 request does, needs no timer, and its body stands in the scope: nobody has to wait for it.
+
+Of requests behind one another uvicorn looks at the last alone: when the client goes, the one that is being
+answered (a stream, say) is never told, and when the last is no HTTP, the ones before lose their answers.
+Here both hear of it.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import asyncio
 import functools
 from typing import Any
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -39,8 +44,8 @@ class OneWrite(asyncio.Transport):
         self._parts.append(data)
 
     def _flush(self) -> None:
-        if self._parts:
-            parts, self._parts = self._parts, []
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
             self._transport.write(b"".join(parts))
 
     def close(self) -> None:
@@ -80,6 +85,8 @@ class OneWriteProtocol(HttpToolsProtocol):
     head_within_s = HEAD_WITHIN_S
     _waiting: asyncio.TimerHandle | None = None
     _head_begun = False
+    _answering: RequestResponseCycle | None = None
+    _refusal = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
@@ -89,6 +96,10 @@ class OneWriteProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._head_is_here()
+        answering = self._answering
+        if answering is not None and not answering.response_complete:
+            answering.disconnected = True
+            answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -96,6 +107,24 @@ class OneWriteProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._head_begun and self._waiting is None:
             self._wait_for_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, behind the answers of what came whole before it."""
+        answering = self._answering
+        if answering is None or answering.response_complete or self.cycle.more_body:
+            super().send_400_response(msg)
+        else:
+            self._refusal = msg
+
+    def on_response_complete(self) -> None:
+        """An answer has left; the next one begins, if there is one."""
+        super().on_response_complete()
+        if self._refusal and not self.transport.is_closing() and self.cycle.response_complete:
+            super().send_400_response(self._refusal)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         """A request begins."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,10 +14,12 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from services.runtime.asgi import HotRequest, HotResponse
+from services.runtime.hub import Told
 from services.runtime.main import listen, serve_http
 from tests.edges.installation import HEADERS, Installation, installation
 
 STOPS_WITHIN_S = 1.0
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
@@ -62,6 +65,45 @@ async def test_a_stop_at_rest_is_quiet(caplog: pytest.LogCaptureFixture) -> None
         async with asyncio.timeout(STOPS_WITHIN_S):
             await asyncio.wait({task})
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@asynccontextmanager
+async def connected(
+    client: httpx.AsyncClient,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A bare connection to the same server."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    yield reader, writer
+    writer.close()
+
+
+def request(path: str) -> bytes:
+    """A GET on the wire."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {HEADERS['Authorization']}\r\n\r\n".encode()
+
+
+async def test_a_stream_ends_with_its_client_whatever_was_asked_behind_it() -> None:
+    """With a second request waiting behind a stream, the stream's end is noticed when the client goes."""
+    async with installation() as made, served(made) as (client, _):
+        await made.desk("ola")
+        hub = made.app.hub
+        async with connected(client) as (reader, writer):
+            writer.write(request("/v1/desks/rowery/board/stream") + request("/livez"))
+            assert b"snapshot" in await reader.readuntil(b"snapshot")
+            assert hub.streams() == 1
+        async with asyncio.timeout(10):
+            while hub.streams():
+                hub.publish("board/rowery", Told("queued", "e", {}))
+                await asyncio.sleep(0)
+
+
+async def test_what_is_no_http_takes_no_answer_from_what_came_before() -> None:
+    """Behind two good requests comes rubbish: both are answered, then it is refused and the line closed."""
+    async with installation() as made, served(made) as (client, _), connected(client) as (reader, writer):
+        await made.desk("ola")
+        writer.write(request("/v1/desks/rowery") + request("/livez") + b"\x00\x01 rubbish\r\n\r\n")
+        answers = await reader.read()
+        assert re.findall(rb"HTTP/1\.1 (\d+)", answers) == [b"200", b"200", b"400"]
 
 
 async def test_head_is_get_without_a_body() -> None:
