@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import uvloop
 
@@ -21,6 +22,7 @@ from services.embedded.compose import BINDS, Embedded, assembled
 from services.embedded.demo import DESK_ID, Demo
 from services.kernel.errors import CentralaError, Invalid
 from services.runtime import logs
+from services.runtime.auth import keep_key
 from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
 from services.runtime.settings import Settings, unknown
@@ -55,6 +57,7 @@ def _announcer(made: Embedded, demo: bool) -> Callable[[App], None]:
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
         if made.made_key:
             print(f"\nThe installation's key, shown only now:\n\n    {made.made_key}\n", flush=True)
+            keep_key(Path(app.settings.data), made.made_key)
         if demo:
             print(f"The demo desk is open: {made.url}/", flush=True)
         else:

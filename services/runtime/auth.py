@@ -55,7 +55,7 @@ def hash_of(key: str | bytes) -> bytes:
 def installation_key(data: Path, given: str) -> tuple[bytes, str]:
     """The hash of the installation's key, and the key itself if it was made just now, else "".
 
-    given: CENTRALA_ADMIN_KEY; it wins over the file. The file has mode 0600.
+    given: CENTRALA_ADMIN_KEY; it wins over the file. One that was made counts from `keep_key` on.
     """
     if given:
         return hash_of(given), ""
@@ -63,12 +63,17 @@ def installation_key(data: Path, given: str) -> tuple[bytes, str]:
     if path.exists():
         return bytes.fromhex(path.read_text("ascii").strip()), ""
     key = new_key()
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return hash_of(key), key
+
+
+def keep_key(data: Path, key: str) -> None:
+    """Keep the hash of a key that was made, in a file of mode 0600. To be called once the key was shown: a
+    start that fails before keeps none, and the next one shows another."""
+    handle = os.open(data / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(hash_of(key).hex() + "\n")
         file.flush()
         os.fsync(file.fileno())
-    return hash_of(key), key
 
 
 class Auth:
