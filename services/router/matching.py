@@ -294,6 +294,11 @@ class Matcher:
         """Every waiting conversation of a desk."""
         return self.floor(desk_id).where
 
+    def open_count(self, desk_id: str) -> int:
+        """How many conversations of a desk wait or are in an agent's hands."""
+        floor = self.floor(desk_id)
+        return len(floor.where) + sum(len(seat.held) for seat in floor.seats.values())
+
     def waiting_in(self, desk_id: str, queue: str) -> int:
         """How many wait in a queue."""
         return self.floor(desk_id).waiting.get(queue, 0)

@@ -7,16 +7,21 @@ state, and the choices are compared: who is offered which conversation, and what
 states fold what the live engine decided. So both policies are asked about the very same floor, again and
 again, and the shadow's answers lead to nothing: no event, no deadline, no byte of the log depends on them.
 
+A shadow begins at the desk's first decision after its configuration or a take-over, with a copy of the
+desk's open work as it then is. Beyond `SHADOW_OPEN_MAX` it waits until there is less, and says so. What
+either policy puts off to the end of a burst's instant is compared there, when the burst is looked at as a
+whole. Live there is such a look only if the live policy put something off.
+
 A desk without a shadow pays one look at an empty dictionary a decision; a desk with one pays its decisions
 and its folds twice, and its open work lies in memory twice. What was seen is a view: it begins anew with
-the process and with each new configuration, and keeps the last few differences only. A shadow that fails
-ends, and says so.
+the process and with each new configuration, and keeps the last few differences only. A shadow that fails,
+or cannot begin, ends, and says so.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,11 +29,12 @@ from msgspec import Struct, field
 
 from proto.v1.routing_pb2 import ConversationQueued, Offered, RoutingEvent
 from services.kernel.engine import Engine, Input
+from services.kernel.limits import SHADOW_OPEN_MAX
 from services.router import state as states
 from services.router import timers
 from services.router.explain import Sentence, explain_offered
 from services.router.resolved import Resolved, Short
-from services.router.state import Data, State
+from services.router.state import Data, Desk, State
 
 DIFFERENCES_MAX = 100
 """The last differences of a desk that are kept."""
@@ -82,6 +88,7 @@ class Report(Struct):
     live: str
     shadow: str
     since_ms: int = 0
+    """Its first decision; 0 before."""
     all: Count = field(default_factory=Count)
     queues: dict[str, Count] = field(default_factory=dict)
     channels: dict[str, Count] = field(default_factory=dict)
@@ -90,6 +97,8 @@ class Report(Struct):
     """The last `DIFFERENCES_MAX`, oldest first."""
     failed: str = ""
     """Why it ended; "" as long as it goes on."""
+    too_many: int = 0
+    """So many conversations of the desk are open that it does not begin; 0: it may."""
 
 
 class Shadows:
@@ -112,7 +121,7 @@ class Shadows:
         self._ended.clear()
         for desk_id, desk in state.data.desks.items():
             if desk.shadow is not None:
-                self._begin(state, desk_id, 0)
+                self._running[desk_id] = _Shadow(desk_id, desk)
 
     def report(self, desk_id: str) -> Report | None:
         """What was seen of a desk; None if it has no shadow."""
@@ -126,7 +135,7 @@ class Shadows:
             shadow = self._running.get(events[0].desk_id)
             if shadow is not None:
                 due = self._engine.next_deadline_id(state) if record is None else ""
-                self._guard(shadow, lambda: shadow.look(self._engine, record, due, now_ms, events))
+                self._guard(shadow, lambda: shadow.look(self._engine, state, record, due, now_ms, events))
         return events
 
     def evolve(self, state: State, event: RoutingEvent) -> None:
@@ -137,9 +146,9 @@ class Shadows:
                 self._guard(shadow, lambda: shadow.fold(self._engine, event))
         self._engine.evolve(state, event)
         if state is self._live and event.HasField("desk"):
-            self._configured(state, event.desk_id, event.occurred_at_ms)
+            self._configured(event.desk_id, state.desk(event.desk_id))
 
-    def _guard(self, shadow: _Shadow, look: Any) -> None:
+    def _guard(self, shadow: _Shadow, look: Callable[[], None]) -> None:
         """A shadow that cannot go on must not stop what is live: it ends, visibly."""
         try:
             look()
@@ -149,67 +158,86 @@ class Shadows:
             self._ended[shadow.desk_id] = shadow.report
             del self._running[shadow.desk_id]
 
-    def _configured(self, state: State, desk_id: str, at_ms: int) -> None:
-        """A configuration holds: its shadow begins, goes on, or ends."""
-        wanted, running = state.desk(desk_id).shadow, self._running.get(desk_id)
+    def _configured(self, desk_id: str, desk: Desk) -> None:
+        """A configuration holds: its shadow is to begin, goes on, or ends."""
+        running = self._running.get(desk_id)
         self._ended.pop(desk_id, None)
-        if wanted is None:
+        if desk.shadow is None:
             self._running.pop(desk_id, None)
-        elif running is None or not running.is_as(state.desk(desk_id)):
-            self._begin(state, desk_id, at_ms)
-
-    def _begin(self, state: State, desk_id: str, at_ms: int) -> None:
-        self._running[desk_id] = _Shadow(state, desk_id, at_ms)
+        elif running is None or not running.is_as(desk):
+            self._running[desk_id] = _Shadow(desk_id, desk)
 
 
 class _Shadow:
-    """One desk's second state."""
+    """One desk's second state, made at the first look."""
 
-    def __init__(self, live: State, desk_id: str, at_ms: int) -> None:
-        desk = live.desk(desk_id)
-        wanted = desk.shadow or desk.policy
+    def __init__(self, desk_id: str, desk: Desk) -> None:
         self.desk_id = desk_id
         self._policies = desk.policy, desk.shadow
-        self.report = Report(desk.policy.name, wanted.name, at_ms)
-        open_now = {key: c for key, c in live.data.conversations.items() if c.desk == desk_id}
-        closed = {key: offer for key, offer in live.data.closed.items() if offer.desk == desk_id}
-        other = msgspec.structs.replace(desk, policy=wanted)
-        # By way of its bytes, so that nothing is shared that either side changes.
-        self._state = states.load(states.dump_data(Data({desk_id: other}, open_now, closed)))
-        self._state.resolved = _LookedUp(live.resolved)
+        self._policy = desk.shadow or desk.policy
+        self.report = Report(desk.policy.name, self._policy.name)
+        self._state: State | None = None
         self._told: set[str] = set()
         """Waiting conversations that the shadow would have given away: told once, not at every look."""
 
-    def is_as(self, desk: states.Desk) -> bool:
+    def is_as(self, desk: Desk) -> bool:
         """Whether it is still what the desk asks for."""
         return self._policies == (desk.policy, desk.shadow)
 
     def fold(self, engine: Engine, event: RoutingEvent) -> None:
         """Fold what the live engine decided, under the shadow's policy."""
+        if self._state is None:
+            return
         if event.HasField("resolved"):
             self._told.discard(event.resolved.conversation_id)
         engine.evolve(self._state, _under_shadow(event) if event.HasField("desk") else event)
 
     def look(
-        self, engine: Engine, record: Input | None, due: str, now_ms: int, live: Sequence[RoutingEvent]
+        self,
+        engine: Engine,
+        live: State,
+        record: Input | None,
+        due: str,
+        now_ms: int,
+        events: Sequence[RoutingEvent],
     ) -> None:
-        """Decide the same and compare. due: the id of the deadline, without an input."""
+        """Decide the same and compare with what was decided live, but not folded yet. due: the id of the
+        deadline, without an input."""
+        if self._state is None:
+            self.report.too_many = _too_many(live, self.desk_id)
+            if self.report.too_many:
+                return
+            self._state = self._copy(engine, live)
+            self.report.since_ms = now_ms
         if record is not None:
             other = engine.decide(self._state, record, now_ms)
         else:
             other = timers.due(self._state, due, now_ms).events
-        self.report.since_ms = self.report.since_ms or now_ms
-        chosen, others = _Chosen(live), _Chosen(other)
+        chosen, others = _Chosen(events), _Chosen(other)
+        put_off = chosen.put_off() | others.put_off()
+        chosen.drop(put_off)
+        others.drop(put_off)
         self._told -= chosen.offers.keys()
+        served = chosen.by_agent()
         again = [
             key
             for key, offered in others.offers.items()
-            if key in self._told and key not in chosen.queued and offered.agent_id not in chosen.by_agent
+            if key in self._told and key not in chosen.queued and offered.agent_id not in served
         ]
-        for key in again:
-            others.by_agent.pop(others.offers.pop(key).agent_id, None)
+        others.drop(again)
         _Comparison(self.report, self._state, now_ms, chosen, others).run()
         self._told |= others.offers.keys() - chosen.offers.keys()
+
+    def _copy(self, engine: Engine, live: State) -> State:
+        """The desk's state under the other policy."""
+        desk_id = self.desk_id
+        open_now = {key: c for key, c in live.data.conversations.items() if c.desk == desk_id}
+        closed = {key: offer for key, offer in live.data.closed.items() if offer.desk == desk_id}
+        desk = msgspec.structs.replace(live.desk(desk_id), policy=self._policy)
+        # By way of its bytes, so that nothing is shared that either side changes.
+        state: State = engine.load(states.dump_data(Data({desk_id: desk}, open_now, closed)))
+        state.resolved = _LookedUp(live.resolved)
+        return state
 
 
 class _LookedUp(Resolved):
@@ -248,8 +276,24 @@ class _Chosen:
                 self.offers[event.offered.conversation_id] = event.offered
             elif name == "queued":
                 self.queued[event.queued.conversation_id] = event.queued
-        self.by_agent = {offered.agent_id: key for key, offered in self.offers.items()}
-        """By agent the last of what they are offered."""
+
+    def put_off(self) -> set[str]:
+        """What waits for the end of the instant: nothing is chosen for it yet."""
+        return {key for key, queued in self.queued.items() if queued.put_off}
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Leave these out of what is compared."""
+        for key in keys:
+            self.offers.pop(key, None)
+            self.queued.pop(key, None)
+
+    def by_agent(self, without: Collection[str] = ()) -> dict[str, list[str]]:
+        """What each agent is offered, in order. without: conversations that do not count."""
+        found: dict[str, list[str]] = {}
+        for key, offered in self.offers.items():
+            if key not in without:
+                found.setdefault(offered.agent_id, []).append(key)
+        return found
 
     def side(self, key: str, other: _Chosen) -> Side:
         """What became of a conversation here. other: the other policy's choices."""
@@ -260,7 +304,7 @@ class _Chosen:
             parts = best.parts if best is not None else {}
             return Side(offered.agent_id, key, told.sentence, best.score if best is not None else None, parts)
         agent_id = other.offers[key].agent_id if key in other.offers else ""
-        if agent_id in self.by_agent:
+        if agent_id in self.by_agent():
             return Side("", key, _OTHER_FIRST)
         queued = self.queued.get(key)
         held = queued.held_back if queued is not None else bool(other.offers)
@@ -277,24 +321,28 @@ class _Comparison:
     def run(self) -> None:
         """Count each choice once."""
         live, shadow = self._live, self._shadow
-        told: set[str] = set()
-        for key in sorted({*live.offers, *shadow.offers, *live.queued, *shadow.queued}):
-            if key in told:
-                continue
+        instead = self._instead()
+        told = set(instead.values())
+        for key in sorted({*live.offers, *shadow.offers, *live.queued, *shadow.queued} - told):
             mine, others = live.offers.get(key), shadow.offers.get(key)
             if (mine.agent_id if mine else "") == (others.agent_id if others else ""):
                 self._count(key, "")
             elif mine and others:
                 self._differs(key, key, "agent")
+            elif key in instead:
+                self._differs(key, instead[key], "work")
             else:
-                agent_id = mine.agent_id if mine else others.agent_id if others else ""
-                first = live.by_agent.get(agent_id, key)
-                instead = shadow.by_agent.get(agent_id, key)
-                if first != instead and instead not in live.offers and first not in shadow.offers:
-                    told |= {first, instead}
-                    self._differs(first, instead, "work")
-                else:
-                    self._differs(key, key, "waits" if mine else "takes")
+                self._differs(key, key, "waits" if mine else "takes")
+
+    def _instead(self) -> dict[str, str]:
+        """By what an agent is offered live alone, what the same agent is offered by the shadow alone."""
+        live, shadow = self._live, self._shadow
+        alone = shadow.by_agent(without=live.offers)
+        return {
+            first: other
+            for agent_id, firsts in live.by_agent(without=shadow.offers).items()
+            for first, other in zip(firsts, alone.get(agent_id, ()), strict=False)
+        }
 
     def _differs(self, live: str, shadow: str, kind: str) -> None:
         channel, queue = self._count(live, kind)
@@ -325,6 +373,12 @@ def _named(counts: dict[str, Count], name: str) -> Count:
         name = name if len(counts) < NAMES_MAX else OTHER
         known = counts.setdefault(name, Count())
     return known
+
+
+def _too_many(live: State, desk_id: str) -> int:
+    """How many are open, if they are too many to begin with; else 0."""
+    found = live.matcher.open_count(desk_id)
+    return found if found > SHADOW_OPEN_MAX else 0
 
 
 def _under_shadow(event: RoutingEvent) -> RoutingEvent:

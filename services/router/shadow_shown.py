@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from services.kernel.limits import SHADOW_OPEN_MAX
+from services.router.explain import Sentence
 from services.router.shadow import Count, Difference, Report
 from services.runtime import shapes
 
@@ -22,7 +24,17 @@ def shadow_shown(report: Report) -> dict[str, Any]:
         "by_kind": dict(sorted(report.kinds.items())),
         "differences": [_difference(one) for one in reversed(report.differences)],
         "failed": report.failed or None,
+        "not_begun": msgspec.to_builtins(_not_begun(report.too_many)) if report.too_many else None,
     }
+
+
+def _not_begun(open_now: int) -> Sentence:
+    return Sentence(
+        pl=f"Porównanie czeka: otwartych rozmów jest {open_now}. Zacznie się, gdy będzie ich najwyżej "
+        f"{SHADOW_OPEN_MAX}, aby nie spowolnić pracy.",
+        en=f"The comparison waits: {open_now} conversations are open. It begins once they are at most "
+        f"{SHADOW_OPEN_MAX}, so that live work is not slowed down.",
+    )
 
 
 def _count(count: Count) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
+from services.kernel.limits import SHADOW_OPEN_MAX
 from services.router import engine
 from services.router.published import Published
 from services.router.shadow import DIFFERENCES_MAX, Report, Shadows
 from services.router.shadow_shown import shadow_shown
-from services.router.state import dump_data
+from services.router.state import Conversation, Status, dump_data
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
 from tests.story import START_MS, Story
 
@@ -111,6 +112,51 @@ def test_what_one_gives_and_the_other_holds_back_is_told() -> None:
         assert "może poczekać" in waiting.sentence.pl
 
 
+@pytest.mark.parametrize(
+    ("waiting", "pairs", "agreed"),
+    [("oouu", [("0", "2"), ("1", "3")], 0), ("oou", [("1", "2")], 1)],
+)
+def test_several_offers_to_one_agent_are_paired(
+    waiting: str, pairs: list[tuple[str, str]], agreed: int
+) -> None:
+    """Given an agent who comes with room for two while more wait (o: ordinary, u: urgent), what both
+    policies offer is the same choice, and the rest is paired in order, each conversation told once."""
+    queues = (queue("pilne", when={"intent": ["urgent"]}, priority=9), queue("ogolna", priority=4))
+    scene = Beside(shadowed(*queues, live="longest_idle", shadow="priority"))
+    for n, kind in enumerate(waiting):
+        scene.at(scene.now_ms + SECOND).arrives(key(str(n)), intent="urgent" if kind == "u" else "")
+    before = scene.report.all.compared, scene.report.all.agreed
+    scene.agent("anna", capacity=60)
+    found = [
+        (one.kind, one.live.conversation_id, one.shadow.conversation_id) for one in scene.report.differences
+    ]
+    assert sorted(found) == sorted(("work", key(first), key(other)) for first, other in pairs)
+    assert (scene.report.all.compared - before[0], scene.report.all.agreed - before[1]) == (2, agreed)
+
+
+@pytest.mark.parametrize(
+    ("live", "shadow", "compared"),
+    [
+        ("longest_idle", "longest_idle", 14),
+        ("longest_idle", "max_pressure", 14),
+        ("longest_idle", "reserve_threshold", 14),
+        ("max_pressure", "longest_idle", 8),
+    ],
+)
+def test_a_burst_is_compared_where_it_is_matched(live: str, shadow: str, compared: int) -> None:
+    """Given more agents than come in one instant, whoever is put off to its end is compared there, once, and
+    no policy is said to let anybody wait; what only the shadow puts off is not compared."""
+    scene = Beside(shadowed(live=live, shadow=shadow))
+    for n in range(20):
+        scene.agent(f"a{n:02}", capacity=30).at(scene.now_ms + SECOND)
+    for n in range(14):
+        scene.arrives(key(str(n)))
+    scene.settle()
+    assert all(scene.where(key(str(n)))[0] == "offered" for n in range(14))
+    assert (scene.report.all.compared, scene.report.all.agreed) == (compared, compared)
+    assert (scene.report.kinds, scene.report.failed) == ({}, "")
+
+
 STATES = (
     pb.PRESENCE_STATE_ONLINE,
     pb.PRESENCE_STATE_ONLINE,
@@ -163,6 +209,7 @@ def test_a_shadow_changes_nothing(live: str, shadow: str) -> None:
         one.SerializeToString(deterministic=True) for one in alone.log[1:]
     ]
     report, state = scene.report, scene.shadows._running[DESK]._state
+    assert state is not None
     assert not report.failed
     assert report.all.compared > 80
     assert (report.all.agreed == report.all.compared) == (live == shadow)
@@ -195,6 +242,60 @@ def test_a_shadow_that_fails_ends_and_says_so() -> None:
     scene.at(scene.now_ms + SECOND).arrives(key("2"))
     assert scene.where(key("2")) == ("offered", "anna")
     assert scene.report.all.compared == 0
+
+
+class CannotLoad:
+    """The router, but no state can be made of a dump."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(engine, name)
+
+    def load(self, data: bytes) -> Any:
+        """Fails."""
+        raise ValueError(f"not these {len(data)} bytes")
+
+
+def test_a_shadow_that_cannot_begin_ends_and_says_so() -> None:
+    """Given a shadow that cannot begin, neither the configuration that names it nor a take-over fails: the
+    live engine goes on, and from the desk's next decision on the report says why."""
+    scene = Beside(desk(preset="longest_idle"), CannotLoad())
+    scene.agent("anna")
+    scene.configure(shadowed(live="longest_idle", shadow="priority"), 2)
+    for name in ("1", "2"):
+        scene.shadows.restored(scene.state)
+        assert (scene.report.failed, scene.report.since_ms) == ("", 0)
+        scene.at(scene.now_ms + SECOND).arrives(key(name))
+        assert scene.where(key(name)) == ("offered", "anna")
+        assert scene.report.failed.startswith("ValueError: not these")
+
+
+def test_a_shadow_begins_only_with_as_much_open_work_as_it_may() -> None:
+    """Given more open conversations than a shadow may copy, it says so in both languages and compares
+    nothing; it begins once there are no more than that."""
+    scene = Beside(shadowed(live="longest_idle", shadow="priority"))
+    scene.agent("anna").arrives(key("1")).accepts(key("1"))
+    for n in range(SHADOW_OPEN_MAX):
+        scene.state.data.conversations[key(f"more{n}")] = Conversation(
+            DESK,
+            Status.WAITING,
+            "chat",
+            "www",
+            f"u{n}",
+            since_ms=START_MS,
+            units=30,
+            requires=(("zwroty", 3),),
+        )
+    scene.state = engine.load(engine.dump(scene.state))
+    scene.shadows.restored(scene.state)
+    scene.at(scene.now_ms + SECOND).asks("resolve", "anna", key("1"))
+    assert scene.where(key("1")) == ("closed", "")
+    shown = shadow_shown(scene.report)
+    assert (shown["compared"], shown["since"], shown["failed"]) == (0, None, None)
+    assert f"otwartych rozmów jest {SHADOW_OPEN_MAX + 1}" in shown["not_begun"]["pl"]
+    assert f"{SHADOW_OPEN_MAX + 1} conversations are open" in shown["not_begun"]["en"]
+    scene.at(scene.now_ms + SECOND).arrives(key("2"))
+    shown = shadow_shown(scene.report)
+    assert (shown["compared"], shown["agreed"], shown["not_begun"]) == (1, 1, None)
 
 
 def test_a_configuration_begins_and_ends_it() -> None:
