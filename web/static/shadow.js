@@ -41,8 +41,10 @@ function draw() {
   for (const id of ["tiles", "queues-card", "channels-card", "differences-card"]) $(id).hidden = !told.on;
   $("names").replaceChildren();
   $("failed").hidden = !told.failed;
+  $("not-begun").hidden = !told.not_begun;
   if (!told.on) return;
   $("failed").textContent = told.failed ? `${t("shadow_failed")} ${told.failed}` : "";
+  $("not-begun").textContent = told.not_begun ? told.not_begun[language] : "";
   $("names").append(`${t("live_policy")}: `, element("b", "", told.policy.live), ` · ${t("shadow_policy")}: `, element("b", "", told.policy.shadow));
   $("n-compared").textContent = told.compared;
   $("n-since").textContent = told.since ? `${t("since_then")} ${new Date(told.since).toLocaleString(language)}` : "";
