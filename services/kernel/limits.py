@@ -83,9 +83,9 @@ BURST_EXCHANGES_MAX = 32
 0.2 s of one core at the most. What is beyond goes one by one."""
 
 # A policy beside the live one
-SHADOW_OPEN_MAX = 20_000
+SHADOW_OPEN_MAX = 10_000
 """Open conversations of a desk with which its shadow still begins: it copies them between two decisions,
-some 0.1 s of one core for so many, and everything else waits for it."""
+0.2 s of one core at the most for so many, and everything else waits for it."""
 
 # Sending
 SEND_LEASE_MS = 30_000

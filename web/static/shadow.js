@@ -11,7 +11,7 @@ let told = null;
 let drawn = "";
 
 const t = (word) => WORDS[language][word] ?? String(word).replaceAll("_", " ");
-const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(1)} %`);
+const percent = (share) => (share === null || share === undefined ? "–" : share.toLocaleString(language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }));
 
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
@@ -38,7 +38,7 @@ function draw() {
   if (!told || now === drawn) return;
   drawn = now;
   $("off").hidden = told.on;
-  for (const id of ["tiles", "queues-card", "channels-card", "differences-card"]) $(id).hidden = !told.on;
+  for (const id of ["tiles", "queues-card", "channels-card", "differences-card"]) $(id).hidden = !told.on || Boolean(told.not_begun);
   $("names").replaceChildren();
   $("failed").hidden = !told.failed;
   $("not-begun").hidden = !told.not_begun;
@@ -54,7 +54,7 @@ function draw() {
   $("queues").replaceChildren(...told.by_queue.map((row) => countRow(row.queue, row)));
   $("channels").replaceChildren(...told.by_channel.map((row) => countRow(row.channel, row)));
   $("differences").replaceChildren(...told.differences.slice(0, SHOWN_MAX).map(differenceRow));
-  $("none").hidden = told.differences.length > 0;
+  $("none").hidden = told.differences.length > 0 || !told.compared;
 }
 
 function countRow(name, row) {
