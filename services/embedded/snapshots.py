@@ -61,7 +61,7 @@ class Snapshotter:
         self._app = app
         self._database = database
         self._covered: dict[str, int] = {}
-        self._witnesses = Witnesses(app.clock)
+        self._witnesses = Witnesses()
 
     async def run(self) -> None:
         """Look as soon as everything is restored, then every few seconds, until cancelled."""
@@ -80,7 +80,8 @@ class Snapshotter:
     async def make(self, topic: str) -> None:
         """Make one snapshot now. A failed one is said and tried again after as many events more."""
         metrics, began_s = self._app.metrics, self._app.clock.monotonic_s()
-        witness = await self._witnesses.take(self._app.loops[topic])
+        loop = self._app.loops[topic]
+        witness = await self._witnesses.take(loop)
         raw = await _child_output(self._database, topic, witness)
         if not raw:
             metrics.snapshots.labels(topic, "failed").inc()
@@ -103,6 +104,7 @@ class Snapshotter:
         metrics.snapshots.labels(topic, "made").inc()
         metrics.state_checks.labels(topic, packed.verdict).inc()
         metrics.snapshot_bytes.labels(topic).set(len(packed.data))
+        self._witnesses.made(loop, len(packed.data))
         metrics.snapshot_seconds.labels(topic).set(self._app.clock.monotonic_s() - began_s)
 
 

@@ -130,7 +130,7 @@ class Dispatcher:
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
-        if scope["method"] == "HEAD":
+        if is_head := scope["method"] == "HEAD":
             scope, receive, send = _as_get(scope, send)
         template, began_s = "", self.monotonic_s()
         answer: HotResponse | HotStream
@@ -162,7 +162,9 @@ class Dispatcher:
             answer = problem_response(error)
         if self.observe is not None:
             self.observe(template, answer.status, self.monotonic_s() - began_s)
-        if isinstance(answer, HotStream):
+        if isinstance(answer, HotStream) and is_head:
+            await _stream_head(send, answer)
+        elif isinstance(answer, HotStream):
             await stream(receive, send, answer)
         elif answer.headers != JSON_ONLY or ANSWER not in scope or not scope[ANSWER](answer[0], answer[1]):
             await respond(send, answer)
@@ -227,7 +229,7 @@ class Dispatcher:
 
 def _as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
     """HEAD as GET whose body is not sent (RFC 9110 section 9.3.2). Once the headers are out the client
-    counts as gone, so that a stream ends."""
+    counts as gone, so that a stream of the application behind ends."""
     asked, answered = False, asyncio.Event()
 
     async def receive() -> MutableMapping[str, Any]:
@@ -333,6 +335,12 @@ async def stream(receive: Receive, send: Send, answer: HotStream) -> None:
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
             raise outcome
+
+
+async def _stream_head(send: Send, answer: HotStream) -> None:
+    """Send the headers alone: nothing of the stream begins, so an agent's does not make a session."""
+    await answer.parts.aclose()
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
 
 
 async def _send_all(send: Send, answer: HotStream) -> None:

@@ -5,7 +5,7 @@ be copied into a bucket and back. Requests are signed with the hash of their bod
 blob's id: the store itself refuses bytes that do not fit. To put the same again writes the same bytes over,
 so every call may be repeated, and is, with growing waits, as long as CENTRALA_BLOBS_WITHIN_MS allows. After
 that whoever calls gets `Busy`, and for a moment everybody else does at once: a store that is away takes
-nobody's time.
+nobody's time. So it is for a key that is refused. An object that is refused concerns nobody else.
 
 A blob is called missing only where the store says that this object is: a bucket that is not there, a key that
 is refused or an answer that nobody expects is `Busy` and an error in the log, since a blob that is missing
@@ -47,6 +47,13 @@ AWAY_S = 1.0
 NOW_AND_THEN = (408, 429, 500, 502, 503, 504)
 """Statuses that go better a moment later; S3 slows down with 503."""
 NOTHING_SHA256 = hashlib.sha256(b"").hexdigest()
+KEY_REFUSED = frozenset(
+    ("ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "RequestTimeTooSkewed", "SignatureDoesNotMatch")
+)
+"""S3's words for a key, a signature or a clock that no request gets through with; AccessDenied may be one
+object's."""
+NO_VERSIONS = httpx.codes.NOT_IMPLEMENTED
+"""Told by a store that knows no versions."""
 LIST_NOTHING = "list-type=2&max-keys=0"
 _CODE = re.compile(rb"<Code>\s*(\w{1,64})\s*</Code>")
 _KEPT = re.compile(rb"<Status>\s*(Enabled|Suspended)\s*</Status>")
@@ -63,12 +70,17 @@ class Bucket(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> Bucket:
-        """The bucket that settings name. Raises Invalid in plain words for an endpoint that is none."""
-        given = settings.blobs_endpoint or f"https://s3.{settings.blobs_region}.amazonaws.com"
-        url = httpx.URL(given)
-        if url.scheme not in ("http", "https") or not url.host or url.path not in ("", "/"):
-            raise Invalid(f"CENTRALA_BLOBS_ENDPOINT must be https://HOST or http://HOST:PORT, not {given!r}")
-        return cls(given.rstrip("/"), settings.blobs_bucket, settings.blobs_region)
+        """The bucket that settings name. Raises Invalid in plain words for an endpoint that is none, never
+        with what was given: it may have a password in it."""
+        wanted = "CENTRALA_BLOBS_ENDPOINT must be https://HOST or http://HOST:PORT and nothing else"
+        try:
+            url = httpx.URL(settings.blobs_endpoint or f"https://s3.{settings.blobs_region}.amazonaws.com")
+        except httpx.InvalidURL:
+            raise Invalid(wanted) from None
+        more = url.userinfo or url.query or url.fragment or url.path not in ("", "/")
+        if url.scheme not in ("http", "https") or not url.host or more:
+            raise Invalid(f"{wanted}: no path, no query, and the key is one of AWS_ACCESS_KEY_ID")
+        return cls(f"{url.scheme}://{url.netloc.decode()}", settings.blobs_bucket, settings.blobs_region)
 
 
 class S3Blobs:
@@ -93,8 +105,8 @@ class S3Blobs:
     async def check(self) -> None:
         """See whether the bucket is there, takes our keys, and forgets what is deleted.
 
-        Raises Invalid in plain words if one of that is not so. A store that does not answer is no reason
-        not to start.
+        Raises Invalid in plain words if one of that is not so, or cannot be seen. A store that does not
+        answer is no reason not to start.
         """
         name = self._bucket.name
         try:
@@ -102,6 +114,21 @@ class S3Blobs:
             kept = await self._signed("GET", f"/{name}", "versioning=", b"", NOTHING_SHA256)
         except (httpx.HTTPError, AwsCrtError) as error:
             _log.warning("the store of blobs does not answer yet: %s", _named(error))
+            return
+        self._see_listed(listed)
+        if _KEPT.search(kept.content):
+            raise Invalid(
+                f"the bucket {name!r} keeps versions of what is deleted: who is erased would stay in it. "
+                "Take one that never had versioning switched on"
+            )
+        if not _answers(kept) and kept.status_code != NO_VERSIONS:
+            why = f"the store of blobs does not say whether the bucket {name!r} keeps versions"
+            raise Invalid(f"{why} ({_told(kept)}): the key must be one that may ask (s3:GetBucketVersioning)")
+
+    def _see_listed(self, listed: httpx.Response) -> None:
+        """Raises Invalid for what no later request would go better with."""
+        name = self._bucket.name
+        if _answers(listed):
             return
         if listed.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             # Who may not list is told 403 of what is not there, too.
@@ -111,13 +138,10 @@ class S3Blobs:
             raise Invalid(
                 f"there is no bucket {name!r} at {self._bucket.endpoint}: see CENTRALA_BLOBS_BUCKET"
             )
-        if _KEPT.search(kept.content):
-            raise Invalid(
-                f"the bucket {name!r} keeps versions of what is deleted: who is erased would stay in it. "
-                "Take one that never had versioning switched on"
-            )
-        if not kept.is_success:
-            _log.warning("the store of blobs does not say whether it keeps versions: %s", _told(kept))
+        raise Invalid(
+            f"the store of blobs does not list the bucket {name!r} ({_told(listed)}): see "
+            "CENTRALA_BLOBS_ENDPOINT, CENTRALA_BLOBS_BUCKET and CENTRALA_BLOBS_REGION"
+        )
 
     async def put(self, data: bytes) -> str:
         """See the port."""
@@ -159,11 +183,14 @@ class S3Blobs:
                     elif answer.status_code == httpx.codes.NOT_FOUND and _code(answer) == "NoSuchKey":
                         return None
                     else:
+                        away = _code(answer) in KEY_REFUSED
                         break
         except TimeoutError:
-            why = f"{why}, for {self._within_s} s"
-        self._away_until_s = self._clock.monotonic_s() + AWAY_S
+            why, away = f"{why}, for {self._within_s} s", True
         _log.error("the store of blobs does not serve a %s: %s", method, why)
+        if not away:
+            raise Busy("The store of blobs does not serve this.")
+        self._away_until_s = self._clock.monotonic_s() + AWAY_S
         raise Busy("The store of blobs does not answer.")
 
     async def _tried(
@@ -213,6 +240,11 @@ def _code(answer: httpx.Response) -> str:
     """S3's word for an error; "" where there is none."""
     found = _CODE.search(answer.content)
     return found[1].decode() if found else ""
+
+
+def _answers(answer: httpx.Response) -> bool:
+    """Whether a store may be as it should be: it serves us, or will a moment later."""
+    return answer.is_success or answer.status_code in NOW_AND_THEN
 
 
 def _told(answer: httpx.Response) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from typing import Any, NamedTuple, TypeVar
 
 from proto.v1.routing_pb2 import RefusedWhy
 from services.kernel.errors import Problem
 from services.kernel.limits import NAME_CHARS_MAX
 from services.runtime.problems import Refusal
 from services.runtime.project_conversations import word
+
+T = TypeVar("T")
 
 
 class Decided(NamedTuple):
@@ -25,6 +28,39 @@ class Answered(NamedTuple):
 
     body_hash: bytes
     decided: Decided
+
+
+ANSWERS_KEPT = 50_000
+"""Answers to agents' requests that a process remembers for repetitions: some 480 bytes each, 24 MB."""
+
+
+class Answers:
+    """What was heard of agents' requests lately, by record, of all partitions that a process follows."""
+
+    def __init__(self, most: int = ANSWERS_KEPT) -> None:
+        self._most = most
+        self._asked: OrderedDict[str, bytes] = OrderedDict()
+        self._answered: OrderedDict[str, Answered] = OrderedDict()
+
+    def asked(self, record_id: str, body_hash: bytes) -> None:
+        """A request was taken with this body; the router has not answered it yet."""
+        _keep(self._asked, record_id, body_hash, self._most)
+
+    def answered(self, record_id: str, decided: Decided) -> None:
+        """The router has answered; of whose body nothing was heard nothing is kept."""
+        body_hash = self._asked.pop(record_id, None)
+        if body_hash is not None:
+            _keep(self._answered, record_id, Answered(body_hash, decided), self._most)
+
+    def get(self, record_id: str) -> Answered | None:
+        """What a request was answered, if that was heard not long ago."""
+        return self._answered.get(record_id)
+
+
+def _keep(kept: OrderedDict[str, T], key: str, value: T, most: int) -> None:
+    kept[key] = value
+    if len(kept) > most:
+        kept.popitem(last=False)
 
 
 WHY_TEXT = {

@@ -35,7 +35,7 @@ from services.runtime.seats import Seats
 from services.runtime.settings import Settings, unknown
 from services.runtime.shared import opened
 from services.runtime.snapshot_jobs import SnapshotJobs
-from services.runtime.state_check import Witness
+from services.runtime.state_check import Said, Witness
 from services.runtime.views_read import RemoteViews
 
 SNAPSHOT_NICENESS = 10
@@ -80,27 +80,37 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
             await until_stopped(app)
             await seats.drain()
         finally:
-            await membership.leave()
+            await seats.leave()
             await app.stop()
 
 
-async def snapshot(settings: Settings, engine: Engine, partition: int, witness: Witness | None) -> str:
-    """Fold a partition's log to its end and keep the state; what the witness's comparison said."""
+async def snapshot(settings: Settings, engine: Engine, partition: int, witness: Witness | None) -> Said:
+    """Fold a partition's log to its end and keep the state; what is said of it."""
     clock = SystemClock()
     async with opened(settings, clock) as shared:
         return await state_check.snapshot(engine, shared.log, shared.snapshots, partition, witness)
 
 
-async def views(settings: Settings, partitions: Sequence[int]) -> None:
-    """Move the bases of the views of some partitions forward, each as far as its views say."""
+def numbers(given: str, partitions: int) -> list[int]:
+    """Partitions as the command line names them: N,M. Raises Invalid for what is none."""
+    listed = given.split(",")
+    if not all(
+        one.isascii() and one.isdecimal() and len(one) < 10 and int(one) < partitions for one in listed
+    ):
+        raise Invalid(f"--views must be partitions from 0 to {partitions - 1} as N,M, not {given!r}")
+    return [int(one) for one in listed]
+
+
+async def views(settings: Settings, partitions: Sequence[int]) -> bool:
+    """Move the bases of the views of some partitions forward, each as far as its views say; whether all could
+    be moved."""
     clock = SystemClock()
     async with opened(settings, clock) as shared:
         link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
         try:
-            for partition in partitions:
-                shown = RemoteViews(link, settings.partitions).part(partition)
-                until_ms = await views_base.covered_ms(shown, clock.now_ms())
-                await views_base.forward(shared.log, shared.snapshots, partition, until_ms)
+            remote = RemoteViews(link, settings.partitions)
+            shown = {partition: remote.part(partition) for partition in partitions}
+            return await views_base.forward_all(shared.log, shared.snapshots, shown, clock.now_ms())
         finally:
             await link.close()
 
@@ -123,10 +133,11 @@ def main(engine: Engine, bind: Bind, program: str, arguments: Sequence[str]) -> 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if given.snapshot is not None:
                 witness = state_check.parsed(given.witness)
-                verdict = runner.run(snapshot(settings, engine, given.snapshot, witness))
-                sys.stdout.write(f"{verdict}\n")
+                said = runner.run(snapshot(settings, engine, given.snapshot, witness))
+                sys.stdout.write(f"{said}\n")
             elif given.views is not None:
-                runner.run(views(settings, [int(one) for one in given.views.split(",")]))
+                if not runner.run(views(settings, numbers(given.views, settings.partitions))):
+                    sys.exit(1)
             else:
                 runner.run(serve(settings, engine, bind, program))
     except CentralaError as error:

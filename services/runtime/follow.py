@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -23,7 +22,7 @@ from services.kernel.engine import Input
 from services.kernel.errors import Busy
 from services.kernel.limits import REQUEST_WAIT_MS
 from services.runtime.clock import Clock
-from services.runtime.decided import Answered, decided_by
+from services.runtime.decided import Answered, Answers, decided_by
 from services.runtime.documents import Document
 from services.runtime.event_log import OWNED_TOPICS, TRY_LATER, EventLog
 from services.runtime.hub import Hub
@@ -36,7 +35,6 @@ from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
 D = TypeVar("D", bound=Document)
-T = TypeVar("T")
 
 LOOK_AGAIN_S = 0.002
 """Between two looks at the head by who waits for it: a read of it takes a tenth of that."""
@@ -44,8 +42,6 @@ GATE_S = 0.1
 """How long streams wait for views that lag behind."""
 AGAIN_S = 0.2
 """Before a log is read again after an error."""
-ANSWERS_KEPT = 10_000
-"""Answers to agents' requests of a partition that are remembered for repetitions: some 3 MB."""
 UNUSED_S = 60.0
 """A partition that nobody here asks about is followed that much longer."""
 
@@ -105,6 +101,7 @@ class Follower:
         self._snapshots = snapshots
         self._tails: dict[int, _Tail] = {}
         self._decided: dict[int, int] = {}
+        self._answers = Answers()
 
     def bind(self, loop: Loop) -> None:
         """An edge has no loops. Raises TypeError."""
@@ -130,7 +127,7 @@ class Follower:
         """See Following."""
         tail = self._tails.get(partition)
         if tail is None or tail.over():
-            where = self._views, self._hub, self._log, self._snapshots
+            where = self._views, self._hub, self._log, self._snapshots, self._answers
             tail = self._tails[partition] = _Tail(partition, *where)
         tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
@@ -193,8 +190,7 @@ class Follower:
 
     def answered(self, partition: int, record_id: str) -> Answered | None:
         """See Following."""
-        tail = self._tails.get(partition)
-        return tail.answered.get(record_id) if tail is not None else None
+        return self._answers.get(record_id)
 
 
 def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
@@ -218,17 +214,20 @@ class _Tail:
     """Follows one partition."""
 
     def __init__(
-        self, partition: int, views: RemoteViews, hub: Hub, log: EventLog, snapshots: SnapshotStore
+        self,
+        partition: int,
+        views: RemoteViews,
+        hub: Hub,
+        log: EventLog,
+        snapshots: SnapshotStore,
+        answers: Answers,
     ) -> None:
         self.partition = partition
         self.ready = asyncio.Event()
         """Whether it was at the end of the log once."""
         self.used_s = 0.0
         self.places: dict[str, Place] = {}
-        self.answered: OrderedDict[str, Answered] = OrderedDict()
-        """Agents' requests, by record."""
-        self._asked: OrderedDict[str, bytes] = OrderedDict()
-        """Hashes of those that the router has not answered yet."""
+        self._answers = answers
         self._views = views
         self._hub = hub
         self._log = log
@@ -305,7 +304,7 @@ class _Tail:
         origin = event.origin_id
         if record.topic == "conversations":
             if name == "request":
-                _keep(self._asked, origin, body.request.body_hash)
+                self._answers.asked(origin, body.request.body_hash)
                 if origin in hub.waiting:
                     hub.hashes[origin] = body.request.body_hash
             elif name == "api_key_removed":
@@ -313,8 +312,8 @@ class _Tail:
             if name not in NO_OUTCOME and origin in hub.waiting:
                 hub.settle(origin, name, body, offset)
         elif record.topic == "routing" and name in ("admitted", "refused", "skipped"):
-            if name != "skipped" and (body_hash := self._asked.pop(origin, None)) is not None:
-                _keep(self.answered, origin, Answered(body_hash, decided_by(origin, name, body)))
+            if name != "skipped":
+                self._answers.answered(origin, decided_by(origin, name, body))
             hub.settle(origin, name, body, offset)
         watched = hub.watched.get(event.desk_id)
         if watched is not None and is_told(watched, record.topic, name, body):
@@ -359,12 +358,6 @@ class _Tail:
         for (kind, keys), docs in zip(by_kind.items(), found, strict=True):
             brought.docs |= {(kind, key): doc for key, doc in zip(keys, docs, strict=True)}
         return brought
-
-
-def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
-    kept[key] = value
-    if len(kept) > ANSWERS_KEPT:
-        kept.popitem(last=False)
 
 
 class _Brought:

@@ -139,7 +139,7 @@ class Hub:
     """Waiters by record id, subscribers by feed, agents' sessions of this process."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, list[asyncio.Future[Outcome | None]]] = {}
+        self.waiting: dict[str, list[Waiter]] = {}
         self.hashes: dict[str, bytes] = {}
         """Of requests that are waited for and were heard from the log: the hash of the body taken."""
         self.listeners: dict[str, list[Subscription]] = {}
@@ -162,9 +162,8 @@ class Hub:
 
     def settle(self, record_id: str, name: str, body: Any, offset: int) -> None:
         """Tell whoever waits for a record what became of it."""
-        for future in self.waiting.pop(record_id, ()):
-            if not future.done():
-                future.set_result(Outcome(name, body, offset))
+        for waiter in self.waiting.get(record_id, ()):
+            waiter.push(Outcome(name, body, offset))
 
     def publish(self, feed: str, told: Told) -> None:
         """Tell the subscribers of a feed."""
@@ -219,38 +218,40 @@ class Hub:
 
 
 class Waiter:
-    """Waits for the outcomes of one record, one after the other."""
+    """Waits for the outcomes of one record, one after the other; several may come at once."""
 
     def __init__(self, hub: Hub, record_id: str) -> None:
         self._hub = hub
         self._record_id = record_id
-        self._future = self._register()
+        self._outcomes: deque[Outcome] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        hub.waiting.setdefault(record_id, []).append(self)
 
-    def _register(self) -> asyncio.Future[Outcome | None]:
-        future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        self._hub.waiting.setdefault(self._record_id, []).append(future)
-        return future
+    def push(self, outcome: Outcome) -> None:
+        """Hand over an outcome."""
+        self._outcomes.append(outcome)
+        _end(self._waiter)
 
     async def outcome(self, timeout_s: float) -> Outcome | None:
-        """The next outcome; another call waits for a further one. None after `timeout_s`, and then always."""
-        future, loop = self._future, asyncio.get_running_loop()
-        timer = loop.call_later(timeout_s, _end, future)
-        try:
-            outcome = await future
-        finally:
-            timer.cancel()
-        if outcome is not None:
-            self._future = self._register()
-        return outcome
+        """The next outcome; another call waits for a further one. None after `timeout_s`."""
+        if not self._outcomes:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(timeout_s, _end, self._waiter)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        return self._outcomes.popleft() if self._outcomes else None
 
     def cancel(self) -> None:
-        """Wait no longer."""
-        futures = self._hub.waiting.get(self._record_id)
-        if futures is not None and self._future in futures:
-            futures.remove(self._future)
-            if not futures:
-                del self._hub.waiting[self._record_id]
-                self._hub.hashes.pop(self._record_id, None)
+        """Wait no longer; once, at the end."""
+        waiters = self._hub.waiting[self._record_id]
+        waiters.remove(self)
+        if not waiters:
+            del self._hub.waiting[self._record_id]
+            self._hub.hashes.pop(self._record_id, None)
 
 
 def _end(waiting: asyncio.Future[Any] | None) -> None:

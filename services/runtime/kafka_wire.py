@@ -199,17 +199,12 @@ class Wire:
 
         channel: who waits on whom: requests of one channel are answered one after the other.
         """
-        topics: dict[str, list[tuple[int, int, int, int, int]]] = defaultdict(list)
-        for place, at in session.changed(wanted).items():
-            topics[place.topic].append((place.partition, -1, at, -1, PARTITION_BYTES_MAX))
-        named = [(self._full(topic), listed) for topic, listed in topics.items()]
-        place_in_session = session.place()
-        request = _Fetch(-1, wait_ms, 1, FETCH_BYTES_MAX, 0, *place_in_session, named, [], "")
-        answer = await self._client.send(node, request, group=channel)
+        answer = await self._asked(node, wanted, wait_ms, channel, session)
+        if answer.error_code in SESSION_ERRORS:  # and not "nothing is there", which an empty answer says
+            session.reset()
+            answer = await self._asked(node, wanted, wait_ms, channel, session)
         if answer.error_code:
             session.reset()
-            if answer.error_code in SESSION_ERRORS:  # and not "nothing is there", which an empty answer says
-                return await self.fetch(node, wanted, wait_ms, channel, session)
             raise errors.for_code(answer.error_code)()
         session.answered(answer.session_id, wanted)
         found = {}
@@ -219,6 +214,18 @@ class Wire:
                 place = TopicPartition(topic, partition)
                 found[place] = Found(_parsed(place, raw, wanted[place]) if raw else [], end, error)
         return found
+
+    async def _asked(
+        self, node: int, wanted: Mapping[TopicPartition, int], wait_ms: int, channel: object, session: Session
+    ) -> Any:
+        """One fetch; its answer."""
+        topics: dict[str, list[tuple[int, int, int, int, int]]] = defaultdict(list)
+        for place, at in session.changed(wanted).items():
+            topics[place.topic].append((place.partition, -1, at, -1, PARTITION_BYTES_MAX))
+        named = [(self._full(topic), listed) for topic, listed in topics.items()]
+        place_in_session = session.place()
+        request = _Fetch(-1, wait_ms, 1, FETCH_BYTES_MAX, 0, *place_in_session, named, [], "")
+        return await self._client.send(node, request, group=channel)
 
     async def hang_up(self, channel: object) -> None:
         """Close the connections of a channel; what was asked on it is not answered any more."""

@@ -75,6 +75,7 @@ class Tally:
     busy_s: float = 0.0
     restore_s: float = 0.0
     restored_events: int = 0
+    restored_bytes: int = 0
 
 
 class _Draft:
@@ -208,7 +209,7 @@ class Loop:
         fold = await restore.take_over(self.engine, *stores, self.partition, warm=warm)
         self.tally.claims += 1
         self.tally.restore_s = self._clock.monotonic_s() - started_s
-        self.tally.restored_events = fold.events
+        self.tally.restored_events, self.tally.restored_bytes = fold.events, fold.loaded_bytes
         self.state = fold.state
         self._epoch = fold.fence.epoch
         self._seq = self._acknowledged_seq = fold.fence.next_seq

@@ -38,6 +38,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self.assigned: frozenset[int] = frozenset()
         self.changed = asyncio.Event()
         self._settled = False
+        self._leaving = False
         self._access = access
         self._topic = access.topic(topic)
         self._consumer: Any = AIOKafkaConsumer(
@@ -64,6 +65,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def leave(self) -> None:
         """Go now, so that others need not wait for the session's end; bounded in time."""
+        self._leaving = True
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
                 await self._consumer.stop()
@@ -74,7 +76,9 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def look(self) -> None:
         """Have the client go on after an error: it waits until somebody has heard of it, and whoever polls
-        no records never would. Raises KafkaError if it cannot go on."""
+        no records never would. Nothing once we leave. Raises KafkaError if it cannot go on."""
+        if self._leaving:  # what a client says that is being closed is a cancellation
+            return
         coordinator = self._consumer._coordinator
         try:
             coordinator.check_errors()

@@ -40,6 +40,8 @@ class Fold:
     places: dict[str, Place]
     now_ms: int
     events: int = 0
+    loaded_bytes: int = 0
+    """Size of the snapshot that it began with."""
 
     def take(self, engine: Engine, record: LogRecord) -> Batch | None:
         """Fold one record; the batch if it is valid and has events.
@@ -97,7 +99,8 @@ def from_snapshot(engine: Engine, snapshot: Snapshot) -> Fold:
     """The fold at a snapshot's place."""
     places = {p.topic: Place(p.offset, p.epoch, p.next_seq, p.index) for p in snapshot.positions}
     fence = Fence(snapshot.epoch, snapshot.next_seq)
-    return Fold(_loaded(engine, snapshot.data), snapshot.offset, fence, places, snapshot.now_ms)
+    state, size = _loaded(engine, snapshot.data), len(snapshot.data)
+    return Fold(state, snapshot.offset, fence, places, snapshot.now_ms, loaded_bytes=size)
 
 
 def _loaded(engine: Engine, data: bytes) -> Any:

@@ -92,13 +92,18 @@ class Seats:
         finally:
             await self._end()
 
+    async def leave(self) -> None:
+        """Leave the group at once; bounded in time."""
+        self._leaving = True
+        await self._membership.leave()
+
     async def drain(self) -> None:
         """Leave the group and go on until others have claimed everything, or for DRAIN_WITHIN_S."""
         self._leaving = True
-        if await self._membership.alone():
-            await self._membership.leave()
+        alone = await self._membership.alone()
+        await self.leave()
+        if alone:
             return
-        await self._membership.leave()
         try:
             async with asyncio.timeout(DRAIN_WITHIN_S):
                 await asyncio.gather(*(seat.lost.wait() for seat in self.taken.values()))

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sys
 
+from services.kernel.errors import Invalid
 from services.runtime import state_check
 from services.runtime.loop import Loop
 from services.runtime.main import App
@@ -28,7 +29,7 @@ class SnapshotJobs:
         self._seats = seats
         self._program = program
         self._covered: dict[int, int] = {}
-        self._witnesses = Witnesses(app.clock)
+        self._witnesses = Witnesses()
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
@@ -65,7 +66,15 @@ class SnapshotJobs:
             )
             return
         metrics.snapshots.labels(topic, "made").inc()
-        metrics.state_checks.labels(topic, said.decode().strip()).inc()
+        try:
+            verdict, size_bytes = state_check.heard(said.decode(errors="replace"))
+        except Invalid as error:
+            metrics.state_checks.labels(topic, state_check.UNSEEN).inc()
+            _log.error("the state of %s/%d was not compared: %s", topic, partition, error)
+        else:
+            metrics.state_checks.labels(topic, verdict).inc()
+            metrics.snapshot_bytes.labels(topic).set(size_bytes)
+            self._witnesses.made(loop, size_bytes)
         metrics.snapshot_seconds.labels(topic).set(clock.monotonic_s() - began_s)
 
 

@@ -22,6 +22,7 @@ import msgspec
 
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.engine import Input
+from services.kernel.errors import Corrupt
 from services.kernel.limits import DAY_MS, RESOLVED_DAYS
 from services.runtime import restore
 from services.runtime.documents import (
@@ -37,7 +38,7 @@ from services.runtime.documents import (
     OrderView,
     Ownership,
 )
-from services.runtime.event_log import OWNED_TOPICS, EventLog, TopicPartition
+from services.runtime.event_log import OWNED_TOPICS, TRY_LATER, EventLog, TopicPartition
 from services.runtime.inputs import Inputs, Place, Unreadable
 from services.runtime.projections import HANDLERS
 from services.runtime.snapshots import Snapshot, SnapshotStore
@@ -57,6 +58,9 @@ CARRIED: Mapping[str, tuple[type[Document], ...]] = {
 COVERED_MS = (RESOLVED_DAYS + 1) * DAY_MS
 OPENED_BEFORE_MS = 3_600_000
 """A conversation's opening is dated by the mailbox, batches by their writers' clocks."""
+
+HOLDS_UP: tuple[type[Exception], ...] = (*TRY_LATER, Corrupt)
+"""What concerns one partition of many."""
 
 _CARRIED = tuple(kind for kinds in CARRIED.values() for kind in kinds)
 _log = logging.getLogger(__name__)
@@ -121,6 +125,21 @@ async def forward(log: EventLog, snapshots: SnapshotStore, partition: int, until
     data = msgspec.msgpack.encode(moved)
     await snapshots.save(Snapshot(TOPIC, partition, VERSION, *own, until_ms, inputs.written(), data))
     return moved
+
+
+async def forward_all(
+    log: EventLog, snapshots: SnapshotStore, shown: Mapping[int, DeskViews], now_ms: int
+) -> bool:
+    """Move the base of each partition as far as its views say; whether all could be moved. What holds one
+    up is logged, and holds up no other."""
+    whole = True
+    for partition, views in shown.items():
+        try:
+            await forward(log, snapshots, partition, await covered_ms(views, now_ms))
+        except HOLDS_UP as error:
+            _log.error("the base of the views of partition %d is not moved: %s", partition, error)
+            whole = False
+    return whole
 
 
 async def _project(log: EventLog, inputs: Inputs, views: Views, until_ms: int) -> None:

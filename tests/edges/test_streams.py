@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from proto.v1.notices_pb2 import NoticesEvent, SendRequested
+from services.runtime.asgi import Dispatcher, HotRequest, HotStream
 from services.runtime.documents import SendView
 from services.runtime.hub import QUEUE_MAX, Hub, Told
 from services.runtime.loop import Committed
-from services.runtime.sse import frames
+from services.runtime.sse import frames, response
 from services.runtime.streams import Streams
 from services.runtime.views import MemoryStore, Views
 from tests.edges.installation import HEADERS, Installation, installation
@@ -108,6 +109,38 @@ async def test_an_open_stream_is_presence() -> None:
         await made.until(beats, lambda end: end > 0)
         await stream.close()
         assert made.app.hub.sessions == {}
+
+
+async def test_asking_for_a_streams_head_is_not_presence() -> None:
+    """HEAD answers what GET would, and nobody has been there."""
+    hub, sent = Hub(), []
+
+    async def snapshot() -> dict[str, Any]:
+        return {}
+
+    async def dress(told: Told) -> dict[str, Any]:
+        return told.data
+
+    async def handler(request: HotRequest) -> HotStream:
+        return response(hub, "agent/rowery/ola", snapshot, dress, ("rowery", "ola"))
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("the stream is answered in front")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    dispatcher = Dispatcher(behind)
+    dispatcher.add("GET", "/stream", handler)
+    scope = {"type": "http", "method": "HEAD", "path": "/stream", "query_string": b"", "headers": []}
+    async with asyncio.timeout(5):
+        await dispatcher(scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 200
+    assert not hub.session_began.is_set()
 
 
 async def test_the_board_tells_everything() -> None:

@@ -127,12 +127,24 @@ async def test_what_goes_better_a_moment_later_is_tried_again(answers: Sequence[
         assert await blobs.put(b"words") == hashlib.sha256(b"words").hexdigest()
 
 
-async def test_a_refusal_is_busy_for_a_moment() -> None:
-    """What is refused is not asked again and again: Busy, at once for whoever comes next."""
-    async with answering((403, told("AccessDenied")), (200, "")) as blobs:
+@pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"])
+async def test_a_refused_key_is_busy_for_a_moment(code: str) -> None:
+    """A key that is refused is not tried again and again: Busy, at once for whoever comes next."""
+    async with answering((403, told(code)), (200, "")) as blobs:
         for _ in range(2):
             with pytest.raises(Busy):
                 await blobs.put(b"words")
+
+
+@pytest.mark.parametrize(
+    "refusal", [(403, told("InvalidObjectState")), (403, told("AccessDenied")), (413, ""), (400, "")]
+)
+async def test_a_refused_object_is_busy_for_nobody_else(refusal: tuple[int, str]) -> None:
+    """An object that the store does not serve takes the store away from no other."""
+    async with answering(refusal, (200, "")) as blobs:
+        with pytest.raises(Busy, match="does not serve this"):
+            await blobs.put(b"words")
+        await blobs.put(b"of another")
 
 
 async def test_a_bucket_that_keeps_versions_is_refused() -> None:
@@ -142,14 +154,42 @@ async def test_a_bucket_that_keeps_versions_is_refused() -> None:
         with pytest.raises(Invalid, match="keeps versions"):
             await blobs.check()
     async with answering((200, ""), (403, told("AccessDenied"))) as blobs:
-        await blobs.check()  # not allowed to ask: a warning
+        with pytest.raises(Invalid, match="s3:GetBucketVersioning"):
+            await blobs.check()
+    for unknown in (501, 503):  # it has no versions, or is slow
+        async with answering((200, ""), (unknown, "")) as blobs:
+            await blobs.check()
 
 
-@pytest.mark.parametrize("endpoint", ["s3.example", "ftp://s3.example", "https://s3.example/bucket"])
+@pytest.mark.parametrize(
+    "answer",
+    [(400, "AuthorizationHeaderMalformed"), (301, "PermanentRedirect"), (400, "InvalidBucketName")],
+)
+async def test_a_wrong_set_up_does_not_start(answer: tuple[int, str]) -> None:
+    """What no later request would go better with is told at the start, with the store's word for it."""
+    status, code = answer
+    async with answering((status, told(code))) as blobs:
+        with pytest.raises(Invalid, match=f"{status} {code}"):
+            await blobs.check()
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "s3.example",
+        "ftp://s3.example",
+        "https://s3.example/bucket",
+        "https://s3.example?a=b",
+        "https://key:geheim@s3.example",
+        "https://key:geheim@s3.example/bucket",
+        "https://key:geheim@s3.example:port",
+    ],
+)
 def test_an_endpoint_is_a_url_without_a_path(endpoint: str) -> None:
-    """An endpoint that is none is refused with what would be right."""
-    with pytest.raises(Invalid, match="must be https://HOST"):
+    """An endpoint that is none is refused with what would be right, and without a password that was given."""
+    with pytest.raises(Invalid, match="must be https://HOST") as told:
         Bucket.of(Settings(blobs_bucket="mine", blobs_endpoint=endpoint))
+    assert "geheim" not in str(told.value)
     assert Bucket.of(Settings(blobs_bucket="mine", blobs_region="eu-north-1")).endpoint == (
         "https://s3.eu-north-1.amazonaws.com"
     )

@@ -51,6 +51,13 @@ async def test_asking_during_a_join_does_not_undo_it(broker: Cluster) -> None:
             assert await first.confirmed()
 
 
+async def test_a_look_at_a_group_that_was_left_is_nothing(broker: Cluster) -> None:
+    """Whoever still looks when the process has left, even before it was a member, is not ended by it."""
+    left = Membership(await installed(broker, ("conversations",)), "conversations")
+    await left.leave()
+    left.look()
+
+
 async def test_the_client_goes_on_after_an_error_that_it_waits_to_be_heard(broker: Cluster) -> None:
     """The client stops until somebody hears of an error; a look does, and has it join again."""
     access = await installed(broker, ("conversations",))
