@@ -11,20 +11,20 @@ cause. While sla has no owner it writes nothing at all: from its last batch unti
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bench.waits import STILL_MS, Pause
 from proto.v1.envelope_pb2 import Batch
-from proto.v1.sla_pb2 import SlaEvent
+from proto.v1.sla_pb2 import TARGET_KIND_RESOLUTION, SlaEvent
 from services.kernel.claims import Fence, is_claim
 from services.sla.engine import INPUTS, TOPIC
 from tools.invariants import SLACK_MS, Source
 
 SHOWN_MAX = 20
 """Late promises that are told one by one."""
-PAUSED = "paused"
 
 
 def lateness(log: Source, measured: Mapping[int, Sequence[Pause]]) -> dict[str, Any]:
@@ -95,13 +95,25 @@ def _pauses_of_sla(log: Source, partition: int) -> Iterator[Pause]:
 
 @dataclass
 class _Promise:
-    """since_ms: from when on it could fire; held: the answers under way that keep it from that, or PAUSED."""
+    """started_ms: what it counts from; since_ms: from when on it could fire; answers: those under way in its
+    conversation, each with its mailbox time."""
 
+    answers: dict[str, int]
+    started_ms: int
+    is_resolution: bool
     due_ms: int
     warn_ms: int
     since_ms: int
-    held: set[str] = field(default_factory=set)
+    is_paused: bool = False
     is_breached: bool = False
+
+    def is_held_by(self, answered_ms: int) -> bool:
+        """Whether an answer of that time keeps it from firing."""
+        return not self.is_resolution and answered_ms >= self.started_ms
+
+    def is_held(self) -> bool:
+        """Whether it may not fire now."""
+        return self.is_paused or any(map(self.is_held_by, self.answers.values()))
 
 
 class _Promises:
@@ -110,17 +122,28 @@ class _Promises:
     def __init__(self) -> None:
         self.told: list[tuple[int, int, str]] = []
         self._running: dict[str, _Promise] = {}
-        self._answers: dict[str, list[_Promise]] = {}
+        self._answers: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def take(self, name: str, at_ms: int, body: Any) -> None:
         """The next event of sla."""
         if name == "started":
-            self._running[body.target_id] = _Promise(body.due_at_ms, body.warn_at_ms, at_ms)
+            self._running[body.target_id] = _Promise(
+                self._answers[body.conversation_id],
+                body.started_at_ms,
+                body.kind == TARGET_KIND_RESOLUTION,
+                body.due_at_ms,
+                body.warn_at_ms,
+                at_ms,
+            )
+        elif name == "reply_suspended":
+            self._answers[body.conversation_id][body.reply_id] = body.replied_at_ms
         elif name == "reply_settled":
-            for one in self._answers.pop(body.reply_id, ()):
-                one.held.discard(body.reply_id)
-                one.since_ms = at_ms
-        elif name in ("paused", "resumed", "reply_suspended", "warned", "breached", "met", "cancelled"):
+            answers = self._answers[body.conversation_id]
+            answered_ms = answers.pop(body.reply_id, -1)
+            for one in self._running.values():
+                if one.answers is answers and one.is_held_by(answered_ms):
+                    one.since_ms = at_ms
+        elif name in ("paused", "resumed", "warned", "breached", "met", "cancelled"):
             promise = self._running.get(body.target_id)
             if promise is not None:
                 getattr(self, f"_{name}")(promise, at_ms, body)
@@ -131,15 +154,11 @@ class _Promises:
             self._forgotten(promise, at_ms, target_id)
 
     def _paused(self, promise: _Promise, _at_ms: int, _body: Any) -> None:
-        promise.held.add(PAUSED)
+        promise.is_paused = True
 
     def _resumed(self, promise: _Promise, at_ms: int, body: Any) -> None:
-        promise.held.discard(PAUSED)
+        promise.is_paused = False
         promise.due_ms, promise.warn_ms, promise.since_ms = body.due_at_ms, body.warn_at_ms, at_ms
-
-    def _reply_suspended(self, promise: _Promise, _at_ms: int, body: Any) -> None:
-        promise.held.add(body.reply_id)
-        self._answers.setdefault(body.reply_id, []).append(promise)
 
     def _warned(self, promise: _Promise, at_ms: int, body: Any) -> None:
         self._fires(promise, promise.warn_ms, at_ms, f"{body.target_id} warned")
@@ -149,7 +168,7 @@ class _Promises:
         promise.is_breached = True
 
     def _fires(self, promise: _Promise, due_ms: int, at_ms: int, what: str) -> None:
-        if not promise.held:  # a held one is told when it is met, and has no time of its own
+        if not promise.is_held():  # a held one is told when it is met, and has no time of its own
             self.told.append((max(due_ms, promise.since_ms), at_ms, what))
 
     def _met(self, promise: _Promise, at_ms: int, body: Any) -> None:

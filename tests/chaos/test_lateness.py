@@ -31,7 +31,9 @@ def story(*told: tuple[float, str, Any]) -> MadeLogs:
     """A promise that is due after 100 s and warns after 80, and what sla told when, in seconds."""
     logs = MadeLogs()
     due_ms, warn_ms = START_MS + DUE_S * 1000, START_MS + 80_000
-    started = TargetStarted(target_id="t", conversation_id="c", due_at_ms=due_ms, warn_at_ms=warn_ms)
+    started = TargetStarted(
+        target_id="t", conversation_id="c", started_at_ms=START_MS, due_at_ms=due_ms, warn_at_ms=warn_ms
+    )
     logs.batch("sla", ("started", started))
     for at_s, name, body in told:
         logs.at(at_s)
@@ -88,8 +90,11 @@ def test_a_promise_that_never_fires_is_late(end: tuple[float, str, Any]) -> None
 
 def test_what_is_held_is_not_late() -> None:
     """A promise that an answer under way holds, or a pause, counts from when it runs again, if ever."""
-    answer = ReplySuspended(target_id="t", reply_id="r")
-    told = ((90, "reply_suspended", answer), (130, "reply_settled", ReplySettled(reply_id="r")))
+    answer = ReplySuspended(conversation_id="c", target_id="t", reply_id="r", replied_at_ms=START_MS + 90_000)
+    told = (
+        (90, "reply_suspended", answer),
+        (130, "reply_settled", ReplySettled(conversation_id="c", reply_id="r")),
+    )
     assert not late(story(*told))
     assert not late(story(*told, breached(131)))
     assert late(story(*told, breached(137)))
