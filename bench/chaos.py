@@ -24,6 +24,7 @@ from typing import Any
 from bench.audit import audit, fenced_out, kafka_keys
 from bench.client import Connection
 from bench.fleet import Fleet, running
+from bench.lateness import lateness
 from bench.program import ADMIN_KEY, ROOT, warnings_in
 from bench.proxy import Weather, proxies
 from bench.storm import Storm
@@ -98,7 +99,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         await log.close()
     for program in fleet.programs().values():
         program.kill()
-    found = await asyncio.to_thread(_look, fleet, worlds, waits.longest().ms + SLACK_MS)
+    found = await asyncio.to_thread(_look, fleet, worlds, waits)
     broken = found.pop("broken") | _broken(worlds, storm)
     if not settled:
         broken["not_settled"] = "acknowledged records were undecided after everything ran again"
@@ -178,21 +179,25 @@ def _desks() -> list[str]:
     raise AssertionError("numbers do not end")
 
 
-def _look(fleet: Fleet, worlds: Sequence[World], slack_ms: int) -> dict[str, Any]:
-    """What the logs say. slack_ms: how late a promise may fire, which is as long as a desk stood still."""
+def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits) -> dict[str, Any]:
+    """What the logs say. Whether a promise fired too late is judged by when its partition stood still, which
+    `check_log` cannot know: it gets a slack that no pause exceeds."""
     acked = set[str]().union(*(world.acked for world in worlds))
     deliveries = sum((world.deliveries for world in worlds), Counter[str]())
     logs = KafkaLogs(fleet.access)
     try:
         keys = asyncio.run(kafka_keys(fleet.access, PARTITIONS))
         found = audit(logs, keys, acked, deliveries) | {"fenced_out": fenced_out(logs)}
+        found |= lateness(logs, waits.pauses())
     finally:
         logs.close()
     command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]
-    command += ["--slack-ms", str(slack_ms)]
+    command += ["--slack-ms", str(waits.longest().ms + SLACK_MS)]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if checked.returncode:
         found["broken"]["check_log"] = (checked.stdout + checked.stderr).splitlines()[:20]
+    if late := found.pop("late"):
+        found["broken"]["fired_late"] = late
     return found | {"check_log": "red" if checked.returncode else "green"}
 
 

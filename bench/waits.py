@@ -14,6 +14,8 @@ from services.kernel.claims import Fence
 from services.runtime.event_log import TRY_LATER, EventLog, LogRecord, TopicPartition
 
 AGAIN_S = 0.5
+STILL_MS = 1_000
+"""A partition stood still while a record waited for longer: promises are to fire within a second."""
 MAILBOX, OUTCOMES = "inbound", "conversations"
 
 _log = logging.getLogger(__name__)
@@ -24,6 +26,13 @@ class Wait(NamedTuple):
 
     ms: int
     partition: int
+    until_ms: int
+
+
+class Pause(NamedTuple):
+    """A partition stood still: from when until when, Unix ms."""
+
+    since_ms: int
     until_ms: int
 
 
@@ -105,3 +114,11 @@ class Waits:
         for wait in self._waits:
             found[wait.partition] = max(found.get(wait.partition, 0), wait.ms)
         return dict(sorted(found.items()))
+
+    def pauses(self) -> dict[int, list[Pause]]:
+        """When each partition stood still; they may overlap."""
+        found: dict[int, list[Pause]] = {}
+        for wait in self._waits:
+            if wait.ms > STILL_MS:
+                found.setdefault(wait.partition, []).append(Pause(wait.until_ms - wait.ms, wait.until_ms))
+        return found

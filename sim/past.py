@@ -34,7 +34,8 @@ from services.sla import engine as sla
 from tools.invariants import Source
 
 LEARNED_MS = 28 * DAY_MS
-"""How much of the past before the end of the period teaches how long things take."""
+"""How much of the past before the end of the period teaches how long things take. What ended before that and
+before the period is not kept, so that a log of years takes no more memory than one of weeks."""
 
 
 class Step(Struct):
@@ -328,6 +329,15 @@ class _Reader:
         elif not spell.stints:
             spell.gave_up_ms = at_ms
         spell.ended_ms = at_ms
+        if at_ms < min(self.past.from_ms, self.past.to_ms - LEARNED_MS):
+            self._forget(body.conversation_id)
+
+    def _forget(self, key: str) -> None:
+        """Its last spell is too old to teach anything and does not reach into the period."""
+        case = self.past.cases[key]
+        case.spells.pop()
+        if not case.spells:
+            del self.past.cases[key]
 
     def _ends(self, at_ms: int, key: str, agent_id: str) -> None:
         spell = self._spell(key)

@@ -3,7 +3,7 @@
 Theory of operation. A batch says how far its writer had read its inputs, and the one time of all its
 decisions. So the inputs between the positions of two batches, merged by the loop's own rule, are what was
 decided on; then come what the shell said of agents' sessions, which stands on no other log and is read back
-X
+from what it led to, and the deadlines that were over by then. A round that decides nothing writes no batch:
 an input that the batch does not name may have been met in a round before, on the state behind the last batch.
 So it must lead to nothing there, or else in its place.
 

@@ -11,24 +11,9 @@
 # of the checkout.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-cache="$here/../../.cache/kafka"
-lib="$cache/$(sha256sum "$here/pom.xml" | cut -c1-12)"
+name=kafka
+. "$here/../jars.sh"
 cluster_id="Q2VudHJhbGFUZXN0c0thZg"
-
-die() { echo "kafka: $*" >&2; exit 1; }
-
-fetch() {
-  [ -d "$lib" ] && return
-  command -v mvn >/dev/null || die "Maven is missing; it gets the jars of Kafka. On Debian: apt-get install maven"
-  mkdir -p "$cache"
-  local new
-  new="$(mktemp -d "$cache/new.XXXXXX")"
-  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$new" >"$new.log" 2>&1 || { cat "$new.log" >&2; die "Maven could not get the jars"; }
-  rm -f "$new.log"
-  # Whoever renames first wins; both have the same jars.
-  mv -T "$new" "$lib" 2>/dev/null || rm -rf "$new"
-}
 
 java_main() {
   exec java -Xms"$1" -Xmx"$1" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \

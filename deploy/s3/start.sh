@@ -8,23 +8,8 @@
 # checkout. For tests and development: it keeps one copy, on the disk of this machine.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-cache="$here/../../.cache/s3"
-lib="$cache/$(sha256sum "$here/pom.xml" | cut -c1-12)"
-
-die() { echo "s3: $*" >&2; exit 1; }
-
-fetch() {
-  [ -d "$lib" ] && return
-  command -v mvn >/dev/null || die "Maven is missing; it gets the jars of S3Proxy. On Debian: apt-get install maven"
-  mkdir -p "$cache"
-  local new
-  new="$(mktemp -d "$cache/new.XXXXXX")"
-  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$new" >"$new.log" 2>&1 || { cat "$new.log" >&2; die "Maven could not get the jars"; }
-  rm -f "$new.log"
-  # Whoever renames first wins; both have the same jars.
-  mv -T "$new" "$lib" 2>/dev/null || rm -rf "$new"
-}
+name=s3
+. "$here/../jars.sh"
 
 [ $# -ge 1 ] || die "which folder? See the head of $0"
 fetch
