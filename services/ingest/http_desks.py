@@ -85,6 +85,7 @@ class Configuration:
         """Every agent of the desk, with presence and load."""
         self._edge.check(request, desk, auth.READERS)
         await self._edge.shown(desk, after)
+        self._edge.know_desk(desk)
         return [await self._agent(desk, agent.agent_id) for agent in await self._edge.directory.agents(desk)]
 
     async def _agent(self, desk: str, agent: str) -> dict[str, Any]:
@@ -134,8 +135,7 @@ class Keys:
     async def make(self, desk: str, request: Request) -> dict[str, Any]:
         """Make a key; it is shown this once, and only its hash is kept."""
         self._edge.check(request, desk, ADMIN)
-        if self._edge.directory.view(desk) is None:
-            raise no_desk(desk)
+        self._edge.know_desk(desk)
         body = KEY.validate_json(await request.body())
         if body.agent and await self._edge.directory.agent(desk, body.agent) is None:
             problem = Problem("/agent", "must be an agent of this desk")
@@ -156,6 +156,7 @@ class Keys:
     async def list(self, desk: str, request: Request) -> list[dict[str, Any]]:
         """The desk's keys, without the keys themselves."""
         self._edge.check(request, desk, ADMIN)
+        self._edge.know_desk(desk)
         known = await self._edge.views.of(desk).scan(ApiKeyView, "")
         keys = [key for key in known if key.desk == desk]
         return [

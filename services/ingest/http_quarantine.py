@@ -38,6 +38,7 @@ class Quarantine:
         """Each record with its reason, without its content."""
         self._edge.check(request, desk, ADMIN)
         await self._edge.shown(desk, after)
+        self._edge.know_desk(desk)
         return await page(
             self._edge.views.of(desk), Quarantined, f"all/{desk}", cursor, limit, all_of, _summaries
         )

@@ -25,6 +25,8 @@ from services.kernel.limits import (
 
 SHARE_MAX = 1_000
 LIMIT_MAX = 1_000
+OWN = "own"
+"""What decisions are signed with under a policy that is written out, changed, and not named."""
 SURGE_MAX = 100_000
 WEIGHT_PERMILLE = 1_000
 """What a conversation weighs that no rule fits."""
@@ -141,12 +143,17 @@ def parse_policy(node: Node, queues: list[str], channels: set[str]) -> pb.Policy
         policy.CopyFrom(PRESETS[fields["like"].choice(PRESETS, "a policy") or "default"])
     else:
         policy.CopyFrom(PRESETS["default"])
+    for key, inner in fields.items():
+        if key in _PARTS:
+            _PARTS[key](inner, policy)
     if "name" in fields:
         policy.name = fields["name"].name()
-    for key in ("like", "name"):
-        fields.pop(key, None)
-    for key, inner in fields.items():
-        _PARTS[key](inner, policy)
+        if policy != PRESETS.get(policy.name, policy):
+            fields["name"].wrong(
+                "is the name of a preset, which says something else: give it a name of its own"
+            )
+    elif policy != PRESETS[policy.name]:
+        policy.name = OWN
     for key in policy.shares:
         _known(fields["shares"].at(key, key), queues, "a queue of this desk")
     for index, surge in enumerate(policy.surges):
@@ -214,8 +221,17 @@ def _limits(node: Node, policy: pb.Policy) -> None:
 
 
 def parse_limits(node: Node) -> dict[str, int]:
-    """How many conversations of each channel an agent has at most at a time."""
-    return {key: inner.integer(0, LIMIT_MAX) for key, inner in node.entries(limit=100).items()}
+    """How many conversations of each channel an agent has at most at a time.
+
+    None at all is not said here: those who could take it, and its wait, would be told as if it had an end.
+    """
+    limits = {}
+    for key, inner in node.entries(limit=100).items():
+        if type(inner.value) is int and inner.value == 0:
+            inner.wrong("must be at least 1; leave the channel out of the agents' channels instead")
+        else:
+            limits[key] = inner.integer(1, LIMIT_MAX)
+    return limits
 
 
 def _bots(node: Node, policy: pb.Policy) -> None:

@@ -50,6 +50,7 @@ class _Notices:
         edge = self._edge
         edge.check(request, desk, READERS)
         await edge.shown(desk, after)
+        edge.know_desk(desk)
         person = await edge.reads.customer(desk, customer) if customer else None
         ids = {person.id, *person.merged} if person is not None else {customer}
 

@@ -14,7 +14,7 @@ from services.router.schemas import State
 from services.runtime import sse
 from services.runtime.asgi import HotRequest, HotStream
 from services.runtime.auth import READERS
-from services.runtime.edge import Edge, no_desk
+from services.runtime.edge import Edge
 from services.runtime.hub import Told
 from services.runtime.openapi import hot_route
 from services.runtime.paging import Cursor, Limit
@@ -158,8 +158,7 @@ class _Watching:
         """A snapshot, then what changes on the desk."""
         desk = request.path_params["desk"]
         self._edge.auth.check(request.headers, desk, READERS)
-        if self._edge.directory.view(desk) is None:
-            raise no_desk(desk)
+        self._edge.know_desk(desk)
         self._reading.admit_stream()
         board = self._reading.board
         return sse.response(self._edge.hub, f"board/{desk}", lambda: board(desk), self._plain, None)

@@ -49,7 +49,8 @@ class Reading:
         self._floors = Floors(edge)
 
     async def conversations(self, desk: str, by: Filters, cursor: str, limit: int) -> dict[str, Any]:
-        """A page of summaries, newest first."""
+        """A page of summaries, newest first. Raises Refusal 404."""
+        self._edge.know_desk(desk)
         views, reads = self._edge.views.of(desk), self._edge.reads
         person = await reads.customer(desk, by.customer) if by.customer else None
         ids = {person.id, *person.merged} if person is not None else {by.customer}
@@ -110,7 +111,7 @@ class Reading:
 
     async def queues(self, desk: str) -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate. Raises Refusal 404."""
-        self._known(desk)
+        self._edge.know_desk(desk)
         state, now_ms = await self._floors.state(desk), self._edge.app.clock.now_ms()
         return [
             {
@@ -126,7 +127,7 @@ class Reading:
 
     async def shadow(self, desk: str) -> dict[str, Any]:
         """How often the desk's shadow policy chooses as the live one, and where not. Raises Refusal 404."""
-        self._known(desk)
+        self._edge.know_desk(desk)
         report = await self._floors.shadow(desk)
         return {
             "desk": desk,
@@ -157,10 +158,6 @@ class Reading:
                 )
         if problems:
             raise Refusal(422, "The desk does not have what is asked for.", problems)
-
-    def _known(self, desk: str) -> None:
-        if self._edge.directory.view(desk) is None:
-            raise no_desk(desk)
 
     def admit_stream(self) -> None:
         """Whether one more stream may be opened. Raises Refusal 503."""

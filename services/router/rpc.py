@@ -23,7 +23,7 @@ from services.router.explaining import Explaining
 from services.router.reading import Filters, Reading, Word
 from services.router.rpc_session import Sessions
 from services.runtime.auth import READERS
-from services.runtime.edge import Edge, no_desk
+from services.runtime.edge import Edge
 from services.runtime.paging import LIMIT_MAX
 from services.runtime.rpc import Call
 from services.runtime.rpc_shapes import shown
@@ -134,8 +134,7 @@ class _Desks:
         """A snapshot, then what changes on the desk."""
         desk = request.desk
         await call.check(desk, READERS)
-        if self._edge.directory.view(desk) is None:
-            raise no_desk(desk)
+        self._edge.know_desk(desk)
         self._reading.admit_stream()
         async with self._edge.hub.subscribe(f"board/{desk}") as subscription:
             async for events in subscription.tellings(lambda: self._reading.board(desk), KEEP_ALIVE_S):

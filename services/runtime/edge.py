@@ -124,8 +124,7 @@ class Edge:
 
     async def admit(self, desk_id: str) -> None:
         """Whether a new message may come in. Raises Refusal 404, 429, 503."""
-        if self.directory.view(desk_id) is None:
-            raise no_desk(desk_id)
+        self.know_desk(desk_id)
         self.room(desk_id)
         per_s = self.app.settings.desk_messages_per_s
         wait_s = await self.app.rates.take(desk_id, per_s)
@@ -322,6 +321,13 @@ class Edge:
         if doc is None or doc.desk != desk_id:
             raise no_conversation()
         return doc
+
+    def know_desk(self, desk_id: str) -> None:
+        """Raise Refusal 404 for a desk that there is not, 422 where none is named."""
+        if not desk_id:
+            raise Refusal(422, "No desk is named.", [Problem("/desk", "is required")])
+        if self.directory.view(desk_id) is None:
+            raise no_desk(desk_id)
 
     async def know_agent(self, desk_id: str, agent_id: str) -> None:
         """Raise Refusal 404 where the views have no such agent. While they are away nobody knows: an engine

@@ -199,7 +199,7 @@ class Reads:
         return {**summary, "customer": customer}
 
     async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:
-        """What an agent's stream begins with."""
+        """What an agent's stream begins with: so they are connected, though the views may not say so yet."""
         views = self.views.of(desk_id)
         agent = await self.directory.agent(desk_id, agent_id)
         load = await views.get(AgentLoad, f"{desk_id}/{agent_id}") or AgentLoad(desk_id, agent_id)
@@ -217,7 +217,7 @@ class Reads:
         return {
             "agent": agent_id,
             "presence": load.presence,
-            "connected": load.here,
+            "connected": True,
             "capacity": {"used": load.used(), "of": agent.capacity if agent else 0},
             "offers": offers,
             "conversations": [await self.card(doc) for doc in owned if doc],

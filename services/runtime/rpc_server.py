@@ -11,11 +11,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
 from services.kernel.errors import Invalid
 from services.runtime.hub import Hub
+from services.runtime.problems import Refusal
+from services.runtime.rpc import parsed
+from services.runtime.rpc_errors import failure_of
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -68,9 +72,8 @@ class RpcServer:
     async def run(self) -> None:
         """Serve until cancelled; then open calls get a moment, and streams end at once."""
         names = self._app.rpc.services()
-        health_pb2_grpc.add_HealthServicer_to_server(
-            Health(self._app.ready, self._app.hub, frozenset(["", *names])), self._server
-        )
+        health = Health(self._app.ready, self._app.hub, frozenset(["", *names]))
+        self._server.add_generic_rpc_handlers((health.handlers(),))
         shown = (*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(shown, self._server)
         await self._server.start()
@@ -84,7 +87,7 @@ class RpcServer:
         await self._server.stop(None)
 
 
-class Health(health_pb2_grpc.HealthServicer):
+class Health:
     """grpc.health.v1 over what is true at the moment."""
 
     def __init__(self, ready: Callable[[], bool], hub: Hub, services: frozenset[str]) -> None:
@@ -92,18 +95,32 @@ class Health(health_pb2_grpc.HealthServicer):
         self._hub = hub
         self._services = services
 
+    def handlers(self) -> Any:
+        """What serves its calls. Requests are read here: an error in a deserialiser would be the caller's
+        UNKNOWN."""
+        answer = health_pb2.HealthCheckResponse.SerializeToString
+        return grpc.method_handlers_generic_handler(
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            {
+                "Check": grpc.unary_unary_rpc_method_handler(self.check, response_serializer=answer),
+                "Watch": grpc.unary_stream_rpc_method_handler(self.watch, response_serializer=answer),
+            },
+        )
+
     def _status(self) -> health_pb2.HealthCheckResponse:
         kinds = health_pb2.HealthCheckResponse
         return kinds(status=kinds.SERVING if self._ready() else kinds.NOT_SERVING)
 
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
+    async def check(self, raw: bytes, context: Any) -> health_pb2.HealthCheckResponse:
         """Whether requests are let in now; NOT_FOUND for a service that is not here."""
+        request = await _asked(raw, context)
         if request.service not in self._services:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return self._status()
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
+    async def watch(self, raw: bytes, context: Any) -> None:
         """The same as it changes, until the caller goes or the process stops."""
+        request = await _asked(raw, context)
         if request.service not in self._services:
             kinds = health_pb2.HealthCheckResponse
             await context.write(kinds(status=kinds.SERVICE_UNKNOWN))
@@ -115,3 +132,13 @@ class Health(health_pb2_grpc.HealthServicer):
                 await context.write(now)
                 told = now
             await asyncio.sleep(HEALTH_EVERY_S)
+
+
+async def _asked(raw: bytes, context: Any) -> health_pb2.HealthCheckRequest:
+    """What is asked; the call ends as every other where it cannot be read."""
+    try:
+        return parsed(health_pb2.HealthCheckRequest, raw)
+    except (DecodeError, Refusal) as error:
+        failure = failure_of(error)
+        await context.abort(failure.code, failure.message(), failure.trailing())
+        raise

@@ -172,6 +172,20 @@ async def test_problems_everywhere(method: str, path: str, status: int) -> None:
         assert done.json()["status"] == status
 
 
+async def test_an_unknown_desk_is_never_an_empty_one() -> None:
+    """Whatever is read of a desk, of one that there is not it is 404 and says so."""
+    async with installation() as made:
+        await made.desk()
+        paths = (await made.call("GET", "/openapi.json")).json()["paths"]
+        asked = [path for path, ways in paths.items() if "get" in ways and path.count("{") == 1]
+        asked = [path for path in asked if path.startswith("/v1/desks/{desk}")]
+        assert len(asked) >= 8
+        for path in asked:
+            done = await made.call("GET", path.format(desk="nodesk"))
+            assert done.status_code == 404, path
+            assert done.json()["detail"] == "There is no desk 'nodesk'.", path
+
+
 async def test_a_body_over_the_bound_is_refused() -> None:
     """More than the bound is a 413, told by its length or found out while reading."""
     async with installation() as made:

@@ -55,6 +55,14 @@ async def test_every_call_of_the_schemas_is_served() -> None:
         assert set(caller.made.app.rpc.calls()) == declared
 
 
+async def test_an_unknown_desk_is_never_an_empty_one() -> None:
+    """A list of a desk that there is not is NOT_FOUND; where none is named, that is said."""
+    async with calling() as caller:
+        for desk, code in (("nodesk", grpc.StatusCode.NOT_FOUND), ("", grpc.StatusCode.INVALID_ARGUMENT)):
+            listed = caller.conversations.List(ListConversations(desk=desk), metadata=caller.admin)
+            assert (await failed(listed)).code == code
+
+
 async def test_a_message_is_taken_once() -> None:
     """Submit answers when it is durable, with the ids that HTTP gives; the same again changes nothing."""
     async with calling() as caller:

@@ -52,6 +52,13 @@ async def test_health_tells_the_truth() -> None:
         watching.cancel()
 
 
+async def test_health_refuses_what_it_cannot_read() -> None:
+    """Bytes that are no message are the caller's mistake in the calls of health as in all others."""
+    async with calling() as caller:
+        for call in ("Check", "Watch"):
+            assert await code_of(caller, f"/grpc.health.v1.Health/{call}", b"\xff") == CODE.INVALID_ARGUMENT
+
+
 async def test_reflection_tells_all() -> None:
     """Every service is listed, and every message of its calls can be found by a tool that knows nothing."""
     async with calling() as caller:

@@ -100,7 +100,8 @@ async def test_an_open_stream_is_presence() -> None:
     async with installation() as made:
         await made.desk("ola")
         stream = Stream(made, "/v1/desks/rowery/agents/ola/stream")
-        await stream.event("snapshot")
+        _, _, snapshot = await stream.event("snapshot")
+        assert snapshot["connected"] is True
         assert made.app.hub.sessions["rowery", "ola"] == 1
 
         async def beats() -> int:

@@ -51,6 +51,21 @@ def test_each_preset_can_be_written_out(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ({"like": "priority"}, "priority"),
+        ({"order": "weighted"}, "own"),
+        ({"like": "priority", "limits": {"chat": 3}}, "own"),
+        ({"like": "priority", "limits": {"chat": 3}, "name": "nasza"}, "nasza"),
+    ],
+)
+def test_what_decisions_are_signed_with(written: dict[str, Any], name: str) -> None:
+    """What was changed never goes by the name of the preset that it began with."""
+    assert routing(policy=written).policy.name == name
+    assert routing(shadow={"policy": written}).shadow.policy.name == name
+
+
 def test_everything_a_policy_can_say() -> None:
     """Each part comes through, and the weights of customers with it."""
     made = routing(
@@ -101,6 +116,14 @@ def test_weights_name_attributes_that_may_be_plain() -> None:
         ({"limits": {"voice": 1}}, "/limits/voice", "is not a channel of this desk"),
         ({"surges": [{"queue": "x", "waiting": 3}]}, "/surges/0/queue", "is not a queue of this desk"),
         ({"bots": {"contain": 0.4}}, "/bots/contain", "say first: true"),
+        (
+            {"limits": {"chat": 0}},
+            "/limits/chat",
+            "at least 1; leave the channel out of the agents' channels",
+        ),
+        ({"limits": {"chat": -1}}, "/limits/chat", "must be from 1 to"),
+        ({"name": "default", "order": "arrival"}, "/name", "is the name of a preset"),
+        ({"name": "priority"}, "/name", "is the name of a preset"),
         ({"hold_back": -1}, "/hold_back", "must be from 0 to 100"),
     ],
 )
@@ -140,6 +163,7 @@ def test_an_agent_has_limits_of_their_own() -> None:
     """By channels that the desk has."""
     desk = parse_desk(LEAST).desk
     assert dict(parse_agent("ola", {"limits": {"chat": 1}}, desk).limits) == {"chat": 1}
-    with pytest.raises(Invalid) as caught:
-        parse_agent("ola", {"limits": {"voice": 1}}, desk)
-    assert [problem.pointer for problem in caught.value.problems] == ["/limits/voice"]
+    for wrong in ({"voice": 1}, {"chat": 0}):
+        with pytest.raises(Invalid) as caught:
+            parse_agent("ola", {"limits": wrong}, desk)
+        assert [problem.pointer for problem in caught.value.problems] == [f"/limits/{next(iter(wrong))}"]
