@@ -169,7 +169,7 @@ class Floor:
         available = [seat for seat in profile.seats.values() if not seat.ruled]
         if rule:
             shape.unable[profile] = rule
-            profile.rulings.append((shape.ruled, rule))
+            profile.rulings[shape] = rule
             if available:
                 shape.ruled[rule] += len(available)
             return
@@ -227,7 +227,7 @@ class Floor:
                 profile.by_kind[shape.kind].remove(shape)
                 relive(profile)
             for profile in shape.unable:
-                profile.rulings.remove((shape.ruled, shape.unable[profile]))
+                del profile.rulings[shape]
 
     def _kind(self, channel: str, units: int) -> int:
         kind = self.kinds.get((channel, units))
@@ -324,8 +324,8 @@ class Floor:
             seat.profile.available += by
             for shape in seat.profile.able:
                 shape.able_available += by
-            for ruled, rule in seat.profile.rulings:
-                ruled[rule] += by
+            for shape, rule in seat.profile.rulings.items():
+                shape.ruled[rule] += by
 
     def forget(self, profile: Profile) -> None:
         """Nobody has this profile any more."""

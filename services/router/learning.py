@@ -184,20 +184,16 @@ def _length(target: Target) -> int:
 def promised_left_ms(
     learned: Learned, name: str, weight: int, due_ms: int, since_ms: int, now_ms: int
 ) -> tuple[int, int]:
-    """How much of the promised time is left of how much, nights left out.
+    """How much of the promised time is left of how much; it never grows as time passes.
 
-    Over a night a promise is longer by the clock than it is. As long as no more time has passed than it has,
-    none of that was the night; afterwards none of what is left is.
+    A promise that is longer than usual (over a night, or another queue's) counts as the usual one until no
+    more than that is left: then the clock says it.
     """
     usual_ms = learned.target_ms(name, weight)
     if not due_ms:
         return since_ms + usual_ms - now_ms, usual_ms
     length_ms = min(usual_ms, max(due_ms - since_ms, 1))
-    left_ms = due_ms - now_ms
-    if due_ms - since_ms <= length_ms:
-        return left_ms, length_ms
-    before_ms = since_ms + length_ms - now_ms
-    return before_ms if before_ms > 0 else min(left_ms, length_ms), length_ms
+    return min(due_ms - now_ms, length_ms), length_ms
 
 
 def arrived(learned: Learned, demand: Demand, weight: float, now_ms: int) -> bool:

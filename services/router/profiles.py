@@ -103,8 +103,8 @@ class Profile:
         """The same shapes by their kind."""
         self.live: list[tuple[int, list[Shape]]] = []
         """Those of them whose customers sit and wait."""
-        self.rulings: list[tuple[list[int], int]] = []
-        """The counts of shapes that exclude the profile, and by which rule."""
+        self.rulings: dict[Shape, int] = {}
+        """The shapes that exclude the profile, and by which rule."""
         self.hands = [0] * (HANDS_AWAY + 1)
         """How many hold nothing, one, two, more; last, who is away."""
         self.load: defaultdict[int, int] = defaultdict(int)

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proto.v1 import desk_pb2 as pb
+from proto.v1 import routing_pb2 as rt
 from services.router.choosing import BEST_MAX, PROFILES_FEW, WINDOW, WINDOW_SCORE
+from services.router.floor import SHAPES_MAX
 from services.router.learning import Demand, Learned
 from services.router.lines import NEVER_MS
 from services.router.matching import Matcher, Moves, Want
@@ -130,6 +132,21 @@ def test_leaving_the_last_profile_and_coming_back() -> None:
     matcher.put_agent("d", "anna", agent)
     assert [candidate.agent_id for candidate in matcher.choose(ask, Want(), Moves()).best] == ["anna"]
     assert len(matcher.floors["d"].profiles) == 1
+
+
+def test_shapes_that_are_dropped_leave_the_counts_of_the_others() -> None:
+    """More shapes are asked about than are kept, all of which exclude the same agents by the same rule: what
+    waits still counts whom rules exclude, as an index made anew does."""
+    matcher, agent = Matcher(), Agent(capacity=90, state=pb.PRESENCE_STATE_ONLINE, present=True)
+    matcher.put_agent("d", "anna", agent)
+    ask = Ask("d", (("rare", 1),), "", "chat", 30, False, "", ())
+    matcher.join(ask, Conversation("d", Status.WAITING, "chat", "", ""), "c1")
+    for i in range(SHAPES_MAX):
+        matcher.floor("d").shape(ask._replace(requires=((f"s{i}", 1),)))
+    assert matcher.choose(ask, Want(), Moves()).ruled_out == {rt.RULE_SKILL: 1}
+    agent.state = pb.PRESENCE_STATE_AWAY
+    matcher.put_agent("d", "anna", agent)
+    assert matcher.choose(ask, Want(), Moves()).ruled_out == {rt.RULE_NOT_ONLINE: 1}
 
 
 def test_a_line_keeps_its_order() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proto.v1 import desk_pb2 as pb
 from services.kernel.desk_policy import DOCUMENTS
+from services.router import pricing
 from services.router.figures import Figures
-from services.router.learning import Learned, promised
+from services.router.floor import Floor
+from services.router.learning import Learned, promised, promised_left_ms
+from services.router.policy import Policy
+from services.router.profiles import Ask
 from services.router.state import Status
 from services.runtime.clock import ManualClock
 from services.runtime.metrics import Metrics
@@ -174,3 +182,38 @@ def test_an_exception_of_long_ago_makes_no_channel_live() -> None:
     for day in range(1, 20):
         promised(learned, "email", 1000, 240 * MINUTE, day * 1440 * MINUTE)
         assert learned.is_live("email") == (day <= 14)
+
+
+@given(
+    usual=st.integers(1, 400),
+    promise=st.integers(-5, 3_000),
+    seen=st.lists(st.integers(0, 4_000), min_size=2, max_size=20),
+)
+def test_the_time_left_never_grows(usual: int, promise: int, seen: list[int]) -> None:
+    """Whatever is usual and however long this promise is: the later it is, the less is left, and never more
+    than the clock says."""
+    learned = Learned()
+    promised(learned, "email", 1000, usual * MINUTE, 0)
+    due_ms = max(0, promise) * MINUTE
+    left = []
+    for now_ms in (minute * MINUTE for minute in sorted(seen)):
+        left_ms, length_ms = promised_left_ms(learned, "email", 1000, due_ms, 0, now_ms)
+        assert left_ms <= length_ms
+        assert not due_ms or left_ms <= due_ms - now_ms
+        left.append(left_ms)
+    assert left == sorted(left, reverse=True)
+
+
+def test_a_long_promise_is_not_urgent_at_first() -> None:
+    """Mail with most of a day left is held back from a scarce agent, also once the usual time has passed."""
+    learned = Learned()
+    promised(learned, "email", 1000, 240 * MINUTE, 0)
+    policy = Policy(agent=pb.POLICY_AGENT_LEAST_COST, hold_back=1.0)
+    floor = Floor(policy, learned)
+    shape = floor.shape(Ask("d", (), "", "email", 10, False, "", ()))
+    limits = [
+        pricing.limit(floor, shape, 1000, 1440 * MINUTE, 0, minute * MINUTE) for minute in range(0, 1440, 10)
+    ]
+    assert limits == sorted(limits)
+    assert limits[-1] == inf
+    assert limits[24] == limits[0]
