@@ -21,7 +21,7 @@ PARTS = {
 
 
 def main() -> None:
-    """Run the named part and print its result."""
+    """Run the named part and print its result; exits 1 if it finds violations, 2 if it cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m sim", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in PARTS.items():
@@ -32,7 +32,9 @@ def main() -> None:
     try:
         result = PARTS[arguments.name].main(arguments)
     except CentralaError as error:
-        sys.exit(str(error))
+        # Not 1, which says that something was found.
+        print(error, file=sys.stderr)
+        sys.exit(2)
     print(json.dumps(result, indent=None if arguments.json else 2))
     sys.exit(1 if result.get("violations") else 0)
 

@@ -28,7 +28,7 @@ class StoredLogs:
     """
 
     def __init__(self, data: Path) -> None:
-        """Raises Invalid if there is no such file."""
+        """Raises Invalid if there is no such file, or none of this release's; Corrupt if it is damaged."""
         self._path = data / FILE
         if not self._path.is_file():
             raise Invalid(f"there is no {FILE} in {data}")

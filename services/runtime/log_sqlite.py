@@ -21,7 +21,7 @@ from services.runtime.event_log import LogReader, LogRecord, TopicPartition
 from services.runtime.log_tail import FETCH_BYTES_MAX, Tail, TailReader
 from services.runtime.sqlite_bulk import BulkTable
 from services.runtime.sqlite_file import SqliteFile
-from services.runtime.sqlite_open import connect, rows
+from services.runtime.sqlite_open import open_reader, rows
 
 TOPIC = re.compile(r"[a-z][a-z0-9]*")
 TABLE = re.compile(r"log_([a-z][a-z0-9]*)_([0-9]+)")
@@ -143,27 +143,22 @@ class Kept(NamedTuple):
 
 
 def stored_partitions(path: str | Path) -> dict[TopicPartition, Kept]:
-    """What lies in a file that another process may be writing to: for a snapshot's child, for tools."""
-    connection = connect(Path(path), apsw.SQLITE_OPEN_READONLY)
-    try:
+    """What lies in a file that another process may be writing to: for a snapshot's child, for tools. Raises
+    Invalid or Corrupt in plain words if it cannot be read."""
+    with open_reader(Path(path)) as connection:
         return _stored(connection)
-    finally:
-        connection.close()
 
 
 def stored_records(path: str | Path, topic: str, partition: int, start: int = 0) -> Iterator[LogRecord]:
     """The durable records of such a file from `start` on, read in pieces so that no long read holds
-    up the writer's checkpoints."""
-    connection = connect(Path(path), apsw.SQLITE_OPEN_READONLY)
-    try:
+    up the writer's checkpoints. Raises as `stored_partitions` does."""
+    with open_reader(Path(path)) as connection:
         place = TopicPartition(topic, partition)
         if place not in _stored(connection):
             return
         while records := _select(connection, place, start, READ_AT_ONCE):
             yield from records
             start = records[-1].offset + 1
-    finally:
-        connection.close()
 
 
 def _table(topic: str, partition: int) -> str:

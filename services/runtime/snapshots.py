@@ -18,7 +18,7 @@ import msgspec
 
 from proto.v1.envelope_pb2 import InputPosition
 from services.runtime.sqlite_file import SqliteFile
-from services.runtime.sqlite_open import rows
+from services.runtime.sqlite_open import open_reader, rows
 
 CHUNK_BYTES = 256 << 10
 """One commit writes or deletes one chunk, so that appends never wait behind a whole snapshot."""
@@ -166,8 +166,9 @@ def _newest(connection: apsw.Connection, topic: str, partition: int) -> Snapshot
 
 
 def stored_snapshots(path: str | Path, topic: str, partition: int) -> list[Snapshot]:
-    """The whole ones in a file that another process may be writing to, newest first; for tools."""
-    with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as connection:
+    """The whole ones in a file that another process may be writing to, newest first; for tools. Raises
+    Invalid or Corrupt in plain words if it cannot be read."""
+    with open_reader(Path(path)) as connection:
         numbers = _numbers(connection, topic, partition)
         found = [_read(connection, number, topic, partition) for number in numbers]
     return [snapshot for snapshot in found if snapshot is not None]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,9 @@ def connect(path: Path, flags: int) -> apsw.Connection:
 
 def open_writer(path: Path) -> apsw.Connection:
     """The one writing connection, with the tables made. Raises Invalid or Corrupt as SqliteFile does."""
-    try:
+    with plainly(path):
         writer = connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-        mark, made_by = rows(writer, "PRAGMA application_id")[0][0], rows(writer, "PRAGMA user_version")[0][0]
-        if mark not in (0, APPLICATION_ID):
-            raise Invalid(f"{path} belongs to another program; name another data directory")
-        if made_by > FORMAT:
-            raise Invalid(f"{path} was made by a newer release of Centrala; start that one")
+        mark = _mark(writer, path)
         if rows(writer, "PRAGMA journal_mode=WAL") != [("wal",)]:
             raise Invalid(f"{path} lies on a file system without the shared memory that SQLite's WAL needs")
         writer.execute("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY")
@@ -81,11 +78,38 @@ def open_writer(path: Path) -> apsw.Connection:
                 f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID};"
                 f" PRAGMA user_version={FORMAT}; COMMIT"
             )
+    return writer
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[apsw.Connection]:
+    """A connection that reads a file which another process may be writing to, closed at the end. Raises
+    Invalid or Corrupt as SqliteFile does, and Invalid for a file in which there is nothing yet."""
+    with plainly(path), closing(connect(path, apsw.SQLITE_OPEN_READONLY)) as reader:
+        if not _mark(reader, path):
+            raise Invalid(f"{path} is no log of Centrala's: it is empty, or another program made it")
+        yield reader
+
+
+@contextmanager
+def plainly(path: Path) -> Iterator[None]:
+    """What SQLite finds wrong with a file, raised as Corrupt or Invalid in plain words."""
+    try:
+        yield
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise Corrupt(f"{path} is damaged ({error}); restore it from a backup") from error
     except apsw.Error as error:
         raise Invalid(f"{path} cannot be opened: {error}") from error
-    return writer
+
+
+def _mark(connection: apsw.Connection, path: Path) -> int:
+    """APPLICATION_ID, or 0 for a file that is nobody's yet. Raises Invalid if it is not for this release."""
+    mark: int = rows(connection, "PRAGMA application_id")[0][0]
+    if mark not in (0, APPLICATION_ID):
+        raise Invalid(f"{path} belongs to another program; name another data directory")
+    if rows(connection, "PRAGMA user_version")[0][0] > FORMAT:
+        raise Invalid(f"{path} was made by a newer release of Centrala; start that one")
+    return mark
 
 
 def lock(path: Path) -> int:

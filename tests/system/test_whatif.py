@@ -111,13 +111,13 @@ async def mistakes_are_told(copied: Path, period: tuple[str, ...]) -> None:
         (("--desk", "kwiaty"), "say what to change"),
     ):
         code, out, err = await sim("whatif", "--data", str(copied), *period, *said)
-        assert (code, out) == (1, "")
+        assert (code, out) == (2, "")
         assert words in err
     quiet = ("--from", "2020-01-01", "--to", "2020-01-02")
     code, _, err = await sim(
         "whatif", "--data", str(copied), "--desk", "kwiaty", "--policy", "priority", *quiet
     )
-    assert code == 1
+    assert code == 2
     assert "no configuration yet" in err or "nobody wrote" in err
 
 

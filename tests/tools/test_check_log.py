@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import apsw
 import pytest
 
 from bench.brokers import Cluster
@@ -17,10 +21,17 @@ from services.runtime.log_sqlite import SqliteLog
 from services.runtime.sqlite_file import SqliteFile
 from services.runtime.topics import SNAPSHOTS
 from tests.contracts.kafka_harness import installed
+from tests.tidy.tree import ROOT
 from tests.tools.made import MadeLogs
 from tools.check_log import main
 from tools.stored import FILE, StoredLogs, events
 from tools.stored_kafka import KafkaLogs
+
+PROGRAMS = (
+    ("tools.check_log",),
+    ("sim", "redecide"),
+    ("sim", "whatif", "--from", "2026-01-05", "--to", "2026-01-06", "--policy", "default"),
+)
 
 
 async def store(folder: Path, logs: MadeLogs) -> None:
@@ -58,6 +69,49 @@ async def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     """A directory without a log gives exit code 2 and a plain word."""
     assert main(["--data", str(tmp_path)]) == 2
     assert f"there is no {FILE}" in capsys.readouterr().err
+
+
+def foreign(path: Path, application_id: int) -> None:
+    """A database of another program."""
+    connection = apsw.Connection(str(path))
+    connection.execute(f"PRAGMA application_id={application_id}; CREATE TABLE log_starts(x)")
+    connection.close()
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"no database at all" * 500), "is damaged"),
+        (lambda path: path.write_bytes(b""), "is no log of Centrala's"),
+        (lambda path: foreign(path, 0), "is no log of Centrala's"),
+        (lambda path: foreign(path, 7), "belongs to another program"),
+    ],
+    ids=["damaged", "empty", "unmarked", "foreign"],
+)
+def test_what_is_no_log_is_told_plainly(
+    tmp_path: Path, make: Callable[[Path], None], words: str, program: Sequence[str]
+) -> None:
+    """A damaged, empty or foreign file gives exit code 2 and one plain line, whoever reads it."""
+    make(tmp_path / FILE)
+    command = [sys.executable, "-m", *program, "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert words in line
+
+
+async def test_a_damaged_page_is_told_plainly(
+    tmp_path: Path, logs: MadeLogs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file whose first page is whole and whose others are not gives exit code 2, too."""
+    for _ in range(200):
+        logs.batch("routing", ("resolved", rt.Resolved(conversation_id="c" * 500)))
+    await store(tmp_path, logs)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    assert main(["--data", str(tmp_path)]) == 2
+    assert "is damaged" in capsys.readouterr().err
 
 
 async def test_while_it_runs(tmp_path: Path, logs: MadeLogs) -> None:
