@@ -25,6 +25,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from services.kernel.errors import Invalid
+
 KINDS = {
     (False, False): "unary_unary",
     (False, True): "unary_stream",
@@ -37,12 +39,22 @@ DETAILS = (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo, error_detai
 
 
 def documents(text: str) -> Iterator[Any]:
-    """JSON values, one after the other. Raises ValueError for what is none."""
+    """JSON values, one after the other. Raises JSONDecodeError for what is none."""
     decoder, at = json.JSONDecoder(), 0
     while text[at:].strip():
         at += len(text[at:]) - len(text[at:].lstrip())
         value, at = decoder.raw_decode(text, at)
         yield value
+
+
+def sent_as(cls: Any, data: str) -> list[Any]:
+    """The messages that are written as JSON. Raises Invalid for what is no JSON, or no such message."""
+    try:
+        return [Parse(json.dumps(one), cls()) for one in documents(data)]
+    except json.JSONDecodeError as error:
+        raise Invalid(f"-d is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+    except ParseError as error:
+        raise Invalid(f"-d is no {cls.DESCRIPTOR.full_name}: {error}") from error
 
 
 class Server:
@@ -58,16 +70,23 @@ class Server:
         return sorted(self._database.get_services())
 
     def methods(self, service: str) -> list[str]:
-        """Full names of a service's calls. Raises KeyError for an unknown one."""
-        found = self._pool.FindServiceByName(service)
+        """Full names of a service's calls. Raises Invalid for an unknown one."""
+        found = self._service(service)
         return [f"{found.full_name}.{method.name}" for method in found.methods]
 
+    def _service(self, name: str) -> Any:
+        try:
+            return self._pool.FindServiceByName(name)
+        except KeyError:
+            known = ", ".join(self.services())
+            raise Invalid(f"there is no service {name!r}; there are {known}") from None
+
     def described(self, name: str) -> str:
-        """A service's calls or a message's fields. Raises KeyError for an unknown name."""
+        """A service's calls or a message's fields. Raises Invalid for an unknown name."""
         try:
             service = self._pool.FindServiceByName(name)
         except KeyError:
-            message = self._pool.FindMessageTypeByName(name)
+            message = self._message(name)
             fields = [f"  {field.name} = {field.number};" for field in message.fields]
             return "\n".join([f"message {message.name} {{", *fields, "}"])
         lines = []
@@ -77,15 +96,27 @@ class Server:
             lines.append(f"  rpc {method.name} ( {took} ) returns ( {gave} );")
         return "\n".join([f"service {service.name} {{", *lines, "}"])
 
+    def _message(self, name: str) -> Any:
+        try:
+            return self._pool.FindMessageTypeByName(name)
+        except KeyError:
+            raise Invalid(f"there is no service and no message {name!r}; `list` shows the services") from None
+
     def call(
         self, name: str, data: str, metadata: list[tuple[str, str]], within_s: float | None
     ) -> Iterator[dict[str, Any]]:
-        """The answers of SERVICE/METHOD. Raises grpc.RpcError, KeyError, ValueError."""
+        """The answers of SERVICE/METHOD. Raises grpc.RpcError, and Invalid for a call that there is not or
+        that takes no such message."""
         service, _, method_name = name.rpartition("/")
-        method = self._pool.FindServiceByName(service).methods_by_name[method_name]
+        if not service:
+            raise Invalid(f"{name!r} must be list, describe or SERVICE/METHOD")
+        methods = self._service(service).methods_by_name
+        if method_name not in methods:
+            raise Invalid(f"{service} has no method {method_name!r}; it has {', '.join(sorted(methods))}")
+        method = methods[method_name]
         cls: Any = GetMessageClass(method.input_type)
         answer: Any = GetMessageClass(method.output_type)
-        requests = [Parse(json.dumps(one), cls()) for one in documents(data)]
+        requests = sent_as(cls, data)
         kind = KINDS[method.client_streaming, method.server_streaming]
         ask: Any = getattr(self._channel, kind)(f"/{name}", cls.SerializeToString, answer.FromString)
         sent = iter(requests) if method.client_streaming else (requests or [cls()])[0]
@@ -138,8 +169,8 @@ def main(arguments: list[str], out: TextIO) -> int:
                     print(json.dumps(told, indent=2, ensure_ascii=False), file=out, flush=True)
         except grpc.RpcError as error:
             return refused(error, out)
-        except (KeyError, ValueError, ParseError) as error:
-            print(f"{type(error).__name__}: {error}", file=out)
+        except Invalid as error:
+            print(f"ERROR: {error}", file=out)
             return 1
     return 0
 

@@ -10,6 +10,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.edges.calls import Caller, calling
 from tests.edges.installation import ADMIN
 from tests.tidy import tree
@@ -110,3 +112,25 @@ async def test_a_refusal_is_printed_with_its_details() -> None:
         assert "Code: INVALID_ARGUMENT" in out.getvalue()
         assert '"field": "from.address"' in out.getvalue()
         assert await asyncio.to_thread(grpcurl.main, [*words[:-1], "proto.v1.Intake/Nothing"], out) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-d", "{bad", "proto.v1.Intake/Submit"], "ERROR: -d is not JSON: "),
+        (["-d", '{"nothing": 1}', "proto.v1.Intake/Submit"], "ERROR: -d is no proto.v1."),
+        (["proto.v1.Intake/Nothing"], "ERROR: proto.v1.Intake has no method 'Nothing'; it has PutOrder, "),
+        (["proto.v1.Nothing/Submit"], "ERROR: there is no service 'proto.v1.Nothing'; there are "),
+        (["list", "proto.v1.Nothing"], "ERROR: there is no service 'proto.v1.Nothing'; there are "),
+        (["describe", "proto.v1.Nothing"], "ERROR: there is no service and no message 'proto.v1.Nothing'"),
+        (["lst"], "ERROR: 'lst' must be list, describe or SERVICE/METHOD"),
+    ],
+)
+async def test_mistakes_are_told_plainly(words: list[str], told: str) -> None:
+    """A call that there is not, or JSON that is none, gives exit code 1 and says what would be right."""
+    out = io.StringIO()
+    async with calling() as caller:
+        place = len(words) - (2 if words[0] in ("list", "describe") else 1)
+        words = ["-plaintext", *words[:place], caller.target, *words[place:]]
+        assert await asyncio.to_thread(grpcurl.main, words, out) == 1
+    assert out.getvalue().startswith(told)
