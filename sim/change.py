@@ -151,9 +151,16 @@ def team_of(path: Path, past: Past) -> tuple[dict[str, pb.Agent], dict[str, Hour
     seen |= {body[0] for _, kind, body in past.world if kind in ("session", "ends")} | _there_before(past)
     team: dict[str, pb.Agent] = {}
     hours: dict[str, Hours] = {}
-    for agent_id, about in people.items():
-        about = dict(about or {}) if isinstance(about, dict | None) else about
+    for agent_id, said in people.items():
+        if not isinstance(agent_id, str):
+            raise Invalid(f"{path}: the agent's id {str(agent_id)[:40]} must be a text: put it in quotes")
+        about = dict(said) if isinstance(said, dict) else said
         shifts = about.pop("shifts", None) if isinstance(about, dict) else None
+        if about is None or about == {}:
+            raise Invalid(
+                f"/{agent_id}: nothing is said of what this agent can do: write skills and languages"
+                " as PUT …/agents/ID takes them, or skills: {} for somebody without any"
+            )
         team[agent_id] = _agent(agent_id, about, desk)
         if shifts is not None:
             hours[agent_id] = tuple(_hours(agent_id, shifts, desk.time_zone or "UTC", past))

@@ -22,10 +22,12 @@ from sim.past import Past, desks_of, read
 from sim.redecide import add_source, source_of
 from sim.rerun import Rerun
 from sim.tally import Tally
+from tools.arguments import whole
 from tools.invariants import Source
 from tools.stored_kafka import KafkaLogs
 
 SEEDS = 5
+BACKWARDS = "--to must lie behind --from"
 Flat = Mapping[str, float]
 
 
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="recorded",
         help="each conversation keeps the work it was, or has one of its kind: another such period",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the replications")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -59,34 +61,54 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         raise Invalid("--seeds takes 2 or more: an interval needs replications that differ")
     source = source_of(arguments)
     with closing(source) if isinstance(source, KafkaLogs) else nullcontext():
-        past = _past(source, arguments)
+        past, cut = asked(source, arguments.desk, arguments.begin, arguments.end)
     change = Change(routing_of(arguments.policy) if arguments.policy else {})
     if arguments.agents:
         change.team, change.hours = team_of(arguments.agents, past)
     if past.config is not None:
         change.config(past.config)  # what is wrong with it is told before anything is played
-    return compare(past, change, arguments.seeds, arguments.work == "drawn", arguments.jobs)
+    told = compare(past, change, arguments.seeds, arguments.work == "drawn", arguments.jobs)
+    return {**told, "cut": cut}
 
 
-def _past(source: Source, arguments: argparse.Namespace) -> Past:
+def asked(source: Source, desk: str | None, from_said: str, to_said: str) -> tuple[Past, dict[str, str]]:
+    """The period that the options name, and where it was cut because the log says nothing beyond: "from",
+    "to", each with the reason. Raises Invalid if there is nothing to play."""
+    begin, end = _time(from_said, "--from"), _time(to_said, "--to")
+    if bool(begin.tzinfo) == bool(end.tzinfo) and end <= begin:
+        raise Invalid(BACKWARDS)
     desks = desks_of(source)
-    desk_id = arguments.desk or (desks[0] if len(desks) == 1 else "")
+    desk_id = desk or (desks[0] if len(desks) == 1 else "")
     if not desk_id:
         raise Invalid(f"say which desk with --desk: the log knows {', '.join(desks) or 'none'}")
-    begin, end = _time(arguments.begin, "--from"), _time(arguments.end, "--to")
-    past = read(source, desk_id, _ms(begin), _ms(end))
+    from_ms, to_ms = _ms(begin), _ms(end)
+    past = read(source, desk_id, from_ms, to_ms)
     zone = past.config.desk.time_zone if past.config is not None else ""
     if zone and not (begin.tzinfo and end.tzinfo):
         # A time without a zone is the desk's; which zone that is stands in the log.
-        past = read(source, desk_id, _ms(begin, zone), _ms(end, zone))
+        from_ms, to_ms = _ms(begin, zone), _ms(end, zone)
+        past = read(source, desk_id, from_ms, to_ms)
     if past.to_ms <= past.from_ms:
-        raise Invalid("--to must lie behind --from")
+        raise Invalid(BACKWARDS)
+    if past.from_ms <= past.last_ms < past.to_ms - 1:
+        # Read again, because what is learned is counted back from the end.
+        past = read(source, desk_id, from_ms, past.last_ms + 1)
+    _check_arrivals(past)
+    cut = {}
+    if past.from_ms > from_ms:
+        cut["from"] = "the desk had no configuration before"
+    if past.to_ms < to_ms:
+        cut["to"] = "the desk's log ends here"
+    return past, cut
+
+
+def _check_arrivals(past: Past) -> None:
+    """Raises Invalid if nobody came within the period."""
     if not any(spell.opened_ms >= past.from_ms for case in past.cases.values() for spell in case.spells):
         raise Invalid(
-            f"nobody wrote to desk {desk_id!r} from {_said(past.from_ms)} to {_said(past.to_ms)}:"
+            f"nobody wrote to desk {past.desk_id!r} from {_said(past.from_ms)} to {_said(past.to_ms)}:"
             f" its log goes from {_said(past.first_ms)} to {_said(past.last_ms)}"
         )
-    return past
 
 
 def _time(text: str, option: str) -> datetime:

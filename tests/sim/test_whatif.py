@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from sim.past import Past, read
 from sim.shop import Contact, Shop
 from sim.tally import Tally
 from sim.week import DESK_ID
-from sim.whatif import compare
+from sim.whatif import asked, compare
 from tests.sim.recorded import past_of, record
 from tests.sim.worlds import contact, person, shop
+from tests.tools.made import MadeLogs
 
 
 def busy() -> tuple[Shop, list[Contact]]:
@@ -99,6 +101,27 @@ def test_who_leaves_finishes_first() -> None:
     assert told["changed"]["offers"] == [2, 0]
 
 
+def test_a_period_ends_with_the_log(past: Past) -> None:
+    """Given an end long behind the log's, the period is cut there and says so, and what is learned and played
+    is as if the log's end had been said."""
+    logs = record(*busy(), "longest_idle")
+    begin, end = (datetime.fromtimestamp(ms / 1000, UTC).isoformat() for ms in (past.from_ms, past.to_ms))
+    whole, cut = asked(logs, None, begin, "2038-01-01T00:00+00:00")
+    assert set(cut) == {"to"}
+    assert whole.to_ms == whole.last_ms + 1 <= past.to_ms
+    assert whole.answers == past.answers != []
+    assert whole.cases == past.cases
+    assert asked(logs, DESK_ID, begin, end)[1].keys() <= {"to"}
+    assert asked(logs, DESK_ID, "2020-01-01", end)[1]["from"] == "the desk had no configuration before"
+
+
+@pytest.mark.parametrize("end", ["2026-11-30", "2026-11-29"])
+def test_a_period_that_ends_before_it_begins_is_told_first(end: str) -> None:
+    """Given an end that is not behind the beginning, that is what is said, whatever else is wrong."""
+    with pytest.raises(Invalid, match="--to must lie behind --from"):
+        asked(MadeLogs(), None, "2026-11-30", end)
+
+
 def file(tmp_path: Path, name: str, text: str) -> str:
     """A file's path."""
     (tmp_path / name).write_text(text)
@@ -133,19 +156,24 @@ def test_mistakes_are_told_in_words(past: Past, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="routing: "):
         routing_of(file(tmp_path, "none.yaml", "policy: default\n"))
     cases: list[tuple[Any, str]] = [
-        ({"dan": {}}, "/dan: the log never saw this agent"),
+        ({"dan": {"skills": {}}}, "/dan: the log never saw this agent"),
+        ({"anna": None}, "/anna: nothing is said of what this agent can do"),
+        ({"anna": {}}, "/anna: nothing is said of what this agent can do"),
+        ({"dan": {"shifts": {"mon": ["08:00-09:00"]}}}, "/dan: nothing is said of what this agent can do"),
         ({"anna": {"skills": {"returns": 9}}}, "/anna/skills/returns"),
-        ({"dan": {"shifts": {"someday": ["08:00-09:00"]}}}, "/dan/shifts/someday"),
+        ({"dan": {"skills": {}, "shifts": {"someday": ["08:00-09:00"]}}}, "/dan/shifts/someday"),
         ([], "must be a map of agents"),
     ]
     for people, words in cases:
         with pytest.raises(Invalid, match=words):
             team_of(Path(file(tmp_path, "people.json", json.dumps(people))), past)
+    with pytest.raises(Invalid, match="the agent's id 1 must be a text: put it in quotes"):
+        team_of(Path(file(tmp_path, "people.yaml", "agents: {1: {skills: {returns: 3}}}\n")), past)
 
 
 def test_shifts_follow_the_clock_on_the_wall(past: Past, tmp_path: Path) -> None:
     """Given shifts in the desk's zone, they lie where the wall's clock says, also past midnight."""
-    people = {"dan": {"shifts": {"mon": ["23:00-24:00"], "tue": ["08:00-08:30"]}}}
+    people = {"dan": {"skills": {}, "shifts": {"mon": ["23:00-24:00"], "tue": ["08:00-08:30"]}}}
     _, hours = team_of(Path(file(tmp_path, "people.json", json.dumps(people))), past)
     hour = 3_600_000
     assert hours["dan"] == (

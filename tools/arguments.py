@@ -1,0 +1,37 @@
+"""Numbers on a command line, refused in plain words where they make no sense: `type=whole(1)`."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """What reads a whole number that is not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}")
+        return value
+
+    return read
+
+
+def number(least: float) -> Callable[[str], float]:
+    """What reads a finite number that is not below `least`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= least):
+            raise ArgumentTypeError(f"must be a number of at least {least:g}, not {text!r}")
+        return value
+
+    return read
