@@ -27,6 +27,7 @@ from services.kernel.engine import LOCAL, Input
 from services.router import bursts, engine
 from services.router.draft import Draft
 from services.router.state import State
+from tools.arguments import whole
 
 DESK = "bench"
 START_MS = 1_767_607_200_000
@@ -37,10 +38,10 @@ UNITS = {"chat": 30, "voice": 100}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bench burst`."""
-    parser.add_argument("--waiting", type=int, default=500)
-    parser.add_argument("--agents", type=int, default=40, help="who log on in one instant")
+    parser.add_argument("--waiting", type=whole(1), default=500)
+    parser.add_argument("--agents", type=whole(1), default=40, help="who log on in one instant")
     parser.add_argument("--channel", choices=sorted(UNITS), default="chat", help="voice: one at a time each")
-    parser.add_argument("--seeds", type=int, default=20, help="drawn desks")
+    parser.add_argument("--seeds", type=whole(1), default=20, help="drawn desks")
     parser.add_argument("--policies", default="default,longest_idle,priority", help="with commas")
 
 

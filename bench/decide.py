@@ -33,6 +33,7 @@ from services.kernel.engine import LOCAL, Input
 from services.router import engine
 from services.router.matching import Moves, Want
 from services.router.state import Agent, Conversation, Data, State, Status, ask_of
+from tools.arguments import whole
 
 DESK = "bench"
 START_MS = 1_767_607_200_000
@@ -62,14 +63,14 @@ Signature = tuple[str, str, int, str]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bench decide`."""
-    parser.add_argument("--agents", type=int, default=1_000)
-    parser.add_argument("--queued", type=int, default=1_000, help="conversations that wait")
-    parser.add_argument("--signatures", type=int, default=100, help="different things that they ask for")
-    parser.add_argument("--steps", type=int, default=20_000, help="inputs that are timed")
+    parser.add_argument("--agents", type=whole(1), default=1_000)
+    parser.add_argument("--queued", type=whole(0), default=1_000, help="conversations that wait")
+    parser.add_argument("--signatures", type=whole(1), default=100, help="different things that they ask for")
+    parser.add_argument("--steps", type=whole(1), default=20_000, help="inputs that are timed")
     parser.add_argument("--policy", default="default", choices=sorted(PRESETS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--growth-from", type=int, default=0, metavar="QUEUED", help="compare with so many waiting"
+        "--growth-from", type=whole(0), default=0, metavar="QUEUED", help="compare with so many waiting"
     )
     parser.add_argument("--cpu-time", action="store_true", help="count only this thread's processor time")
 

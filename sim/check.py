@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from services.kernel.errors import Invalid
 from sim.model import run, shortened
 from sim.model_file import load_model
 from sim.theory import differs
+from tools.arguments import whole
 
 MODELS = Path(__file__).parent / "models"
 
@@ -16,16 +19,21 @@ MODELS = Path(__file__).parent / "models"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sim theory`."""
     parser.add_argument("--models", default="*", help="which, as a pattern such as erlang-*")
-    parser.add_argument("--arrivals", type=int, help="instead of the files'")
-    parser.add_argument("--replications", type=int, help="instead of the files'")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the replications")
+    parser.add_argument("--arrivals", type=whole(1), help="instead of the files'")
+    parser.add_argument("--replications", type=whole(1), help="instead of the files'")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run all of them; what differs from theory counts as a violation."""
+    """Run all of them; what differs from theory counts as a violation. Raises Invalid if there are none."""
+    known = sorted(MODELS.glob("*.json"))
+    chosen = [path for path in known if fnmatchcase(path.stem, arguments.models)]
+    if not chosen:
+        names = ", ".join(path.stem for path in known)
+        raise Invalid(f"--models: none is like {arguments.models!r}; there are {names}")
     told: dict[str, Any] = {}
     violations: list[str] = []
-    for path in sorted(MODELS.glob(f"{arguments.models}.json")):
+    for path in chosen:
         model = shortened(load_model(path), arguments.arrivals, arguments.replications)
         measured = run(model, arguments.jobs)
         wrong = differs(measured, path.stem)

@@ -14,6 +14,7 @@ from sim.desk import policy_named
 from sim.generate import draw_week
 from sim.intervals import mean_of, ratio_of, rounded
 from sim.replay import play, shop_named
+from tools.arguments import number, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,16 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", default="longest_idle", help="the preset that they are compared with")
     parser.add_argument("--seeds", default="2000-2009", help="FIRST-LAST: the weeks")
     parser.add_argument("--scenario", default="base", help="a load scenario of the workload")
-    parser.add_argument("--ring", type=float, default=0.0, metavar="SECONDS", help="until an offer is taken")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the weeks")
+    parser.add_argument(
+        "--ring", type=number(0), default=0.0, metavar="SECONDS", help="until an offer is taken"
+    )
+    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the weeks")
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play every policy on every week."""
-    first, _, last = arguments.seeds.partition("-")
-    if not (first.isdigit() and (last or first).isdigit()):
-        raise Invalid("--seeds takes FIRST-LAST, such as 2000-2039")
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = seeds_of(arguments.seeds)
     policies = list(dict.fromkeys([arguments.baseline, *arguments.policies.split(",")]))
     one = partial(one_week, arguments.workload, arguments.scenario, policies, arguments.ring)
     if arguments.jobs > 1:
@@ -48,6 +48,17 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "policies": {name: summary(name, arguments.baseline, weeks) for name in policies},
         "violations": [line for week in weeks for told in week.values() for line in told["violations"]],
     }
+
+
+def seeds_of(said: str) -> range:
+    """The weeks of FIRST-LAST. Raises Invalid for fewer than two."""
+    first, _, last = said.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise Invalid(
+            f"--seeds takes FIRST-LAST, such as 2000-2039, and not {said!r}:"
+            " an interval needs two weeks or more; `sim week` plays one"
+        )
+    return range(int(first), int(last) + 1)
 
 
 def one_week(

@@ -37,6 +37,7 @@ from sim.hours import MONDAY_MS
 from sim.redecide import redecide
 from sim.virtual_time import VirtualClock, VirtualLoop, run
 from tools import invariants
+from tools.arguments import number, whole
 from tools.invariants.state import Kept
 
 ENGINES: Mapping[str, Engine] = {"conversations": ingest, "routing": router, "sla": sla}
@@ -55,8 +56,10 @@ QUIET_S = 400.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sim faults`."""
-    parser.add_argument("--seed", type=int, default=8147, help="everything follows from it")
-    parser.add_argument("--seconds", type=float, default=300.0, help="virtual time during which things break")
+    parser.add_argument("--seed", type=whole(0), default=8147, help="everything follows from it")
+    parser.add_argument(
+        "--seconds", type=number(0), default=300.0, help="virtual time during which things break"
+    )
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sim.intervals import mean_of, rounded
 from sim.model_file import Model, load_model
 from sim.queueing import Replication, measures
+from tools.arguments import whole
 
 DIGITS = 6
 
@@ -22,9 +23,11 @@ DIGITS = 6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sim model`."""
     parser.add_argument("file", type=Path, help="the model")
-    parser.add_argument("--arrivals", type=int, help="instead of the file's; the warm-up shrinks with them")
-    parser.add_argument("--replications", type=int, help="instead of the file's")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the replications")
+    parser.add_argument(
+        "--arrivals", type=whole(1), help="instead of the file's; the warm-up shrinks with them"
+    )
+    parser.add_argument("--replications", type=whole(1), help="instead of the file's")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

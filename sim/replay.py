@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proto.v1 import desk_pb2 as pb
+from services.kernel.errors import Invalid
 from sim.audit import Auditor
 from sim.desk import policy_named
 from sim.figures import figures
@@ -18,6 +19,7 @@ from sim.plot import plot
 from sim.shop import Contact, Shop, check_contacts, load_contacts, load_shop
 from sim.shops import SHOPS
 from sim.week import Week
+from tools.arguments import number, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", required=True, help="a workload file, or small or large")
     week = parser.add_mutually_exclusive_group(required=True)
     week.add_argument("--contacts", type=Path, help="the week, one contact a line")
-    week.add_argument("--seed", type=int, help="draw the week instead")
+    week.add_argument("--seed", type=whole(0), help="draw the week instead")
     parser.add_argument("--policy", default="default", help="a preset's name")
     parser.add_argument("--scenario", default="base", help="the load of a drawn week")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the week into a picture, too")
-    parser.add_argument("--ring", type=float, default=0.0, metavar="SECONDS", help="until an offer is taken")
+    parser.add_argument(
+        "--ring", type=number(0), default=0.0, metavar="SECONDS", help="until an offer is taken"
+    )
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Play the week."""
+    """Play the week. Raises Invalid, before it is played, for what cannot be read or written."""
     shop = shop_named(arguments.workload)
     if arguments.contacts:
         contacts, source = load_contacts(arguments.contacts), arguments.contacts.name
     else:
         contacts, source = draw_week(shop, arguments.seed, arguments.scenario), f"seed {arguments.seed}"
     week = Week(shop, contacts, policy_named(arguments.policy), arguments.ring, Auditor())
+    if arguments.plot:
+        _check_writable(arguments.plot)
     result = run(week)
     if arguments.plot:
         title = f"{shop.name}, {source}, {arguments.scenario}, {arguments.policy}"
@@ -50,6 +56,14 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "contacts_file": source,
     }
     return {**told, **result}
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise Invalid(f"--plot: {path} cannot be written: {error.strerror}") from error
 
 
 def shop_named(workload: str) -> Shop:

@@ -1,0 +1,40 @@
+"""Command lines are refused in plain words, before anything is run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.tidy.tree import ROOT
+
+WEEK = "sim week --workload small"
+WHATIF = "sim whatif --data . --from 2026-01-05 --to 2026-01-06"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (f"{WHATIF} --jobs 0", "--jobs: must be a whole number of at least 1, not '0'"),
+        (f"{WHATIF} --jobs -1", "--jobs: must be a whole number of at least 1, not '-1'"),
+        (f"{WEEK} --seed 1 --ring -5", "--ring: must be a number of at least 0, not '-5'"),
+        (f"{WEEK} --seed 1 --ring nan", "--ring: must be a number of at least 0, not 'nan'"),
+        (f"{WEEK} --seed -1", "--seed: must be a whole number of at least 0, not '-1'"),
+        (f"{WEEK} --seed 1 --plot /nonexist/x.svg", "/nonexist/x.svg cannot be written: No such file"),
+        ("sim compare --seeds 2001-2000", "--seeds takes FIRST-LAST, such as 2000-2039"),
+        ("sim compare --seeds 2000", "an interval needs two weeks or more"),
+        ("sim theory --models nope*", "none is like 'nope*'; there are erlang-"),
+        ("bench decide --agents 0", "--agents: must be a whole number of at least 1, not '0'"),
+        ("bench burst --agents 0", "--agents: must be a whole number of at least 1, not '0'"),
+        ("bench burst --waiting 0", "--waiting: must be a whole number of at least 1, not '0'"),
+    ],
+)
+def test_values_without_sense_are_refused(command: str, words: str) -> None:
+    """A number, a range, a pattern or a place that makes no sense gives exit code 2 and says why."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
