@@ -74,7 +74,7 @@ BARRED_AFTER_DECLINE_MS = 5 * MINUTE_MS
 BURST_BEGINS = 8
 """Conversations that are offered at once in one instant; whoever comes after them is put off to its end."""
 BURST_FITTING_MAX = 64
-"""With more agents who have room for it nothing is scarce, and nobody is put off."""
+"""With more agents who have room for it nobody is put off: they would not be matched as a whole for long."""
 BURST_AGENTS_MAX = 100
 BURST_CONVERSATIONS_MAX = 200
 BURST_KINDS_MAX = 20

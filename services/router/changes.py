@@ -75,11 +75,12 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     if body.why in _ARRIVES:
         experience.arrived(state, c, ask, event.occurred_at_ms)
     if body.offered_next or body.put_off:
-        state.own_desk(c.desk).instant.begin(event.occurred_at_ms, body.put_off)
+        instant = state.own_desk(c.desk).instant
+        if body.put_off and not instant.put_off:
+            staff.look_at_once(state, c.desk, event.occurred_at_ms)
+        instant.begin(event.occurred_at_ms, body.put_off)
     if not body.offered_next:
         _wait(state, key, c, ask, event.occurred_at_ms)
-        if body.put_off:
-            staff.look_at_once(state, c.desk, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
 

@@ -19,7 +19,7 @@ from proto.v1.routing_pb2 import HumanOnly, RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
-from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_FITTING_MAX
+from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_BEGINS, BURST_FITTING_MAX
 from services.router import choosing, forecast, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.profiles import Ask
@@ -34,8 +34,8 @@ OFFERS_IN_STEP_MAX = 200
 NOBODY = Choice(0, {}, [])
 """Nobody has room: who is ruled out by what matters to nobody."""
 
-_HOLDS = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
-"""Waits at whose beginning the last agent is waited for."""
+_COMES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
+"""Waits that a customer begins: the last agent is waited for, and who was put off before goes first."""
 
 
 class Draft:
@@ -91,7 +91,11 @@ class Draft:
         c.status = Status.WAITING
         ask = ask_of(c)
         choice = self.choice(c, ask)
-        if why in _HOLDS and c.last_agent and not (choice.best and choice.best[0].agent_id == c.last_agent):
+        if choice.best and why in _COMES and self.desk.instant.put_off and self.desk.beat_ms < self.now_ms:
+            # The inputs were not drained since: deadlines wait for that, agents with room do not.
+            self.refill(choice.best[0].agent_id)
+            choice = self.choice(c, ask)
+        if why in _COMES and c.last_agent and not (choice.best and choice.best[0].agent_id == c.last_agent):
             c.hold_ms = self._hold_until(c)
             if c.hold_ms:
                 ask = ask_of(c)
@@ -133,15 +137,17 @@ class Draft:
         return True
 
     def _put_off(self, c: Conversation, ask: Ask) -> tuple[bool, bool]:
-        """Whether it waits for the end of the instant, since much comes at once and agents are few; and
-        whether one of them is left for it, as far as can be said now."""
+        """Whether it waits for the end of the instant, since much comes at once and free slots are few: all
+        who wait, and as many again as began to, would take them; and whether one of them is left for it, as
+        far as can be said now."""
         desk = self.desk
-        busy = desk.instant.is_busy(self.now_ms, self._begun)
+        begun = desk.instant.begun_by(self.now_ms) + self._begun
         self._begun += 1
-        if not busy or c.only or c.hold_ms or not desk.policy.has_one_order:
+        if begun < BURST_BEGINS or c.only or c.hold_ms or not desk.policy.has_one_order:
             return False, True
-        shape = self.state.matcher.floor(self.desk_id).shape(ask)
-        if shape.fitting > BURST_FITTING_MAX:
+        floor = self.state.matcher.floor(self.desk_id)
+        shape = floor.shape(ask)
+        if shape.fitting > BURST_FITTING_MAX or shape.slots > len(floor.where) + begun:
             return False, True
         return True, sum(line.count for line in shape.lines.values()) < shape.slots
 

@@ -7,7 +7,9 @@ where it was lowered since: that drains. Rule 3: whenever a decision is made, no
 no waiting conversation that they could take are left apart. Everything that could bring two together
 looks at once: an arrival, work that comes back, requirements that fall away look for an agent; an
 agent who is freed, comes, or is changed looks for work. Rule 4: what comes in one instant, many agents
-or many conversations, is looked at together at its end (`bursts.py`), so within the same instant of the log.
+or many conversations, is looked at together once the inputs are drained (`bursts.py`): mostly within the same
+instant of the log. In a backlog nobody waits for that: who begins to wait in a later instant has those who
+were put off offered first. Agents who come are looked at behind the backlog's inputs.
 
     arrival ──► waiting ──offer──► offered ──accept──► owned ──resolve──► (short form)
                   ▲   ▲               │                  │                     │

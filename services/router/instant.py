@@ -1,13 +1,12 @@
 """What began to wait in the last instant: whether much comes at once, and who was put off to its end.
 
-An instant is one time of the log, so one batch: whatever the inputs had when it was decided.
+An instant is one time of the log, so one batch: whatever the inputs had when it was decided. It ends once the
+inputs are drained; while they are not, with the first who begins to wait in a later one.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
-
-from services.kernel.limits import BURST_BEGINS
 
 
 class Instant(Struct, array_like=True):
@@ -26,6 +25,6 @@ class Instant(Struct, array_like=True):
         self.begun += 1
         self.put_off |= put_off
 
-    def is_busy(self, now_ms: int, more: int) -> bool:
-        """Whether much begins to wait now; `more`: in the decision under way."""
-        return (self.begun if now_ms == self.at_ms else 0) + more >= BURST_BEGINS
+    def begun_by(self, now_ms: int) -> int:
+        """How many began to wait so in this instant, if it is still the same."""
+        return self.begun if now_ms == self.at_ms else 0

@@ -186,14 +186,14 @@ def promised_left_ms(
 ) -> tuple[int, int]:
     """How much of the promised time is left of how much; it never grows as time passes.
 
-    A promise that is longer than usual (over a night, or another queue's) counts as the usual one until no
-    more than that is left: then the clock says it.
+    A promise that is longer than usual (over a night, or another queue's) counts as the usual one: half of
+    that passes at first, the other half is left until no more than it is by the clock.
     """
     usual_ms = learned.target_ms(name, weight)
     if not due_ms:
         return since_ms + usual_ms - now_ms, usual_ms
     length_ms = min(usual_ms, max(due_ms - since_ms, 1))
-    return min(due_ms - now_ms, length_ms), length_ms
+    return min(due_ms - now_ms, length_ms - min(now_ms - since_ms, length_ms // 2)), length_ms
 
 
 def arrived(learned: Learned, demand: Demand, weight: float, now_ms: int) -> bool:

@@ -151,7 +151,7 @@ def look_soon(state: State, desk_id: str, now_ms: int) -> None:
 
 
 def look_at_once(state: State, desk_id: str, now_ms: int) -> None:
-    """Have what waits looked at as soon as the instant is over."""
+    """Have what waits looked at as soon as the inputs are drained."""
     state.own_desk(desk_id).beat_ms = now_ms
     state.deadlines.set("h:" + desk_id, now_ms)
 

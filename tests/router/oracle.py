@@ -165,7 +165,7 @@ class Oracle:
             is_late = 0 <= late < (STARVED_TIMES - 1) * promised
             return pricing.LATE_LIMIT / self.policy.hold_back if is_late else inf
         length = min(length, max(promised, 1))
-        slack = min(c.since_ms + promised - self.now_ms, length)
+        slack = min(c.since_ms + promised - self.now_ms, length - min(self.now_ms - c.since_ms, length // 2))
         if slack <= 0 and -slack < (STARVED_TIMES - 1) * length:
             slack = length
         if slack <= length * pricing.HELD_URGENT:
@@ -184,7 +184,7 @@ class Oracle:
             length = learned.target_ms(c.channel, c.weight)
             due = c.due_ms or c.since_ms + length
             promised = min(length, due - c.since_ms)
-            left = min(due - self.now_ms, promised)
+            left = min(due - self.now_ms, promised - min(self.now_ms - c.since_ms, promised // 2))
             left = max(left if left > 0 else promised, LEFT_MS_MIN)
             seconds, *_ = self.cost(c, next(iter(self.desk.agents)))
             needs.setdefault(c.language, []).append(
