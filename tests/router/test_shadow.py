@@ -140,7 +140,7 @@ def test_several_offers_to_one_agent_are_paired(
         ("longest_idle", "longest_idle", 14),
         ("longest_idle", "max_pressure", 14),
         ("longest_idle", "reserve_threshold", 14),
-        ("max_pressure", "longest_idle", 8),
+        ("max_pressure", "longest_idle", 10),
     ],
 )
 def test_a_burst_is_compared_where_it_is_matched(live: str, shadow: str, compared: int) -> None:
