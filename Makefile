@@ -27,12 +27,12 @@ $(VENV)/installed: requirements.lock
 up: install ## Start Centrala with a demo desk on http://127.0.0.1:8080 (CENTRALA_PORT); Ctrl-C stops it
 	@exec $(PY) -m services.embedded --data data --port $(PORT) --demo
 
-test: install ## Everything: style, types, generated files, all tests with real servers (about 10 minutes)
+test: install ## Everything: style, types, generated files, all tests with real servers (about 14 minutes)
 	@tools/install_servers.sh
 	@$(MAKE) --no-print-directory test-fast
 	$(PY) -m pytest -q -m servers
 
-test-fast: install check ## Style, types and the tests that start nothing (under a minute)
+test-fast: install check ## Style, types and the tests that start nothing (a minute and a half)
 	$(PY) -m pytest -q -m "not servers" -n auto --dist worksteal
 
 k8s-test: ## Every Kubernetes overlay on a real control plane (built without Docker: five minutes, once)
