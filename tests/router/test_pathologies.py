@@ -204,6 +204,16 @@ def test_the_time_left_never_grows(usual: int, promise: int, seen: list[int]) ->
     assert left == sorted(left, reverse=True)
 
 
+@pytest.mark.parametrize(("hours", "left"), [(0, 4), (1, 3), (2, 2), (10, 2), (22, 2), (23, 1)])
+def test_of_a_long_promise_half_the_usual_time_stays_to_the_end(hours: int, left: int) -> None:
+    """Given four hours as usual and a promise of a day: two pass at first, and two are left until the clock
+    has no more."""
+    learned = Learned()
+    promised(learned, "email", 1000, 240 * MINUTE, 0)
+    found = promised_left_ms(learned, "email", 1000, 1440 * MINUTE, 0, hours * 60 * MINUTE)
+    assert found == (left * 60 * MINUTE, 240 * MINUTE)
+
+
 def test_a_long_promise_is_not_urgent_at_first() -> None:
     """Mail with most of a day left is held back from a scarce agent, also once the usual time has passed."""
     learned = Learned()
