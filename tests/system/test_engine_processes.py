@@ -9,7 +9,7 @@ import pytest
 
 from bench.brokers import Cluster
 from services.runtime.membership import SESSION_MS
-from tests.system.engine_processes import CLOCK, freeze, installation, thaw, traffic
+from tests.system.engine_processes import CLOCK, Place, Traffic, freeze, installation, thaw, traffic
 
 pytestmark = pytest.mark.servers
 
@@ -61,23 +61,30 @@ async def test_the_dead_are_replaced(broker: Cluster, tmp_path: Path) -> None:
             assert records.longest_ms(began_s) <= KILLED_MS_MAX
 
 
+async def frozen_and_awake(place: Place, records: Traffic) -> dict[int, int]:
+    """A second process takes its share, is frozen until another has that, and wakes up until it has a share
+    again; the epoch of each partition's claim from before it woke."""
+    await records.until(lambda: all(records.claims.values()))
+    second = await place.start("services.ingest")
+    before = dict(records.claims)
+    await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+    theirs = [n for n, epoch in records.claims.items() if epoch > before[n]]
+    before = dict(records.claims)
+    freeze(second)
+    await records.until(lambda: all(records.claims[n] > before[n] for n in theirs))
+    before = dict(records.claims)
+    thaw(second)
+    await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+    return before
+
+
 async def test_the_frozen_are_replaced(broker: Cluster, tmp_path: Path) -> None:
     """When a process is frozen another serves its partitions. Once it wakes up it writes nothing that counts,
     and comes back as a member."""
     async with installation(broker, tmp_path) as place:
         await place.start("services.ingest")
         async with traffic(place) as records:
-            await records.until(lambda: all(records.claims.values()))
-            second = await place.start("services.ingest")
-            before = dict(records.claims)
-            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
-            theirs = [n for n, epoch in records.claims.items() if epoch > before[n]]
-            before = dict(records.claims)
-            freeze(second)
-            await records.until(lambda: all(records.claims[n] > before[n] for n in theirs))
-            before = dict(records.claims)
-            thaw(second)
-            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            await frozen_and_awake(place, records)
             await records.decided()
 
 
@@ -87,17 +94,7 @@ async def test_the_woken_inherit(broker: Cluster, tmp_path: Path) -> None:
     async with installation(broker, tmp_path) as place:
         first = await place.start("services.ingest")
         async with traffic(place) as records:
-            await records.until(lambda: all(records.claims.values()))
-            second = await place.start("services.ingest")
-            before = dict(records.claims)
-            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
-            theirs = [n for n, epoch in records.claims.items() if epoch > before[n]]
-            before = dict(records.claims)
-            freeze(second)
-            await records.until(lambda: all(records.claims[n] > before[n] for n in theirs))
-            before = dict(records.claims)
-            thaw(second)
-            await records.until(lambda: sum(records.claims[n] > before[n] for n in before) >= 2)
+            before = await frozen_and_awake(place, records)
             kept = [n for n, epoch in records.claims.items() if epoch == before[n]]
             first.kill()
             await first.wait()
