@@ -48,6 +48,7 @@ CHANNELS = {
 """Units, and the time that is promised."""
 TIERS = {"vip": 5_000, "plus": 2_000, "std": 1_000}
 MIX = (("arrival", 45), ("completion", 45), ("presence", 8), ("skills", 2))
+LEVELS = (1, 1, 1, 2, 3)
 STICKY = 0.15
 P50_US_MAX, P99_US_MAX, P99_US_MAX_LARGE = 60.0, 250.0, 600.0
 INDEX_P50_US_MAX, INDEX_P99_US_MAX = 20.0, 60.0
@@ -63,9 +64,12 @@ Signature = tuple[str, str, int, str]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bench decide`."""
+    different = len(CHANNELS) * len(SKILLS) * len(LANGUAGES) * len(set(LEVELS))
     parser.add_argument("--agents", type=whole(1), default=1_000)
     parser.add_argument("--queued", type=whole(0), default=1_000, help="conversations that wait")
-    parser.add_argument("--signatures", type=whole(1), default=100, help="different things that they ask for")
+    parser.add_argument(
+        "--signatures", type=whole(1, different), default=100, help="different things that they ask for"
+    )
     parser.add_argument("--steps", type=whole(1), default=20_000, help="inputs that are timed")
     parser.add_argument("--policy", default="default", choices=sorted(PRESETS))
     parser.add_argument("--seed", type=int, default=1)
@@ -365,7 +369,7 @@ def _signatures(dice: random.Random, count: int) -> Iterator[Signature]:
     seen: set[Signature] = set()
     while len(seen) < count:
         one = (
-            dice.choice(list(CHANNELS)), dice.choice(SKILLS), dice.choice((1, 1, 1, 2, 3)),
+            dice.choice(list(CHANNELS)), dice.choice(SKILLS), dice.choice(LEVELS),
             dice.choices(LANGUAGES, (60, 20, 8, 4, 3, 2, 2, 1))[0],
         )  # fmt: skip
         if one not in seen:

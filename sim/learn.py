@@ -148,22 +148,28 @@ class Patience:
 
 
 class Answers:
-    """What agents do about offers."""
+    """What agents do about offers. Channels are told apart: who lets mail ring may take every call."""
 
     def __init__(self, seen: Sequence[Answer]) -> None:
-        self._of: dict[str, list[Answer]] = defaultdict(list)
+        self._of: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         for one in seen:
-            self._of[one.agent].append(one)
-        self._all = list(seen)
+            for alike in _alike(one.agent, one.channel):
+                self._of[alike].append(one)
 
-    def draw(self, agent_id: str, dice: random.Random) -> tuple[str, int]:
-        """What this agent does about an offer, and after how long. Whoever was never seen does as all do;
-        where nobody was, it is taken at once."""
-        seen = self._of.get(agent_id) or self._all
+    def draw(self, agent_id: str, channel: str, dice: random.Random) -> tuple[str, int]:
+        """What this agent does about an offer of this channel, and after how long: as they did before; else
+        as all do on this channel; else as they do on others; else as anybody. Where nobody was seen, it is
+        taken at once."""
+        seen = next((self._of[alike] for alike in _alike(agent_id, channel) if alike in self._of), None)
         if not seen:
             return "accept", 0
         one = seen[int(dice.random() * len(seen))]
         return one.kind, one.rang_ms
+
+
+def _alike(agent_id: str, channel: str) -> tuple[tuple[str, str], ...]:
+    """Whose answers say something of these, nearest first; "" is any."""
+    return (agent_id, channel), ("", channel), (agent_id, ""), ("", "")
 
 
 class Model(Struct):

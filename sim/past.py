@@ -83,6 +83,7 @@ class Answer(Struct, frozen=True):
     """What an agent did about an offer: "accept", "decline" or "expire", and after how long."""
 
     agent: str
+    channel: str
     kind: str
     rang_ms: int
 
@@ -172,7 +173,8 @@ class _Reader:
         self._router = router.initial()
         self._sla = sla.initial()
         self._is_inside = False
-        self._offers: dict[str, int] = {}
+        self._offers: dict[str, tuple[int, str]] = {}
+        """When each that is open began to ring, and for which channel."""
         self._in_hand: Counter[str] = Counter()
 
     def take(self, rank: int, event: Any) -> None:
@@ -282,7 +284,8 @@ class _Reader:
         spell.queue = spell.queue or body.queue
 
     def _offered(self, at_ms: int, body: rt.Offered) -> None:
-        self._offers[body.offer_id] = at_ms
+        case = self.past.cases.get(body.conversation_id)
+        self._offers[body.offer_id] = at_ms, case.channel if case is not None else ""
 
     def _accepted(self, at_ms: int, body: rt.OfferAccepted) -> None:
         self._answered(at_ms, body.offer_id, body.agent_id, "accept")
@@ -294,9 +297,9 @@ class _Reader:
         self._answered(at_ms, body.offer_id, body.agent_id, "expire")
 
     def _answered(self, at_ms: int, offer_id: str, agent_id: str, kind: str) -> None:
-        rang_ms = at_ms - self._offers.pop(offer_id, at_ms)
+        began_ms, channel = self._offers.pop(offer_id, (at_ms, ""))
         if at_ms >= self.past.to_ms - LEARNED_MS:
-            self.past.answers.append(Answer(agent_id, kind, rang_ms))
+            self.past.answers.append(Answer(agent_id, channel, kind, at_ms - began_ms))
 
     def _assigned(self, at_ms: int, body: rt.Assigned) -> None:
         spell = self._spell(body.conversation_id)

@@ -270,7 +270,7 @@ class Rerun:
     def _rings(self, running: Running, agent_id: str, offer_id: str) -> None:
         running.replies += 1
         dice = random.Random(f"{self._seed}/{running.case.key}/{agent_id}/{running.replies}")
-        kind, rang_ms = self._model.answers.draw(agent_id, dice)
+        kind, rang_ms = self._model.answers.draw(agent_id, running.case.channel, dice)
         if kind != "expire":
             self._stage.at(self.engines.now_ms + rang_ms, self._answers, running, agent_id, offer_id, kind)
 

@@ -67,10 +67,25 @@ def test_where_nobody_gave_up_nobody_does() -> None:
 def test_offers_are_answered_as_those_agents_do() -> None:
     """Given an agent who always declines, and one who was never seen, the first declines after as long, and
     the other does as all do; where no offer was seen it is taken at once."""
-    answers = Answers([Answer("no", "decline", 7_000)])
-    assert answers.draw("no", random.Random(1)) == ("decline", 7_000)
-    assert answers.draw("new", random.Random(1)) == ("decline", 7_000)
-    assert Answers([]).draw("new", random.Random(1)) == ("accept", 0)
+    answers = Answers([Answer("no", "voice", "decline", 7_000)])
+    assert answers.draw("no", "voice", random.Random(1)) == ("decline", 7_000)
+    assert answers.draw("new", "voice", random.Random(1)) == ("decline", 7_000)
+    assert Answers([]).draw("new", "voice", random.Random(1)) == ("accept", 0)
+
+
+def test_who_lets_mail_ring_takes_calls() -> None:
+    """Given agents who take each call and let mail ring out, nobody is said to miss a call because of it.
+    On a channel that an agent never had they do as others there, and else as they do on other channels."""
+    answers = Answers([
+        *(Answer("ola", "voice", "accept", 3_000) for _ in range(5)),
+        *(Answer("ola", "email", "expire", 30_000) for _ in range(50)),
+        *(Answer("jan", "chat", "decline", 1_000) for _ in range(5)),
+    ])  # fmt: skip
+    for seed in range(50):
+        assert answers.draw("ola", "voice", random.Random(seed)) == ("accept", 3_000)
+        assert answers.draw("jan", "voice", random.Random(seed)) == ("accept", 3_000)
+        assert answers.draw("ola", "chat", random.Random(seed)) == ("decline", 1_000)
+        assert answers.draw("jan", "social", random.Random(seed)) == ("decline", 1_000)
 
 
 def test_work_that_an_agent_left_behind_is_the_next_ones() -> None:

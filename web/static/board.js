@@ -177,7 +177,7 @@ function noticeRow(row) {
 }
 
 function feedRow(row) {
-  const time = element("time", "", new Date(row.at).toLocaleTimeString(language));
+  const time = element("time", "", new Date(row.at).toLocaleTimeString(language === "en" ? "en-GB" : language));
   return element("li", "", time, element("span", "", `${t(row.what)} ${(typeof row.rest === "function" ? row.rest() : row.rest) ?? ""}`));
 }
 

@@ -10,8 +10,9 @@ let key = document.body.dataset.key || sessionStorage.getItem("key");
 let told = null;
 let drawn = "";
 
+const locale = () => (language === "en" ? "en-GB" : language);
 const t = (word) => WORDS[language][word] ?? String(word).replaceAll("_", " ");
-const percent = (share) => (share === null || share === undefined ? "–" : share.toLocaleString(language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }));
+const percent = (share) => (share === null || share === undefined ? "–" : share.toLocaleString(locale(), { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }));
 
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
@@ -47,7 +48,7 @@ function draw() {
   $("not-begun").textContent = told.not_begun ? told.not_begun[language] : "";
   $("names").append(`${t("live_policy")}: `, element("b", "", told.policy.live), ` · ${t("shadow_policy")}: `, element("b", "", told.policy.shadow));
   $("n-compared").textContent = told.compared;
-  $("n-since").textContent = told.since ? `${t("since_then")} ${new Date(told.since).toLocaleString(language)}` : "";
+  $("n-since").textContent = told.since ? `${t("since_then")} ${new Date(told.since).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" })}` : "";
   $("n-agreed").textContent = percent(told.agreed_share);
   $("n-differ").textContent = told.compared - told.agreed;
   $("n-kinds").textContent = Object.entries(told.by_kind).map(([kind, count]) => `${t(`k_${kind}`)}: ${count}`).join(" · ");
@@ -67,14 +68,14 @@ function countRow(name, row) {
 
 function differenceRow(row) {
   const head = element("div", "head",
-    element("time", "", new Date(row.at).toLocaleTimeString(language)),
+    element("time", "", new Date(row.at).toLocaleTimeString(locale())),
     element("span", "tag amber", t(`k_${row.kind}`)),
     element("span", "", [row.channel, row.queue, row.conversation_id.slice(0, 9)].filter(Boolean).join(" · ")));
   return element("li", "difference", head, side("live_policy", row.live), side("shadow_policy", row.shadow));
 }
 
 function side(name, chosen) {
-  const parts = Object.entries(chosen.parts).map(([part, value]) => `${part} ${Number(value.toPrecision(3))}`);
+  const parts = Object.entries(chosen.parts).map(([part, value]) => `${t(`p_${part}`)} ${Number(value.toPrecision(3)).toLocaleString(locale())}`);
   return element("div", "side",
     element("small", "", `${t(name)} · ${chosen.conversation_id.slice(0, 9)}`),
     element("b", "", chosen.agent ?? t("waits")),

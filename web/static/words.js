@@ -25,7 +25,10 @@ export const WORDS = {
     differ: "różne", live_policy: "działa", shadow_policy: "obok", by_queue: "Kolejki", by_channel: "Kanały",
     differences: "Ostatnie różnice", none_differ: "Jak dotąd obie wybierają tak samo.", waits: "czeka",
     k_agent: "inna osoba", k_work: "inna rozmowa", k_waits: "druga każe czekać", k_takes: "druga daje od razu",
-    score: "wynik", since_then: "od",
+    since_then: "od",
+    p_last_agent: "zna klienta", p_work: "praca", p_costs_others: "koszt dla innych", p_usual_share: "zwykły udział",
+    p_levels_missing: "brakujące poziomy", p_load_permille: "obciążenie ‰", p_open: "otwarte", p_last_offer: "kolejność",
+    p_level: "poziom", p_breadth: "zakres", p_pace_ms: "tempo ms", p_score: "wynik", p_idle_s: "bez pracy s",
   },
   en: {
     sign_in: "The desk's board", sign_in_why: "Your administrator has a key with read scope. It stays in this tab.",
@@ -52,6 +55,9 @@ export const WORDS = {
     differ: "differ", live_policy: "live", shadow_policy: "beside", by_queue: "Queues", by_channel: "Channels",
     differences: "Where they differed last", none_differ: "So far both choose the same.", waits: "waits",
     k_agent: "another agent", k_work: "another conversation", k_waits: "the second lets it wait",
-    k_takes: "the second gives it at once", score: "score", since_then: "since",
+    k_takes: "the second gives it at once", since_then: "since",
+    p_last_agent: "knows the customer", p_work: "work", p_costs_others: "cost to others", p_usual_share: "usual share",
+    p_levels_missing: "levels missing", p_load_permille: "load ‰", p_open: "open", p_last_offer: "turn",
+    p_level: "level", p_breadth: "breadth", p_pace_ms: "pace ms", p_score: "score", p_idle_s: "idle s",
   },
 };
