@@ -95,53 +95,53 @@ class Asking:
 
     async def resolve(self, by: Asker, conversation_id: str, body: schemas.ResolveIn) -> Decided:
         """The matter is settled; refused if a newer message is there than the one that was seen."""
-        known = await self._edge.there(by.desk, conversation_id)
+        await self._edge.know_conversation(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_RESOLVE,
             agent_id=by.agent,
-            conversation_id=known,
+            conversation_id=conversation_id,
             reason=body.reason,
             last_message_seen=body.last_message_seen,
         )
-        return await self._ask(by, asked, f"{known}\0{body.reason}\0{body.last_message_seen}")
+        return await self._ask(by, asked, f"{conversation_id}\0{body.reason}\0{body.last_message_seen}")
 
     async def reopen(self, by: Asker, conversation_id: str, body: schemas.ReopenIn) -> Decided:
         """The matter is not settled after all."""
-        known = await self._edge.there(by.desk, conversation_id)
+        await self._edge.know_conversation(by.desk, conversation_id)
         asked = AgentRequest(
-            kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=known, reason=body.reason
+            kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=conversation_id, reason=body.reason
         )
-        return await self._ask(by, asked, f"{known}\0{body.reason}")
+        return await self._ask(by, asked, f"{conversation_id}\0{body.reason}")
 
     async def transfer(self, by: Asker, conversation_id: str, body: schemas.TransferIn) -> Decided:
         """Hand it to a skill, an agent or a queue."""
-        known = await self._edge.there(by.desk, conversation_id)
+        await self._edge.know_conversation(by.desk, conversation_id)
         to = body.to
         kind = TRANSFER_TO_SKILL if to.skill else TRANSFER_TO_AGENT if to.agent else TRANSFER_TO_QUEUE
         asked = AgentRequest(
             kind=REQUEST_KIND_TRANSFER,
             agent_id=by.agent,
-            conversation_id=known,
+            conversation_id=conversation_id,
             reason=body.reason,
             transfer_to=kind,
             transfer_target=to.skill or to.agent or to.queue,
         )
         if body.note:
             noted = MessageContent(text=body.note, author=by.agent)
-            content = await self._sealed(by, await self._edge.whose(by.desk, known), noted, [])
+            content = await self._sealed(by, await self._edge.whose(by.desk, conversation_id), noted, [])
             asked.content.CopyFrom(content)
-        return await self._ask(by, asked, f"{known}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, f"{conversation_id}\0{body.model_dump_json()}")
 
     async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
         """Set the priority."""
-        known = await self._edge.there(by.desk, conversation_id)
+        await self._edge.know_conversation(by.desk, conversation_id)
         asked = AgentRequest(
             kind=REQUEST_KIND_PRIORITY,
             agent_id=by.agent,
-            conversation_id=known,
+            conversation_id=conversation_id,
             priority=body.priority,
         )
-        return await self._ask(by, asked, f"{known}\0{body.priority}")
+        return await self._ask(by, asked, f"{conversation_id}\0{body.priority}")
 
     async def _ask(self, by: Asker, asked: AgentRequest, said: str) -> Decided:
         decided = await self._edge.request(by.key, by.desk, asked, said)

@@ -339,30 +339,36 @@ class Edge:
         if known is None:
             raise no_agent()
 
-    async def there(self, desk_id: str, conversation_id: str) -> str:
-        """The id of a conversation of the desk; as long as no views say, of what may be one: the router knows
-        what there is. Raises Refusal 404."""
-        try:
-            return (await self.conversation(desk_id, conversation_id)).id
-        except Busy:
-            if self.app.people is None:
-                raise
-        if not _CONVERSATION_ID.fullmatch(conversation_id):
-            raise no_conversation()
-        return conversation_id
+    async def know_conversation(self, desk_id: str, conversation_id: str) -> None:
+        """Raise Refusal 404 for what can't be a conversation of the desk: what is one the router knows."""
+        await self._seen(desk_id, conversation_id)
 
     async def whose(self, desk_id: str, conversation_id: str) -> Whose:
         """Whose a conversation of the desk is, by the views or else by the log. Raises Refusal 404, Busy."""
-        try:
-            doc = await self.conversation(desk_id, conversation_id)
-            return Whose(doc.id, doc.identity_hash, await self.reads.hidden(desk_id, doc.customer))
-        except Busy:
-            if self.app.people is None:
-                raise
+        doc = await self._seen(desk_id, conversation_id)
+        if doc is not None:
+            try:
+                return Whose(doc.id, doc.identity_hash, await self.reads.hidden(desk_id, doc.customer))
+            except Busy:
+                if self.app.people is None:
+                    raise
+        assert self.app.people is not None
         found = await self.app.people.whose(self.partition(desk_id), desk_id, conversation_id)
         if found is None:
             raise no_conversation()
         return found
+
+    async def _seen(self, desk_id: str, conversation_id: str) -> Conversation | None:
+        """As the views have it. None: they are away, or behind the offer that told of it, each log's views
+        being written apart. Raises Refusal 404 and, where nothing else can be asked, Busy."""
+        try:
+            return await self.conversation(desk_id, conversation_id)
+        except (Busy, Refusal):
+            if self.app.people is None:
+                raise
+        if not _CONVERSATION_ID.fullmatch(conversation_id):
+            raise no_conversation()
+        return None
 
     # Presence
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import from_url as connection
 
 from bench.redis_server import RedisServer, redis_server
 from services.runtime.clock import SystemClock
+from services.runtime.documents import Conversation
 from tests.edges.distributed import Distributed, distributed
 from tests.edges.test_streams import Stream
 
@@ -184,6 +186,30 @@ async def test_conversations_end_without_redis(made: Distributed, redis: RedisSe
         body = {"agent": "ola", **({"text": "Koniec."} if asked == "notes" else {})}
         answer = await made.edges[edge].call("POST", f"{path}/{asked}", body)
         assert answer.status_code == (409 if edge and asked == "reopen" else 202), answer.text
+    await stream.close()
+
+
+async def test_views_behind_the_offer(made: Distributed, redis: RedisServer) -> None:
+    """Where the views do not have the conversation yet that an offer told of, an agent works on it;
+    what there is not is still not there."""
+    stream = await begun(made)
+    _, _, offer = await stream.event("offer")
+    await everything(made)
+    views = connection(redis.url)
+    behind = [key async for key in views.scan_iter(f"*:{Conversation.KIND}:{offer['conversation_id']}")]
+    assert await views.delete(*behind) == 1
+    await views.aclose()
+    accept = f"/v1/desks/rowery/offers/{offer['offer_id']}/accept"
+    assert (await made.edges[0].call("POST", accept, {"agent": "ola"})).status_code == 200
+    path = f"/v1/desks/rowery/conversations/{offer['conversation_id']}"
+    for asked, text in (("replies", "Już sprawdzam."), ("notes", "Klient czeka."), ("resolve", "")):
+        body = {"agent": "ola", **({"text": text} if text else {})}
+        answer = await made.edges[1].call("POST", f"{path}/{asked}", body)
+        assert answer.status_code == 202, answer.text
+        nowhere = await made.edges[1].call(
+            "POST", f"/v1/desks/rowery/conversations/c{'0' * 32}/{asked}", body
+        )
+        assert nowhere.status_code == 404
     await stream.close()
 
 
