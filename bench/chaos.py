@@ -28,7 +28,7 @@ from bench.lateness import lateness
 from bench.program import ADMIN_KEY, ROOT, warnings_in
 from bench.proxy import Weather, proxies
 from bench.storm import Storm
-from bench.waits import Waits
+from bench.waits import Pause, Waits
 from bench.world import World
 from services.kernel.ids import partition_of
 from services.runtime.clock import SystemClock
@@ -99,7 +99,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         await log.close()
     for program in fleet.programs().values():
         program.kill()
-    found = await asyncio.to_thread(_look, fleet, worlds, waits)
+    found = await asyncio.to_thread(_look, fleet, worlds, waits, storm.brokers_away())
     broken = found.pop("broken") | _broken(worlds, storm)
     if not settled:
         broken["not_settled"] = "acknowledged records were undecided after everything ran again"
@@ -179,7 +179,7 @@ def _desks() -> list[str]:
     raise AssertionError("numbers do not end")
 
 
-def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits) -> dict[str, Any]:
+def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits, away: Sequence[Pause]) -> dict[str, Any]:
     """What the logs say. Whether a promise fired too late is judged by when its partition stood still, which
     `check_log` cannot know: it gets a slack that no pause exceeds."""
     acked = set[str]().union(*(world.acked for world in worlds))
@@ -188,7 +188,8 @@ def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits) -> dict[str, Any]
     try:
         keys = asyncio.run(kafka_keys(fleet.access, PARTITIONS))
         found = audit(logs, keys, acked, deliveries) | {"fenced_out": fenced_out(logs)}
-        found |= lateness(logs, waits.pauses())
+        decided = waits.pauses()
+        found |= lateness(logs, {n: [*decided.get(n, ()), *away] for n in range(PARTITIONS)})
     finally:
         logs.close()
     command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]

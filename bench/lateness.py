@@ -6,7 +6,9 @@ stays missed, however long another desk, or the same one an hour later, stood st
 
 A partition stood still from when something was appended until it was decided, if that took longer than
 `STILL_MS`: measured by `bench.waits` for ingest, and read from the log for sla, whose events name their
-cause. While sla has no owner it writes nothing at all: from its last batch until the take-over.
+cause. While sla has no owner it writes nothing at all: from its last batch until the take-over. And every
+partition stands still while a broker does, as told by who stopped it: one of its logs has its leader there,
+and deadlines wait until all that came before them was read.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ SHOWN_MAX = 20
 
 def lateness(log: Source, measured: Mapping[int, Sequence[Pause]]) -> dict[str, Any]:
     """How late promises fired, ms, counted from when they were due or from the end of the pause that they
-    fell into; "late": in words, those above `SLACK_MS`. measured: ingest's pauses, by partition."""
+    fell into; "late": in words, those above `SLACK_MS`. measured: pauses by partition, ingest's and the
+    brokers'."""
     found: list[tuple[int, str]] = []
     for partition in log.partitions():
         pauses = merged([*measured.get(partition, ()), *_pauses_of_sla(log, partition)])

@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bench.fleet import Fleet
 from bench.program import Program
 from bench.proxy import Weather
+from bench.waits import Pause
 from services.runtime.clock import SystemClock
 from services.runtime.kafka_wire import NOT_NOW
 from services.runtime.topics import TOPICS
@@ -33,6 +34,7 @@ REDIS_AWAY_S = (0.5, 4.0)
 STARTS_MAX = 5
 LOST_MAX = 10
 LATE_MAX = 3
+BROKER = "kafka-"
 WHOLE_WITHIN_S = 300.0
 LOOK_S = 0.5
 
@@ -163,7 +165,7 @@ class Storm:
         async with self._brokers:
             began_s = self._clock.monotonic_s()
             await what(node, away_s)
-            self._note(began_s, what.__name__.removeprefix("_broker_"), f"kafka-{node}")
+            self._note(began_s, what.__name__.removeprefix("_broker_"), f"{BROKER}{node}")
             await self._whole()
 
     async def _broker_killed(self, node: int, away_s: float) -> None:
@@ -230,6 +232,15 @@ class Storm:
         else:
             self._weather.to_delay = dice.randint(1, LATE_MAX)
             self._note(began_s, "delay", f"{self._weather.to_delay} appends")
+
+    def brokers_away(self) -> list[Pause]:
+        """When a broker was stopped."""
+        now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
+        return [
+            Pause(*(now_ms - round((now_s - at_s) * 1000) for at_s in (one.began_s, one.ended_s)))
+            for one in self.troubles
+            if one.whom.startswith(BROKER)
+        ]
 
     def clock_s(self, unix_ms: int) -> float:
         """A time of the log as one of the machine's clock, which troubles are told by."""
