@@ -1,6 +1,6 @@
-# Gets a server's jars by Maven, once. Sourced by deploy/*/start.sh, which has set `name` (what .cache and messages
-# call it) and `here` (the folder with its pom.xml). Sets `lib`, the folder of the jars; defines `die` and `fetch`.
-cache="$here/../../.cache/$name"
+# Gets jars by Maven, once. Sourced by scripts that have set `name` (what .cache and messages call it) and `here` (the
+# folder with their pom.xml). Sets `lib`, the folder of the jars; defines `die` and `fetch`.
+cache="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.cache/$name"
 lib="$cache/$(sha256sum "$here/pom.xml" | cut -c1-12)"
 
 die() { echo "$name: $*" >&2; exit 1; }

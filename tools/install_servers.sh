@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start and pip does not bring: Chromium for those of the pages, Redis for views and
 # limits, Prometheus for metrics, dashboards and alerts, Kafka for the distributed log, an S3-compatible store for
-# blobs.
+# blobs; and the definitions that Kubernetes operators bring.
 # With CI=true a server that can't be had is a failure; on your own machine its tests fail by themselves.
 set -euo pipefail
 
@@ -50,6 +50,8 @@ has java || apt_install Java default-jre-headless || missing Java "the tests on 
 has mvn || apt_install Maven maven || missing Maven "the tests on Kafka"
 "$(dirname "${BASH_SOURCE[0]}")/../deploy/kafka/start.sh" --fetch || missing Kafka "the tests of the distributed mode"
 "$(dirname "${BASH_SOURCE[0]}")/../deploy/s3/start.sh" --fetch || missing S3Proxy "the tests of blobs in a bucket"
+"$(dirname "${BASH_SOURCE[0]}")/../deploy/k8s/crds/fetch.sh" >/dev/null \
+  || missing "The operators' definitions" "the tests of the Kubernetes manifests"
 # Debian's kubectl is too old for our manifests; Go's proxy has kustomize itself.
 { has kubectl || has kustomize; } || GOBIN=/usr/local/bin go install sigs.k8s.io/kustomize/kustomize/v5@v5.5.0 \
   || missing kustomize "the tests of the Kubernetes manifests"

@@ -142,8 +142,8 @@ def test_a_lead_is_told_of_a_skill_that_nobody_has() -> None:
 
 
 def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> None:
-    """A chat that was promised twenty minutes waits for those promised one, but is looked at again by itself:
-    with nobody else coming it is offered while it can still be kept."""
+    """A chat that was promised twenty minutes waits for those promised one, though the only agent is free.
+    It is looked at again by itself: with nobody else coming it is offered while it can still be kept."""
     scene = Scene(desk(queue("ogolna"))).agent("ola", capacity=30)
 
     def starts(key: str, length_ms: int) -> None:
@@ -151,8 +151,8 @@ def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> 
             started={"conversation_id": key, "target_id": f"t{key}", "due_at_ms": scene.now_ms + length_ms}
         )
 
-    for i in range(180):
-        scene.until(scene.now_ms + 10 * SECOND).arrives(f"quick{i}")
+    for i in range(400):
+        scene.until(scene.now_ms + 3 * SECOND).arrives(f"quick{i}")
         starts(f"quick{i}", MINUTE)
         scene.asks("resolve", "", f"quick{i}", last_message_seen=scene.conversation(f"quick{i}").last_message)
     scene.arrives("now")
@@ -162,6 +162,7 @@ def test_what_was_held_back_on_a_live_channel_is_offered_before_it_is_late() -> 
     due_ms = scene.now_ms + 20 * MINUTE
     seen = len(scene.log)
     scene.asks("resolve", "ola", "now", last_message_seen=scene.conversation("now").last_message)
+    assert scene.conversation("slow").status == Status.WAITING
     scene.until(due_ms)
     offered = [event.offered.conversation_id for event in scene.log[seen:] if event.HasField("offered")]
     assert "slow" in offered
