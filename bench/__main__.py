@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from bench import burst, chaos, decide, embedded, kafka, kills, pipeline, restore, rpc, shadow, year
+from bench import burst, chaos, decide, embedded, handover, kafka, kills, pipeline, restore, rpc, shadow, year
 
 BENCHES = {
     "embedded": embedded,
@@ -21,6 +21,7 @@ BENCHES = {
     "rpc": rpc,
     "kafka": kafka,
     "pipeline": pipeline,
+    "handover": handover,
     "chaos": chaos,
     "shadow": shadow,
 }

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import subprocess
 import sys
 import tempfile
@@ -22,15 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.audit import audit, fenced_out, kafka_keys
-from bench.client import Connection
 from bench.fleet import Fleet, running
 from bench.lateness import lateness
-from bench.program import ADMIN_KEY, ROOT, warnings_in
+from bench.program import ROOT, warnings_in
 from bench.proxy import Weather, proxies
 from bench.storm import Storm
 from bench.waits import Pause, Waits
 from bench.world import World
-from services.kernel.ids import partition_of
+from bench.worlds import at_work, connects, desk_on_each
 from services.runtime.clock import SystemClock
 from services.runtime.log_kafka import KafkaLog
 from tools.invariants import SLACK_MS
@@ -45,8 +43,6 @@ TALK = 10
 """Messages of a conversation: so many that the agents keep up."""
 OFFER_EXPIRES = "10s"
 """Longer than a pause: agents who cannot accept in time would answer nothing."""
-ASKED_WITHIN_S = 180.0
-"""After the storm: how long the last messages may take to be acknowledged, and then to be decided."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +86,13 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
     watching = asyncio.create_task(waits.run())
     storm = Storm(fleet, weather, arguments.seed)
     each = arguments.rate / PARTITIONS, AGENTS_A_DESK
-    worlds = [World(_connect(fleet), desk, *each, TALK, OFFER_EXPIRES) for desk in _desks()]
+    worlds = [World(connects(fleet), desk, *each, TALK, OFFER_EXPIRES) for desk in desk_on_each(PARTITIONS)]
+
+    async def trouble() -> None:
+        await storm.run(arguments.minutes * 60, roll=not arguments.no_roll)
+
     try:
-        settled = await _weathered(arguments, worlds, storm, waits)
+        settled = await at_work(worlds, waits, trouble, arguments.settle_s, storm.all_alive)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -120,63 +120,6 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         "broken": broken,
         "ok": not broken,
     }
-
-
-async def _weathered(
-    arguments: argparse.Namespace, worlds: Sequence[World], storm: Storm, waits: Waits
-) -> bool:
-    """Everybody at work through the storm, and until all is quiet; whether all was decided in time."""
-    hooks = [await asyncio.start_server(world.receive_webhook, "127.0.0.1", 0) for world in worlds]
-    tasks: list[asyncio.Task[None]] = []
-    try:
-        for world, hook in zip(worlds, hooks, strict=True):
-            await world.set_up(hook.sockets[0].getsockname()[1])
-        customers = []
-        for world in worlds:
-            writing, agents = world.go()
-            customers.append(writing)
-            tasks += [writing, *agents]
-        await storm.run(arguments.minutes * 60, roll=not arguments.no_roll)
-        for world in worlds:
-            world.closed = True
-        _, late = await asyncio.wait(customers, timeout=ASKED_WITHIN_S)
-        settled = not late
-        for world in worlds:
-            settled = await waits.until_decided(world.acked, ASKED_WITHIN_S) and settled
-        await asyncio.sleep(arguments.settle_s)
-        await storm.all_alive()
-        for world in worlds:
-            world.gone_home = True
-        return settled
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for hook in hooks:
-            hook.close()
-
-
-def _connect(fleet: Fleet) -> Any:
-    """Connections to the edges in turn; one that breaks goes on at the other."""
-    turns = itertools.cycle(range(EDGES))
-    ports = [edge.port for edge in fleet.edges]
-
-    def connect(key: str) -> Connection:
-        first = next(turns)
-        return Connection("127.0.0.1", ports[first], key or ADMIN_KEY, ports[:first] + ports[first + 1 :])
-
-    return connect
-
-
-def _desks() -> list[str]:
-    """One for each partition."""
-    found: dict[int, str] = {}
-    for number in itertools.count():
-        desk = f"desk{number}"
-        found.setdefault(partition_of(desk, PARTITIONS), desk)
-        if len(found) == PARTITIONS:
-            return [found[n] for n in range(PARTITIONS)]
-    raise AssertionError("numbers do not end")
 
 
 def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits, away: Sequence[Pause]) -> dict[str, Any]:

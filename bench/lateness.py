@@ -68,24 +68,24 @@ def late_ms(due_ms: int, fired_ms: int, pauses: Sequence[Pause]) -> int:
     return max(0, fired_ms - could_ms)
 
 
-def _batches(log: Source, topic: str, partition: int) -> Iterator[Batch]:
-    """The valid ones and the valid claims."""
+def batches(log: Source, topic: str, partition: int) -> Iterator[tuple[int, Batch]]:
+    """The valid ones and the valid claims, each with when it was appended, Unix ms."""
     fence = Fence()
     for record in log.records(topic, partition):
         batch = Batch.FromString(record.value)
         if fence.admit(batch):
-            yield batch
+            yield record.at_ms, batch
 
 
 def _pauses_of_sla(log: Source, partition: int) -> Iterator[Pause]:
     came_ms = {
         f"{topic}/{partition}/{batch.seq}": batch.now_ms
         for topic in INPUTS
-        for batch in _batches(log, topic, partition)
+        for _, batch in batches(log, topic, partition)
         if not is_claim(batch)
     }
     last_ms = 0
-    for batch in _batches(log, TOPIC, partition):
+    for _, batch in batches(log, TOPIC, partition):
         if is_claim(batch) and last_ms:
             yield Pause(last_ms, batch.now_ms)
         for value in batch.events:
@@ -188,7 +188,7 @@ class _Promises:
 
 def _fired(log: Source, partition: int) -> Sequence[tuple[int, int, str]]:
     promises, now_ms = _Promises(), 0
-    for batch in _batches(log, TOPIC, partition):
+    for _, batch in batches(log, TOPIC, partition):
         now_ms = batch.now_ms
         for event in map(SlaEvent.FromString, batch.events):
             name = event.WhichOneof("body") or ""

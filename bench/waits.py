@@ -98,6 +98,10 @@ class Waits:
             return False
         return True
 
+    def every(self) -> list[Wait]:
+        """All of them."""
+        return list(self._waits)
+
     def figures(self) -> dict[str, Any]:
         """Percentiles, ms."""
         waits = sorted(wait.ms for wait in self._waits) or [0]
