@@ -21,7 +21,7 @@ def arrived(state: State, c: Conversation, ask: Ask, now_ms: int) -> None:
     demand = floor.demand_of(floor.shape(ask))
     if learning.arrived(desk.learned, demand, c.weight / WEIGHT_PERMILLE, now_ms):
         floor.rates_changed()
-        desk.learned.pressure = pressure.work_out(floor, now_ms)
+        desk.learned.needed = pressure.needed(floor, now_ms)
 
 
 def shared(desk: Desk, queue: str) -> None:

@@ -28,14 +28,15 @@ from services.router.profiles import (
 )
 
 SHAPES_MAX = 1_000
-"""Shapes of a desk kept although nobody waits in them; they cost a judgement to make anew."""
+"""Shapes of a desk kept although nobody waits in them and they are not known to come; they cost a judgement
+to make anew."""
 
 
 class Floor:
     """One desk's agents and waiting conversations."""
 
-    __slots__ = ("away", "costly", "crowd", "demands", "hand_factors", "kinds", "later", "learned",
-                 "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
+    __slots__ = ("able_later", "away", "costly", "crowd", "demands", "hand_factors", "kinds", "later",
+                 "learned", "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
                  "singled", "sizes", "staffed", "stale", "waited", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
@@ -64,6 +65,8 @@ class Floor:
         """By queue."""
         self.later = 0
         """How many of those who wait were not promised an answer within minutes."""
+        self.able_later: dict[str, int] = {}
+        """By language: available agents who could do work that comes and can wait."""
         self.stale: dict[Seat, None] = {}
         """Whose hands have changed since counts and lists were right; `settle` makes them right again."""
         self.staffed = 0
@@ -84,7 +87,7 @@ class Floor:
         key = self.key_of(ask)
         shape = self.shapes.get(key)
         if shape is None:
-            if len(self.shapes) >= SHAPES_MAX:
+            if len(self.shapes) - len(self.demands) >= SHAPES_MAX:
                 self._drop_idle_shapes()
             shape = self.shapes[key] = Shape(ask, self._kind(ask.channel, ask.units))
             shape.demand = self.demands.get(key)
@@ -101,6 +104,7 @@ class Floor:
                 shape.requires, shape.prefers, shape.language, shape.channel, shape.human_only, shape.units
             )
             shape.demand = self.demands[demand_key(demand)] = demand
+            self._plan(shape)
         return shape.demand
 
     def rates_changed(self) -> None:
@@ -137,6 +141,28 @@ class Floor:
         demand = shape.demand
         shape.rate = demand.rate if demand is not None and is_live else 0.0
         shape.risk = shape.risk_at(shape.slots)
+        self._plan(shape)
+
+    def _plan(self, shape: Shape) -> None:
+        """Count the shape among what comes and can wait, or no longer."""
+        later = shape.demand is not None and not shape.live
+        if later != shape.later:
+            shape.later = later
+            for profile in shape.able:
+                self._plan_for(profile, shape.language, 1 if later else -1)
+
+    def _plan_for(self, profile: Profile, language: str, by: int) -> None:
+        """So many more shapes of the language come, can wait, and fit the profile."""
+        was = profile.later.get(language, 0)
+        profile.later[language] = was + by
+        if not was:
+            self._able_later(language, profile.available)
+        elif not was + by:
+            del profile.later[language]
+            self._able_later(language, -profile.available)
+
+    def _able_later(self, language: str, by: int) -> None:
+        self.able_later[language] = self.able_later.get(language, 0) + by
 
     def line(self, shape: Shape, ask: Ask, c: Waiter) -> Line:
         """The line of a signature; somebody will wait in it."""
@@ -178,6 +204,8 @@ class Floor:
         for urgency, count in shape.waiting.items():
             profile.load[urgency] += count * shape.each
         profile.by_kind[shape.kind].append(shape)
+        if shape.later:
+            self._plan_for(profile, shape.language, 1)
         if shape.live:
             relive(profile)
         shape.able_available += len(available)
@@ -220,7 +248,7 @@ class Floor:
             shape.each = each
 
     def _drop_idle_shapes(self) -> None:
-        for key in [key for key, s in self.shapes.items() if not s.lines and not (s.live and s.rate)]:
+        for key in [key for key, s in self.shapes.items() if not s.lines and s.demand is None]:
             shape = self.shapes.pop(key)
             for profile in shape.able:
                 del profile.able[shape]
@@ -322,6 +350,8 @@ class Floor:
         else:
             self.staffed += 1
             seat.profile.available += by
+            for language in seat.profile.later:
+                self._able_later(language, by)
             for shape in seat.profile.able:
                 shape.able_available += by
             for shape, rule in seat.profile.rulings.items():

@@ -129,8 +129,8 @@ class Learned(Struct, array_like=True):
     """By queue: the share of what bots took that they solved alone."""
     given: dict[str, float] = msgspec.field(default_factory=dict)
     """By queue: what was offered lately, for shares."""
-    pressure: dict[str, float] = msgspec.field(default_factory=dict)
-    """By language, where work that can wait does (`pressure.py`)."""
+    needed: dict[str, float] = msgspec.field(default_factory=dict)
+    """By language: agents who are needed for what waits and can wait, to be in time (`pressure.py`)."""
 
     def channel(self, name: str) -> Channel:
         """The channel, made when it is first heard of."""

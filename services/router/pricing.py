@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from math import fsum, inf
 
+from services.router import pressure
 from services.router.floor import Floor
 from services.router.learning import LIVE_TARGET_MS, promised_left_ms
 from services.router.lines import STARVED_TIMES, Line, Place
@@ -138,9 +139,9 @@ def limit(floor: Floor, shape: Shape, weight: int, due_ms: int, since_ms: int, n
         left_ms = length_ms  # what is late already is no reason to be late with others
     if left_ms <= length_ms * HELD_URGENT:
         return inf
-    pressure = max(learned.pressure.get(shape.language, 0.0), HELD_PRESSURE_MIN)
+    pressing = max(pressure.of(floor, shape.language), HELD_PRESSURE_MIN)
     urgency = (HELD_SLACK_MS / left_ms) ** HELD_POWER
-    return float(HELD_LIMIT * pressure**PRESSURE_POWER * urgency / policy.hold_back)
+    return float(HELD_LIMIT * pressing**PRESSURE_POWER * urgency / policy.hold_back)
 
 
 class Bar:

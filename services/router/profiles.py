@@ -82,8 +82,9 @@ class Fit(NamedTuple):
 class Profile:
     """Agents who have the same."""
 
-    __slots__ = ("able", "available", "bot", "breadth", "by_kind", "channels", "given", "hands", "languages",
-                 "limits", "lists", "live", "load", "rulings", "seats", "skills", "usual")  # fmt: skip
+    __slots__ = ("able", "available", "bot", "breadth", "by_kind", "channels", "given", "hands",
+                 "languages", "later", "limits", "lists", "live", "load", "rulings", "seats", "skills",
+                 "usual")  # fmt: skip
 
     def __init__(self, agent: Has, kinds: int) -> None:
         self.given = profile_key(agent)
@@ -103,6 +104,8 @@ class Profile:
         """The same shapes by their kind."""
         self.live: list[tuple[int, list[Shape]]] = []
         """Those of them whose customers sit and wait."""
+        self.later: dict[str, int] = {}
+        """By language: how many of them are known to come and can wait."""
         self.rulings: dict[Shape, int] = {}
         """The shapes that exclude the profile, and by which rule."""
         self.hands = [0] * (HANDS_AWAY + 1)
@@ -124,8 +127,8 @@ class Shape:
     """What the asking part of a signature says about profiles, and what it is worth to keep room for it."""
 
     __slots__ = ("able", "able_available", "agents", "channel", "demand", "each", "fitting", "human_only",
-                 "kind", "language", "limited", "lines", "live", "needed", "prefers", "rate", "requires",
-                 "risk", "ruled", "slots", "unable", "units", "waiting", "whole")  # fmt: skip
+                 "kind", "language", "later", "limited", "lines", "live", "needed", "prefers", "rate",
+                 "requires", "risk", "ruled", "slots", "unable", "units", "waiting", "whole")  # fmt: skip
 
     def __init__(self, ask: Ask, kind: int) -> None:
         self.requires = ask.requires
@@ -157,6 +160,8 @@ class Shape:
         """Only lines in which somebody waits."""
         self.demand: Demand | None = None
         self.live = False
+        self.later = False
+        """Whether it is known to come and can wait."""
         self.whole = 2 * ask.units > CAPACITY_DEFAULT
         """Whether agents take one such conversation at a time."""
         self.rate = 0.0

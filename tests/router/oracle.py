@@ -170,14 +170,25 @@ class Oracle:
             slack = length
         if slack <= length * pricing.HELD_URGENT:
             return inf
-        pressure = max(self.learned.pressure.get(c.language, 0.0), pricing.HELD_PRESSURE_MIN)
+        pressure = self.learned.needed.get(c.language, 0.0) / max(1, self.able_later(c.language))
+        pressure = max(pressure, pricing.HELD_PRESSURE_MIN)
         most = pricing.HELD_LIMIT * pressure**pricing.PRESSURE_POWER
         return float(most * (pricing.HELD_SLACK_MS / slack) ** pricing.HELD_POWER / self.policy.hold_back)
 
-    def pressure(self) -> dict[str, float]:
-        """The share of their time that agents need for what waits and can wait, by language."""
+    def able_later(self, language: str) -> int:
+        """How many are there who could do work of the language that comes and can wait."""
+        asks = [
+            Ask("", d.requires, language, d.channel, 0, d.human_only, "", ())
+            for d in self.learned.demands
+            if d.language == language and not self.learned.is_live(d.channel)
+        ]
+        there = [name for name in self.desk.agents if not self._away(name)]
+        return sum(any(not self._unfit(name, ask) for ask in asks) for name in there)
+
+    def needed(self) -> dict[str, float]:
+        """How many agents are needed for what waits and can wait, by language."""
         learned = self.learned
-        needs: dict[str, list[tuple[float, float, Ask]]] = {}
+        needs: dict[str, list[tuple[float, float]]] = {}
         for c in self.state.data.conversations.values():
             if c.status != Status.WAITING or c.desk != self.desk_id or learned.is_live(c.channel):
                 continue
@@ -187,16 +198,11 @@ class Oracle:
             left = min(due - self.now_ms, promised - min(self.now_ms - c.since_ms, promised // 2))
             left = max(left if left > 0 else promised, LEFT_MS_MIN)
             seconds, *_ = self.cost(c, next(iter(self.desk.agents)))
-            needs.setdefault(c.language, []).append(
-                (left, 1000 * seconds, ask_of(c)._replace(units=0, only="", barred=()))
-            )
-        found = {}
-        for language, every in needs.items():
-            there = [name for name in self.desk.agents if not self._away(name)]
-            able = sum(any(not self._unfit(name, ask) for *_, ask in every) for name in there)
-            shares = [sum(work for by, work, _ in every if by <= left) / left for left, *_ in every]
-            found[language] = max(shares) / max(1, able)
-        return found
+            needs.setdefault(c.language, []).append((left, 1000 * seconds))
+        return {
+            language: max(sum(work for by, work in every if by <= left) / left for left, _ in every)
+            for language, every in needs.items()
+        }
 
     def candidates(self, c: Conversation) -> list[str]:
         """Who could take it and may, best first."""

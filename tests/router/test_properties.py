@@ -16,7 +16,7 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.kernel.desk_policy import DOCUMENTS, parse_policy
 from services.kernel.document import Node
-from services.router import explain, pressure
+from services.router import engine, explain, pressure
 from services.router.state import BEAT_MS, State, Status, ask_of
 from tests.router.oracle import Oracle
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
@@ -297,13 +297,17 @@ class Life(RuleBasedStateMachine):
             assert found.ahead == pytest.approx(ahead)
 
     @invariant()
-    def pressure_is_that_of_every_conversation(self) -> None:
-        """What waits and can wait is summed up like one by one."""
+    def pressure_is_that_of_everybody(self) -> None:
+        """What waits and can wait is summed up like one by one, and so is who is there for it."""
         if not hasattr(self, "scene"):
             return
         state, now_ms = self.scene.state, self.scene.now_ms
-        found = pressure.work_out(state.matcher.floor(DESK), now_ms)
-        assert found == pytest.approx(Oracle(state, DESK, now_ms, state.own_desk(DESK).learned).pressure())
+        floor = state.matcher.floor(DESK)
+        oracle = Oracle(state, DESK, now_ms, state.own_desk(DESK).learned)
+        assert pressure.needed(floor, now_ms) == pytest.approx(oracle.needed())
+        again = engine.load(engine.dump(state)).matcher.floor(DESK)
+        for language, able in floor.able_later.items():
+            assert able == oracle.able_later(language) == again.able_later.get(language, 0)
 
     @invariant()
     def replays(self) -> None:
