@@ -21,17 +21,17 @@ def look(floor: Floor, shape: Shape, priority: int) -> Around:
     least = priority if floor.policy.priority_first else int(shape.live)
     one = two = more = ahead = 0
     for profile in shape.able:
-        hands = profile.hands
-        one += hands[1]
-        two += hands[2]
-        more += hands[3]
-        load = 0
         for urgency, part in profile.load.items():
             if urgency >= least:
-                load += part
-        ahead += load * len(profile.seats)
+                ahead += part * len(profile.seats)
     able = shape.able_available
     if able > LOOKED_MAX:
         one, two, more = (able, 0, 0) if shape.whole else (0, 0, able)
+    else:
+        for profile in shape.able:
+            _, its_one, its_two, its_more, _ = profile.hands
+            one += its_one
+            two += its_two
+            more += its_more
     handled_ms = floor.learned.handled_ms(None, shape.channel)
     return Around(able, one, two, more, ahead / EACH_UNIT, handled_ms, shape.whole)

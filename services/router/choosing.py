@@ -176,6 +176,7 @@ def _line_up(floor: Floor, shape: Shape, apart: set[str]) -> list[Seat]:
                     keys += there[:enough]
         if not is_by_profile:
             keys.sort()
+            del keys[enough:]
     else:
         keys = _from_crowd(floor, shape, enough)
     found = [seats[key[2]] for key in keys if key[2] not in apart]
@@ -206,7 +207,7 @@ def _cheapest(
     bots = _bots_rank(floor, want.queue) if floor.policy.bots_first else 0
     able, agents = shape.able, moves.agents
     shift = pricing.shifted(floor, moves) if agents else {}
-    known: dict[tuple[Profile, int, tuple[int, ...]], tuple[float, float, int, float]] = {}
+    known: dict[tuple[Profile, int, int, tuple[int, ...]], tuple[float, float, float, int, float]] = {}
     found: list[tuple[int, float, int, str, float, float, float, float, int]] = []
     for seat, in_hand in seats:
         profile, agent = seat.profile, seat.agent
@@ -217,25 +218,26 @@ def _cheapest(
             room -= moved.units
             slots = floor.room(seat, moved.units, moved.by_channel)[0]
             idle_ms = moves.now_ms
-        # Agents of a profile with the same room are worth the same.
-        alike = profile, room, tuple(slots)
+        # Agents of a profile with the same room and as much in hand are worth the same.
+        alike = profile, room, in_hand, tuple(slots)
         worth = known.get(alike)
         if worth is None:
             level, missing = able[profile]
             price = pricing.price(floor, profile, slots, room, units, shift)
-            usual = seconds * pricing.usual(floor, profile, mask_of(slots))
-            worth = known[alike] = levels[level], price, missing, usual
-        factor, price, missing, usual = worth
-        work = factor * hands[in_hand if in_hand < last_hand else last_hand]
-        cost = seconds * work * price
+            usual = seconds * pricing.usual(floor, profile, mask_of(slots) if moved else seat.mask)
+            work = levels[level] * hands[in_hand if in_hand < last_hand else last_hand]
+            cost = seconds * work * price
+            total = (
+                work + pricing.PRICE_WEIGHT * cost + pricing.USUAL_WEIGHT * usual
+                + pricing.MISSING_WORK * missing
+            )  # fmt: skip
+            worth = known[alike] = total, work, cost, missing, usual
+        total, work, cost, missing, usual = worth
         if cost > most:
             continue
         saved = want.worth_ms / 1000 / seconds if seat.id == want.last_agent else 0.0
-        total = (
-            work + pricing.PRICE_WEIGHT * cost + pricing.USUAL_WEIGHT * usual
-            + pricing.MISSING_WORK * missing - saved
-        )  # fmt: skip
-        found.append((bots if profile.bot else 0, total, idle_ms, seat.id, saved, work, cost, usual, missing))
+        bot = bots if profile.bot else 0
+        found.append((bot, total - saved, idle_ms, seat.id, saved, work, cost, usual, missing))
     found.sort()
     return [Candidate(one[:3], one[3], one[4:]) for one in found[:BEST_MAX]]
 

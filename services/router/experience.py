@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import learning, pressure
 from services.router.profiles import LEVEL_NONE, Ask
-from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
+from services.router.state import Agent, Conversation, Desk, State, Status
 
 SHARES_OVER = 1_000
 """Shares of queues follow the last so many offers, the older the less."""
@@ -39,10 +39,10 @@ def handled(state: State, c: Conversation, agent: Agent, now_ms: int) -> None:
     if agent.bot or not c.assigned_ms:
         return
     floor = state.matcher.floor(c.desk)
-    demand = floor.demands.get(floor.key_of(ask_of(c)))
-    skills = dict(agent.skills)
+    demand = floor.demands.get(learning.demand_key(c))
     level = LEVEL_NONE
     if c.requires:
+        skills = dict(agent.skills)
         level = min(5, sum(skills.get(skill, 0) for skill, _ in c.requires) // len(c.requires))
     learned, in_hand = desk.learned, min(max(0, c.beside), learning.HANDS_MAX - 1)
     levels, hands = floor.level_factors, floor.hand_factors

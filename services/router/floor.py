@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
-from services.router.learning import HANDS_MAX, Demand, Learned
+from services.router.learning import HANDS_MAX, Demand, Learned, demand_key
 from services.router.lines import Line, Waiter
 from services.router.ordered import Ordered
 from services.router.policy import Policy
@@ -35,9 +35,9 @@ to make anew."""
 class Floor:
     """One desk's agents and waiting conversations."""
 
-    __slots__ = ("able_later", "away", "costly", "crowd", "demands", "hand_factors", "kinds", "later",
-                 "learned", "level_factors", "limits", "lost", "policy", "profiles", "seats", "shapes",
-                 "singled", "sizes", "staffed", "stale", "waited", "waiting", "where")  # fmt: skip
+    __slots__ = ("able_later", "asked", "away", "costly", "crowd", "demands", "hand_factors", "kinds",
+                 "later", "learned", "level_factors", "limits", "lost", "policy", "profiles", "seats",
+                 "shapes", "singled", "sizes", "staffed", "stale", "waited", "waiting", "where")  # fmt: skip
 
     def __init__(self, policy: Policy, learned: Learned) -> None:
         self.policy = policy
@@ -67,6 +67,8 @@ class Floor:
         """How many of those who wait were not promised an answer within minutes."""
         self.able_later: dict[str, int] = {}
         """By language: available agents who could do work that comes and can wait."""
+        self.asked: tuple[Ask, Shape] | None = None
+        """The signature that was looked up last, with its shape: one decision asks for it again and again."""
         self.stale: dict[Seat, None] = {}
         """Whose hands have changed since counts and lists were right; `settle` makes them right again."""
         self.staffed = 0
@@ -77,14 +79,11 @@ class Floor:
         self.level_factors = [self.learned.level_factor(level) for level in range(6)]
         self.hand_factors = [self.learned.hand_factor(in_hand) for in_hand in range(HANDS_MAX)]
 
-    @staticmethod
-    def key_of(ask: Ask) -> tuple[object, ...]:
-        """What of a signature is its shape's; also the key of a demand."""
-        return ask.requires, ask.prefers, ask.language, ask.channel, ask.human_only, ask.units
-
     def shape(self, ask: Ask) -> Shape:
         """The shape of a signature, judged against every profile when it is new."""
-        key = self.key_of(ask)
+        if self.asked is not None and self.asked[0] is ask:
+            return self.asked[1]
+        key = demand_key(ask)
         shape = self.shapes.get(key)
         if shape is None:
             if len(self.shapes) - len(self.demands) >= SHAPES_MAX:
@@ -95,6 +94,7 @@ class Floor:
                 self.introduce(shape, profile)
             shape.each = shape.each_of()
             self._rate(shape, self.learned.is_live(shape.channel))
+        self.asked = ask, shape
         return shape
 
     def demand_of(self, shape: Shape) -> Demand:
@@ -248,6 +248,7 @@ class Floor:
             shape.each = each
 
     def _drop_idle_shapes(self) -> None:
+        self.asked = None
         for key in [key for key, s in self.shapes.items() if not s.lines and s.demand is None]:
             shape = self.shapes.pop(key)
             for profile in shape.able:
@@ -288,7 +289,7 @@ class Floor:
         room = seat.agent.capacity - seat.used - units
         if seat.ruled or room <= 0:
             return [0] * len(self.kinds), 0
-        slots = [room // kind[1] for kind in self.kinds]
+        slots = [room // size for size in self.sizes]
         if not self.limits and not seat.profile.limits:
             return slots, 0
         limited = 0
@@ -390,8 +391,3 @@ class Floor:
         if crowd is None:
             crowd = self.crowd[mask] = Ordered()
         crowd.add(key)
-
-
-def demand_key(d: Demand) -> tuple[object, ...]:
-    """The key of the shape that it is the demand of."""
-    return d.requires, d.prefers, d.language, d.channel, d.human_only, d.units

@@ -13,6 +13,7 @@ Everything decays or is bounded: a desk that changes is learned anew within days
 from __future__ import annotations
 
 from math import exp
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -61,8 +62,9 @@ class Mean(Struct, array_like=True, gc=False):
 
     def add(self, value: float, most: int = HANDLED_MAX) -> None:
         """One more."""
-        self.count = min(self.count + 1, most)
-        self.value += (value - self.value) / self.count
+        count = self.count + 1
+        self.count = count = count if count < most else most
+        self.value += (value - self.value) / count
 
     def with_prior(self, prior: float, weight: int) -> float:
         """The mean as if `weight` of the prior had been seen before."""
@@ -86,6 +88,39 @@ class Demand(Struct, array_like=True, gc=False):
     """Milliseconds in hand."""
     rate: float = 0.0
     """Weight that comes in a second."""
+
+
+class Asks(Protocol):
+    """What a demand, a signature and a conversation have in common."""
+
+    @property
+    def requires(self) -> tuple[tuple[str, int], ...]:
+        """Skills and least levels."""
+
+    @property
+    def prefers(self) -> tuple[tuple[str, int], ...]:
+        """The same, of what would be better."""
+
+    @property
+    def language(self) -> str:
+        """What its agent must speak."""
+
+    @property
+    def channel(self) -> str:
+        """By which it came."""
+
+    @property
+    def human_only(self) -> bool:
+        """Whether it is not for bots."""
+
+    @property
+    def units(self) -> int:
+        """Capacity that it takes."""
+
+
+def demand_key(asks: Asks) -> tuple[object, ...]:
+    """What makes it another kind of work; also the key of a shape."""
+    return asks.requires, asks.prefers, asks.language, asks.channel, asks.human_only, asks.units
 
 
 TARGET_DAYS = 14
@@ -178,7 +213,8 @@ class Learned(Struct, array_like=True):
 
 
 def _length(target: Target) -> int:
-    return min(target.now_ms, target.before_ms) if target.before_ms else target.now_ms
+    now_ms, before_ms = target.now_ms, target.before_ms
+    return before_ms if 0 < before_ms < now_ms else now_ms
 
 
 def promised_left_ms(
@@ -193,7 +229,9 @@ def promised_left_ms(
     if not due_ms:
         return since_ms + usual_ms - now_ms, usual_ms
     length_ms = min(usual_ms, max(due_ms - since_ms, 1))
-    return min(due_ms - now_ms, length_ms - min(now_ms - since_ms, length_ms // 2)), length_ms
+    by_clock_ms, gone_ms, half_ms = due_ms - now_ms, now_ms - since_ms, length_ms // 2
+    left_ms = length_ms - (gone_ms if gone_ms < half_ms else half_ms)
+    return by_clock_ms if by_clock_ms < left_ms else left_ms, length_ms
 
 
 def arrived(learned: Learned, demand: Demand, weight: float, now_ms: int) -> bool:

@@ -91,7 +91,10 @@ def price(floor: Floor, profile: Profile, slots: list[int], room: int, units: in
         if lost <= 0:
             continue
         if shift:
-            risks += [lost * shape.risk_at(shape.slots + shift.get(shape, 0)) for shape in shapes]
+            risks += [
+                lost * (shape.risk_at(shape.slots + shift[shape]) if shape in shift else shape.risk)
+                for shape in shapes
+            ]
         else:
             risks += [lost * shape.risk for shape in shapes if shape.risk]
     return fsum(risks) if risks else 0.0
