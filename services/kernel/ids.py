@@ -53,7 +53,7 @@ def derive_id(prefix: str, *parts: str | bytes) -> str:
         raw = part.encode() if isinstance(part, str) else part
         message += len(raw).to_bytes(4, "big")
         message += raw
-    return text_id(prefix, hashlib.sha256(bytes(message)).digest()[:HASH_BYTES])
+    return text_id(prefix, hashlib.sha256(message).digest()[:HASH_BYTES])
 
 
 def partition_of(desk_id: str, partitions: int) -> int:

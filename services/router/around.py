@@ -20,18 +20,18 @@ def look(floor: Floor, shape: Shape, priority: int) -> Around:
     """What stands around a conversation of this shape and priority."""
     least = priority if floor.policy.priority_first else int(shape.live)
     one = two = more = ahead = 0
-    for profile in shape.able:
-        for urgency, part in profile.load.items():
-            if urgency >= least:
-                ahead += part * len(profile.seats)
     able = shape.able_available
-    if able > LOOKED_MAX:
-        one, two, more = (able, 0, 0) if shape.whole else (0, 0, able)
-    else:
-        for profile in shape.able:
+    is_looked_at = able <= LOOKED_MAX
+    for profile in shape.able:
+        if is_looked_at:
             _, its_one, its_two, its_more, _ = profile.hands
             one += its_one
             two += its_two
             more += its_more
+        for urgency, part in profile.load.items():
+            if urgency >= least:
+                ahead += part * len(profile.seats)
+    if not is_looked_at:
+        one, two, more = (able, 0, 0) if shape.whole else (0, 0, able)
     handled_ms = floor.learned.handled_ms(None, shape.channel)
     return Around(able, one, two, more, ahead / EACH_UNIT, handled_ms, shape.whole)

@@ -194,7 +194,7 @@ class Matcher:
             if not shape.lines or not slots[shape.kind]:
                 continue
             for line in shape.lines.values():
-                if (line.only and line.only != agent_id) or agent_id in line.barred:
+                if line.about and ((line.only and line.only != agent_id) or agent_id in line.barred):
                     continue
                 if line.until_ms > now_ms and not taken:
                     place, its = line.head, line.rank

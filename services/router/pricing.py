@@ -106,10 +106,12 @@ def usual(floor: Floor, profile: Profile, mask: int) -> float:
     if known is not None and known[0] == floor.staffed:
         return known[1]
     share = fsum(
-        shape.rate / max(shape.able_available, 1)
-        for kind, shapes in profile.live
-        if mask >> kind & 1
-        for shape in shapes
+        [
+            shape.rate / (shape.able_available or 1)
+            for kind, shapes in profile.live
+            if mask >> kind & 1
+            for shape in shapes
+        ]
     )
     profile.usual[mask] = (floor.staffed, share)
     return share

@@ -239,4 +239,8 @@ def relive(profile: Profile) -> None:
 
 def mask_of(slots: list[int]) -> int:
     """The kinds (bits) of which there is a slot."""
-    return sum(1 << kind for kind, free in enumerate(slots) if free)
+    mask = 0
+    for kind, free in enumerate(slots):
+        if free:
+            mask |= 1 << kind
+    return mask
