@@ -27,29 +27,33 @@ from services.runtime.sqlite_file import SqliteFile
 
 
 async def take_over(database: Path) -> dict[str, Any]:
-    """Take over each partition in turn; times by topic and over all."""
+    """Take over all partitions at once; the time over all, and when each was there."""
     clock = SystemClock()
     file = SqliteFile(database, clock)
     log, snapshots = SqliteLog(file, clock), SqliteSnapshots(file)
     before = resident_bytes()
-    states, by_topic = [], {}
-    for engine in ENGINES:
-        began_s, cpu_s = time.perf_counter(), time.process_time()
+    by_topic = {}
+
+    async def one(engine: Any) -> Any:
+        began = time.perf_counter()
         fold = await restore.take_over(engine, log, snapshots, clock, 0)
         by_topic[engine.TOPIC] = {
-            "seconds": round(time.perf_counter() - began_s, 3),
-            "cpu_s": round(time.process_time() - cpu_s, 3),
+            "until_s": round(time.perf_counter() - began, 3),
             "events": fold.events,
         }
-        states.append(fold.state)
+        return fold.state
+
+    began_s, cpu_s = time.perf_counter(), time.process_time()
+    states = await asyncio.gather(*map(one, ENGINES))
+    seconds, cpu_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     memory = resident_bytes() - before
+    del states
     await log.close()
     events = sum(int(one["events"]) for one in by_topic.values())
-    seconds = sum(one["seconds"] for one in by_topic.values())
     return {
         "events": events,
         "seconds": round(seconds, 3),
-        "cpu_s": round(sum(one["cpu_s"] for one in by_topic.values()), 3),
+        "cpu_s": round(cpu_s, 3),
         "events_per_s": round(events / seconds),
         "by_topic": by_topic,
         "memory_mb": round(memory / 1e6, 1),

@@ -84,7 +84,10 @@ def main() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings, arguments.demo))
     except CentralaError as error:
-        sys.exit(f"centrala: {error}")
+        # Everything is closed. gRPC's thread still stands, fails in the interpreter's end, and says so.
+        print(f"centrala: {error}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(1)
 
 
 if __name__ == "__main__":

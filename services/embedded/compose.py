@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +66,8 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
     """Open the stores of the data directory and hang them onto an App; its parts are bound by the caller.
 
     Raises CentralaError in plain words: the directory is in use, the port is taken, the master key is
-    another one. An App that was started closes its stores itself when it stops.
+    another one. An App that was started closes its stores itself when it stops; one that never was has them
+    closed here.
     """
     data = Path(settings.data)
     try:
@@ -77,15 +77,16 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             f"the data directory {settings.data} cannot be made: {error.strerror}. Another: CENTRALA_DATA"
         ) from error
     tracing = from_environment(os.environ, clock)
-    file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
-    sock: socket.socket | None = None
-    try:
+    async with AsyncExitStack() as opened:
+        file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
+        opened.push_async_callback(file.close)
         admin_hash, made_key = installation_key(data, settings.admin_key)
         keys = SqliteKeys(file)
         sealing = Sealing(load_master_key(data, os.environ), keys, clock)
-        sock = listen(settings.host, settings.port)
+        sock = opened.enter_context(listen(settings.host, settings.port))
         await sealing.check()
         views = Views(SqliteStore(data / VIEWS))
+        opened.push_async_callback(views.close)
         await views.open()
         app = App(
             settings,
@@ -111,10 +112,6 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             grpc = f"{host}:{server.listen(settings.host, settings.grpc_port)}"
             app.add_task("grpc", server.run)
         yield Embedded(app, file, f"http://{host}:{sock.getsockname()[1]}", made_key, grpc)
-    finally:
-        if sock is not None:
-            sock.close()
-        await file.close()
 
 
 def _shown(host: str) -> str:

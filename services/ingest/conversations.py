@@ -7,6 +7,8 @@ stay as long. When the horizon is over, `forgotten` tells everybody, some at a t
 
 from __future__ import annotations
 
+from sys import intern
+
 from proto.v1.conversations_pb2 import (
     ConversationClosed,
     ConversationForgotten,
@@ -91,10 +93,11 @@ def open_new(
     state: State, desk_id: str, key: bytes, customer: bytes, place: int, now_ms: int
 ) -> Conversation:
     """Make the struct of a conversation that is open from now on."""
-    conversation = Conversation(desk_id, customer, place)
+    conversation = Conversation(intern(desk_id), customer, place)
     state.data.conversations[key] = conversation
     if customer:
-        hot(state, desk_id, customer, now_ms).conversations.append(key)
+        found = hot(state, desk_id, customer, now_ms)
+        found.conversations = (*found.conversations, key)
     return conversation
 
 
@@ -150,7 +153,7 @@ def evolve_closed(state: State, event: ConversationsEvent, body: ConversationClo
     entries += key + number.to_bytes(4, "big")
     customer = data.customers.get(conversation.customer)
     if customer is not None:
-        customer.conversations.remove(key)
+        customer.conversations = tuple([each for each in customer.conversations if each != key])
         cool(state, conversation.customer, day)
 
 

@@ -15,6 +15,7 @@ Each step of `merged` leads to an older customer, so it ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import intern
 from typing import NamedTuple
 
 from proto.v1.conversations_pb2 import (
@@ -125,7 +126,7 @@ def hot(state: State, desk_id: str, customer: bytes, now_ms: int) -> Customer:
         first, born_s = _first_and_birth(state.data, customer, day_of(now_ms))
         if first is None:
             first, born_s = b"", now_ms // 1000
-        found = state.data.customers[customer] = Customer(desk_id, born_s, first, [], [])
+        found = state.data.customers[customer] = Customer(intern(desk_id), born_s, first)
     return found
 
 
@@ -172,12 +173,12 @@ def evolve_merged(state: State, event: ConversationsEvent, body: CustomersMerged
     stays.born_s = min(stays.born_s, goes.born_s)
     for key in goes.conversations:
         data.conversations[key].customer = customer
-    stays.conversations.extend(goes.conversations)
+    stays.conversations += goes.conversations
     orders = state.desk(event.desk_id).orders
     for order_id in goes.orders:
         if order_id in orders:
             orders[order_id].customer = customer
-    stays.orders.extend(goes.orders)
+    stays.orders += goes.orders
     cool(state, customer, day)
 
 

@@ -9,6 +9,8 @@ message; a reaction changes nothing.
 
 from __future__ import annotations
 
+from sys import intern
+
 from proto.v1.conversations_pb2 import (
     ConversationsEvent,
     MessageChanged,
@@ -275,16 +277,16 @@ def evolve(state: State, event: ConversationsEvent, body: MessageReceived) -> No
     if thread:
         refer(state, key, thread_reference(desk_id, channel, body.account, thread), day)
     if conversation is not None:
-        _evolve_labels(conversation, body)
+        _evolve_labels(state, conversation, body)
 
 
-def _evolve_labels(conversation: Conversation, body: MessageReceived) -> None:
-    conversation.language = body.language
-    conversation.intent = body.intent
-    conversation.mood = body.mood
+def _evolve_labels(state: State, conversation: Conversation, body: MessageReceived) -> None:
+    conversation.language = intern(body.language)
+    conversation.intent = intern(body.intent)
+    conversation.mood = intern(body.mood)
     conversation.wants_human = body.wants_human
     if body.attributes:
-        conversation.attributes = dict(body.attributes)
+        conversation.attributes = state.attributes(dict(sorted(body.attributes.items())))
     named = body.named_order_id
     if named and named not in conversation.named:
         conversation.named = (named, *conversation.named)[:ORDERS_SHOWN_MAX]

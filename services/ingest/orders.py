@@ -204,7 +204,8 @@ def evolve_order(state: State, event: ConversationsEvent, body: OrderSeen) -> No
         desk.orders[order_id] = Order(customer, body.value_minor, start, day)
         state.order_days.setdefault(day, set()).add((desk_id, order_id))
         if customer and (before is None or before.customer != customer):
-            customers.hot(state, desk_id, customer, event.occurred_at_ms).orders.append(order_id)
+            owner = customers.hot(state, desk_id, customer, event.occurred_at_ms)
+            owner.orders = (*owner.orders, order_id)
     if before is not None and before.customer != customer:
         customers.cool(state, before.customer, day)
     _drop_silent(state, day)
@@ -219,7 +220,7 @@ def _unlist(state: State, desk_id: str, order_id: str, order: Order, keep: bytes
             del state.order_days[order.day]
     owner = state.data.customers.get(order.customer)
     if owner is not None and order.customer != keep:
-        owner.orders.remove(order_id)
+        owner.orders = tuple([each for each in owner.orders if each != order_id])
 
 
 def _drop_silent(state: State, today: int) -> None:

@@ -7,6 +7,7 @@ anew from it. Only `evolve` changes either.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,6 +26,8 @@ ORDERS_SHOWN_MAX = 20
 """Orders attached to one conversation, and looked at for its highest value."""
 REFERENCES_MAX = 64
 """References of an open conversation held ready; older ones move to the packed map."""
+SHARED_MAX = 10_000
+"""Different sets of attributes that are had once; it is only a saving."""
 NOWHERE = 0xFFFF
 """Place of a conversation whose channel and account are not known."""
 
@@ -48,13 +51,14 @@ class Conversation(msgspec.Struct, gc=False, array_like=True):
 
 class Customer(msgspec.Struct, gc=False, array_like=True):
     """A customer with open conversations or orders. `first` is the identity that the id derives from
-    (b"": not seen since the horizon let go of it); lists are in the order of arrival."""
+    (b"": not seen since the horizon let go of it); the others are in the order of arrival. Tuples, because
+    nearly all have one conversation and no order."""
 
     desk: str
     born_s: int
     first: bytes
-    conversations: list[bytes]
-    orders: list[str]
+    conversations: tuple[bytes, ...] = ()
+    orders: tuple[str, ...] = ()
 
 
 class Order(msgspec.Struct, gc=False, array_like=True):
@@ -180,9 +184,10 @@ class State:
     deadlines: of erasures ("erasure:ID") and of conversations to forget ("forget:DAY").
     order_days: day -> open orders last spoken of on it, as (desk, order); expiring: those whose day
         is over, the first to go last.
+    shared: attributes that many conversations have, once each.
     """
 
-    __slots__ = ("data", "deadlines", "expiring", "order_days", "places", "references")
+    __slots__ = ("data", "deadlines", "expiring", "order_days", "places", "references", "shared")
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -191,6 +196,8 @@ class State:
         self.deadlines = Deadlines()
         self.order_days: dict[int, set[tuple[str, str]]] = {}
         self.expiring: list[tuple[str, str]] = []
+        self.shared: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._share()
         for key, conversation in data.conversations.items():
             hashes = conversation.references
             for at in range(0, len(hashes), 16):
@@ -203,6 +210,26 @@ class State:
             self.deadlines.set("erasure:" + erasure_id, erasure.due_at_ms)
         for day in data.closings:
             self.deadlines.set("forget:" + day, forget_at_ms(int(day)))
+
+    def _share(self) -> None:
+        """Have equal texts and attributes once, as `evolve` has them: a snapshot gives each its own."""
+        known: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for conversation in self.data.conversations.values():
+            texts = (conversation.desk, conversation.language, conversation.intent, conversation.mood)
+            shared = known.get(texts)
+            if shared is None:
+                shared = known[texts] = tuple(map(intern, texts))
+            conversation.desk, conversation.language, conversation.intent, conversation.mood = shared
+            if conversation.attributes:
+                conversation.attributes = self.attributes(conversation.attributes)
+        for customer in self.data.customers.values():
+            customer.desk = intern(customer.desk)
+
+    def attributes(self, values: dict[str, str]) -> dict[str, str]:
+        """The one copy of equal attributes; never changed in place."""
+        if len(self.shared) >= SHARED_MAX:
+            self.shared.clear()
+        return self.shared.setdefault(tuple(values.items()), values)
 
     def desk(self, desk_id: str) -> Desk:
         """The desk, made on its first mention."""

@@ -9,6 +9,7 @@ only, which then stands for itself: a set of one would cost 216 bytes more for e
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 SLOT_MS = 64
 """Width of a slot: small enough that a slot is cheap to sort, wide enough that slots are few."""
@@ -59,6 +60,23 @@ class Deadlines:
             ids.add(key)
         if slot == self._front_slot:
             self._front_slot = None
+
+    def fill(self, deadlines: Iterable[tuple[str, int]]) -> None:
+        """Set very many at once, (id, due) each; no id is given twice or has a deadline already."""
+        due, slots = self._due, self._slots
+        for key, due_ms in deadlines:
+            due[key] = due_ms
+            slot = due_ms // SLOT_MS
+            ids = slots.get(slot)
+            if ids is None:
+                slots[slot] = key
+            elif isinstance(ids, str):
+                slots[slot] = {ids, key}
+            else:
+                ids.add(key)
+        self._heap[:] = slots
+        heapq.heapify(self._heap)
+        self._front_slot = None
 
     def _push(self, slot: int) -> None:
         """Note a slot; a slot that emptied and filled again leaves doubles behind, swept here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 from proto.v1.desk_pb2 import DeskConfig
@@ -56,11 +57,11 @@ def _route(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     else:
         state.closed.discard(conversation_id)
     route = Route(
-        desk_id=event.desk_id,
+        desk_id=intern(event.desk_id),
         customer_id=body.customer_id,
-        channel=body.channel,
-        account=body.account,
-        language=body.language,
+        channel=intern(body.channel),
+        account=intern(body.account),
+        language=intern(body.language),
         sealed=body.route.SerializeToString(),
         order_ids=tuple(body.order_ids),
         seen_ms=now_ms,

@@ -7,6 +7,7 @@ has a stated horizon; `prune` lets the horizons go, by the time of the events.
 from __future__ import annotations
 
 import hashlib
+from sys import intern
 
 import msgspec
 
@@ -172,7 +173,14 @@ class State:
         }
         self.by_order: dict[tuple[str, str], tuple[str, ...]] = {}
         self.by_customer: dict[str, tuple[str, ...]] = {}
+        known: dict[tuple[str, ...], tuple[str, ...]] = {}
         for conversation_id, route in data.routes.items():
+            # Equal texts once, as `evolve` has them: a snapshot gives each its own.
+            texts = (route.desk_id, route.channel, route.account, route.language)
+            shared = known.get(texts)
+            if shared is None:
+                shared = known[texts] = tuple(map(intern, texts))
+            route.desk_id, route.channel, route.account, route.language = shared
             self.index_route(conversation_id, route)
         for desk_id, desk in data.desks.items():
             for shipment_id, plan in desk.plans.items():

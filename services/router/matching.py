@@ -20,6 +20,7 @@ All of it is an index of the state: `evolve` tells of changes (put_*, join, leav
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
@@ -31,7 +32,7 @@ from services.router.learning import Learned
 from services.router.lines import Line, Place, Rank, Waiter
 from services.router.moves import Moves
 from services.router.policy import Policy
-from services.router.profiles import HANDS_AWAY, Ask, Has, Profile, Seat, profile_key
+from services.router.profiles import HANDS_AWAY, Ask, Has, Profile, Seat, Shape, profile_key
 
 __all__ = ("BEST_MAX", "Candidate", "Choice", "Matcher", "Moves", "Want", "ruled_out")
 
@@ -121,17 +122,21 @@ class Matcher:
 
     def join_all(self, waiting: Iterable[Waits]) -> None:
         """Very many at once, none of whom waited before."""
-        found: dict[int, tuple[Line, list[Place]]] = {}
+        lines: dict[tuple[Any, ...], tuple[Floor, Shape, Line, list[Place]]] = {}
         for ask, c, conversation_id in waiting:
-            floor = self.floor(ask.desk)
-            shape = floor.shape(ask)
-            line = floor.line(shape, ask, c)
+            key = (ask, c.queue, c.weight, c.priority, c.raised)
+            found = lines.get(key)
+            if found is None:
+                floor = self.floor(ask.desk)
+                shape = floor.shape(ask)
+                found = lines[key] = (floor, shape, floor.line(shape, ask, c), [])
+            floor, shape, line, places = found
             place = line.place(c, conversation_id)
-            found.setdefault(id(line), (line, []))[1].append(place)
+            places.append(place)
             floor.where[conversation_id] = (shape, line, place)
-            floor.wait(shape, line, 1)
-        for line, places in found.values():
+        for floor, shape, line, places in lines.values():
             line.fill(places)
+            floor.wait(shape, line, len(places))
 
     def leave(self, desk_id: str, conversation_id: str) -> None:
         """A conversation waits no longer; nothing happens if it never stood in a line."""

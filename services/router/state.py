@@ -357,18 +357,20 @@ def ask_of(c: Conversation) -> Ask:
 
 
 def _share(state: State, c: Conversation) -> None:
-    """Let equal strings and tuples of different conversations be the same object."""
-    names = (c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent)
+    """Let equal strings and tuples of different conversations, and equal times of one, be the same object."""
+    names = (c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent, c.weight)
     shared = state.shared.get(names)
     if shared is None:
-        shared = state.shared[names] = tuple(map(intern, names))
-    c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent = shared
+        shared = state.shared[names] = (*map(intern, names[:-1]), c.weight)
+    c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent, c.weight = shared
     if c.requires:
         c.requires = state.share(c.requires)
     if c.prefers:
         c.prefers = state.share(c.prefers)
     if c.labels:
         c.labels = state.share(c.labels)
+    if c.queued_ms == c.since_ms:
+        c.queued_ms = c.since_ms
 
 
 def initial() -> State:

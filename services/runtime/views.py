@@ -68,15 +68,21 @@ class Views:
         self._encode = msgspec.msgpack.Encoder().encode
         self._flushing = asyncio.Lock()
         self.changed = 0
+        self._closed = False
 
     async def open(self) -> None:
         """Open the store."""
         self._positions = await self._store.open()
 
     async def close(self) -> None:
-        """Write what has changed and close the store."""
-        await self.flush()
-        await self._store.close()
+        """Write what has changed and close the store. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self.flush()
+        finally:
+            await self._store.close()
 
     def position(self, topic: str, partition: int) -> Position:
         """How far a log is in the views; the log's beginning if it never was."""

@@ -8,6 +8,7 @@ targets has to do), and where a requested reply belongs.
 from __future__ import annotations
 
 from sys import intern
+from typing import Any
 
 import msgspec
 
@@ -160,16 +161,21 @@ class State:
         self.replies: dict[str, str] = {}
         self.answers: dict[str, str] = {}
         self.stale: dict[str, list[str]] = {}
-        labels: dict[tuple[str, ...], tuple[str, ...]] = {}
+        shared: dict[Any, Any] = {}
         for desk_id, desk in data.desks.items():
             self.refresh(desk_id, desk)
-            for conversation in desk.conversations.values():
-                _share_texts(conversation, labels)
-                self.index(desk_id, desk, conversation)
+            due: list[tuple[str, int]] = []
+            for conversation_id, conversation in desk.conversations.items():
+                conversation.id = conversation_id
+                _share(conversation, shared)
+                found = next_action(desk, conversation)
+                if found is not None:
+                    due.append((deadline_key(desk_id, conversation_id), found[0]))
                 for reply in conversation.replies:
                     self.replies[reply.id] = conversation.id
                 if conversation.answer:
                     self.answers[conversation.answer.id] = conversation.id
+            self.deadlines.fill(due)
 
     def find(self, desk_id: str, conversation_id: str) -> Conversation | None:
         """A conversation of a desk."""
@@ -201,15 +207,25 @@ class State:
             self.deadlines.set(key, found[0])
 
 
-def _share_texts(conversation: Conversation, labels: dict[tuple[str, ...], tuple[str, ...]]) -> None:
-    """Have equal texts once, as `evolve` has them: a snapshot gives each its own."""
+def _share(conversation: Conversation, shared: dict[Any, Any]) -> None:
+    """Have equal texts and numbers once, as `evolve` has them: a snapshot gives each its own."""
     conversation.channel, conversation.policy = intern(conversation.channel), intern(conversation.policy)
-    known = labels.get(conversation.labels)
-    if known is None:
-        known = labels[conversation.labels] = tuple(map(intern, conversation.labels))
-    conversation.labels = known
+    labels = shared.get(conversation.labels)
+    if labels is None:
+        labels = shared[conversation.labels] = tuple(map(intern, conversation.labels))
+    conversation.labels = labels
     for target in conversation.targets:
-        target.terms = intern(target.terms)
+        _share_target(target, conversation.asked_at_ms, shared)
+    if conversation.answer:
+        for target in conversation.answer.met:
+            _share_target(target, conversation.asked_at_ms, shared)
+
+
+def _share_target(target: Target, asked_at_ms: int, shared: dict[Any, Any]) -> None:
+    target.terms = intern(target.terms)
+    target.open_ms = shared.setdefault(target.open_ms, target.open_ms)
+    if target.started_at_ms == asked_at_ms:
+        target.started_at_ms = asked_at_ms
 
 
 def deadline_key(desk_id: str, conversation_id: str) -> str:

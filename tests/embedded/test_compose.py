@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from services.kernel.errors import Invalid
 from services.runtime.auth import keep_key
 from services.runtime.clock import SystemClock
 from services.runtime.settings import Settings
+from services.runtime.views import Views
+from services.runtime.views_sqlite import SqliteStore
 
 
 async def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -37,3 +42,29 @@ async def test_a_start_that_fails_takes_no_key_with_it(tmp_path: Path) -> None:
         keep_key(tmp_path, made.made_key)
     async with assembled(free, SystemClock()) as made:
         assert not made.made_key
+
+
+@pytest.mark.parametrize("setting", ["CENTRALA_PORT", "CENTRALA_GRPC_PORT", "CENTRALA_SMTP_PORT"])
+def test_a_start_that_fails_ends_with_the_reason(tmp_path: Path, setting: str) -> None:
+    """With any of its ports taken the program ends with one plain line, and nothing behind it fails."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"CENTRALA_PORT": "0", "CENTRALA_GRPC_PORT": "0", "CENTRALA_SMTP_PORT": ""}
+        ports[setting] = str(taken.getsockname()[1])
+        environment = os.environ | ports | {"CENTRALA_DATA": str(tmp_path)}
+        command = [sys.executable, "-m", "services.embedded"]
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ended.returncode == 1
+    said = ended.stderr.splitlines()
+    assert said[-1].startswith("centrala: cannot listen ")
+    assert "excepthook" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+async def test_views_are_closed_once(tmp_path: Path) -> None:
+    """An App that stopped closes them, and so does whoever opened them: the second time does nothing."""
+    views = Views(SqliteStore(tmp_path / "views.db"))
+    await views.open()
+    await views.close()
+    await views.close()

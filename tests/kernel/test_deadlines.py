@@ -36,6 +36,13 @@ class Wheel(RuleBasedStateMachine):
         self.wheel.drop(key)
         self.oracle.pop(key, None)
 
+    @rule(due=st.dictionaries(KEYS, TIMES))
+    def fill(self, due: dict[str, int]) -> None:
+        """Set many at once that have none."""
+        new = {key: due_ms for key, due_ms in due.items() if key not in self.oracle}
+        self.wheel.fill(new.items())
+        self.oracle |= new
+
     @rule()
     def fire(self) -> None:
         """Take the earliest away, as an engine does."""
