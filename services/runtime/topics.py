@@ -213,8 +213,8 @@ def placement(
 
     Whoever serves partition i reads and writes it in several topics. With one leader for all of them a
     fetch asks one broker instead of three, and what followers copy travels together. Brokers of different
-    racks stand in turn, so where racks have as many brokers, copies lie in as many racks as there are. None: there are too
-    few brokers, which Kafka says best itself.
+    racks stand in turn, so where racks have as many brokers, copies lie in as many racks as there are.
+    None: there are too few brokers, which Kafka says best itself.
     """
     racks: dict[str, list[int]] = {}
     for broker in sorted(brokers, key=lambda one: int(one["node_id"])):
