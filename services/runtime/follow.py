@@ -31,17 +31,18 @@ from services.runtime.loop import Loop
 from services.runtime.projections import NO_OUTCOME
 from services.runtime.snapshots import SnapshotStore
 from services.runtime.streams import Streams, is_told, looked_at
+from services.runtime.views_feed import HeadFeed
 from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
 D = TypeVar("D", bound=Document)
 
-LOOK_AGAIN_S = 0.002
-"""Between two looks at the head by who waits for it: a read of it takes a tenth of that."""
 GATE_S = 0.1
 """How long streams wait for views that lag behind."""
 AGAIN_S = 0.2
 """Before a log is read again after an error."""
+SHOWN_ONLY = ("sla", "notices")
+"""Logs whose news boards show and nobody waits for."""
 UNUSED_S = 60.0
 """A partition that nobody here asks about is followed that much longer."""
 
@@ -102,15 +103,17 @@ class Follower:
         self._tails: dict[int, _Tail] = {}
         self._decided: dict[int, int] = {}
         self._answers = Answers()
+        self._feed = HeadFeed(views.link)
 
     def bind(self, loop: Loop) -> None:
         """An edge has no loops. Raises TypeError."""
         raise TypeError(f"{loop.engine.TOPIC}: this process has no loops")
 
     async def run(self) -> None:
-        """Let go of what nobody asks about any more, until cancelled."""
+        """Hear of the views, and let go of what nobody asks about any more, until cancelled."""
+        hearing = asyncio.create_task(self._feed.run())
         try:
-            while True:
+            while not hearing.done():
                 await asyncio.sleep(UNUSED_S / 4)
                 watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
                 for partition, tail in list(self._tails.items()):
@@ -118,7 +121,10 @@ class Follower:
                         tail.used_s = self._clock.monotonic_s()
                     elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
                         self._tails.pop(partition).stop()
+                        await self._feed.forget(partition)
+            hearing.result()
         finally:
+            hearing.cancel()
             for tail in self._tails.values():
                 tail.stop()
             self._tails.clear()
@@ -127,8 +133,9 @@ class Follower:
         """See Following."""
         tail = self._tails.get(partition)
         if tail is None or tail.over():
-            where = self._views, self._hub, self._log, self._snapshots, self._answers
+            where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
             tail = self._tails[partition] = _Tail(partition, *where)
+            await self._feed.follow(partition)
         tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
             try:
@@ -170,7 +177,7 @@ class Follower:
         while not wanted(await part.heads()):
             if self._clock.monotonic_s() >= until_s:
                 return False
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await self._feed.heard(partition, wanted)
         return True
 
     async def look(self, partition: int) -> None:
@@ -221,6 +228,7 @@ class _Tail:
         log: EventLog,
         snapshots: SnapshotStore,
         answers: Answers,
+        feed: HeadFeed,
     ) -> None:
         self.partition = partition
         self.ready = asyncio.Event()
@@ -232,6 +240,7 @@ class _Tail:
         self._hub = hub
         self._log = log
         self._snapshots = snapshots
+        self._feed = feed
         self._said: list[_Said] = []
         self._more = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._tell())]
@@ -257,7 +266,7 @@ class _Tail:
             self.places = self.places or await self._begin()
             inputs = Inputs(OWNED_TOPICS, self.partition, self.places)
             self.places = inputs.places
-            reader = self._log.reader(inputs.starts())
+            reader = self._log.reader(inputs.starts(), lazy=SHOWN_ONLY)
             try:
                 while True:
                     fetched = await reader.fetch(1_000)
@@ -339,18 +348,19 @@ class _Tail:
         ends: dict[str, int] = {}
         for one in said:
             ends[one.topic] = max(ends.get(one.topic, 0), one.offset + 1)
-        part, looks = self._views.part(self.partition), int(GATE_S / LOOK_AGAIN_S)
-        for _ in range(looks):
-            if covers(await part.heads(), ends):
+        wanted, loop = functools.partial(covers, offsets=ends), asyncio.get_running_loop()
+        until_s = loop.time() + GATE_S
+        while loop.time() < until_s:
+            if await self._feed.heard(self.partition, wanted):
                 return
-            await asyncio.sleep(LOOK_AGAIN_S)
+            if wanted(await self._views.part(self.partition).heads()):
+                return
 
     async def _brought(self, said: list[_Said]) -> _Brought:
         """The documents that the streams look at. Raises Busy."""
         part: PartitionViews = self._views.part(self.partition)
-        wanted = sorted(
-            looked_at([(one.name, one.event, one.body) for one in said]), key=lambda it: (it[0].KIND, it[1])
-        )
+        bodies = [(one.name, one.event, one.body) for one in said if self._looks(one)]
+        wanted = sorted(looked_at(bodies), key=lambda it: (it[0].KIND, it[1]))
         by_kind = {kind: [key for one, key in wanted if one is kind] for kind, _ in wanted}
         # At once: they share a round trip.
         found = await asyncio.gather(*(part.many(kind, keys) for kind, keys in by_kind.items()))
@@ -358,6 +368,12 @@ class _Tail:
         for (kind, keys), docs in zip(by_kind.items(), found, strict=True):
             brought.docs |= {(kind, key): doc for key, doc in zip(keys, docs, strict=True)}
         return brought
+
+    def _looks(self, one: _Said) -> bool:
+        """Whether the streams look at documents for it: agents' own do for messages alone, to know whose
+        the conversation is."""
+        watched: Mapping[str, int] = self._hub.watched.get(one.event.desk_id, {})
+        return one.topic == "conversations" or any(watched.get(kind) for kind in ("board", "conversation"))
 
 
 class _Brought:

@@ -1,11 +1,12 @@
 """A reader of Kafka partitions that knows when nothing was left.
 
-Theory of operation. Partitions are taken by their leading broker: a lane. Each lane keeps one long poll
-under way over a connection of its own, also while what it brought is being worked on, so at rest a record
-arrives with the append and under load the next ones wait already. A fetch that may not wait asks once more
-over the log's shared connection and so proves, by the ends that the brokers name, that nothing was left
-when it began: that is `drained`. A fetch that waits says `drained` only where the polls prove the same;
-a deadline that is due makes the loop fetch without waiting.
+Theory of operation. Partitions are taken by their leading broker, those that are lazy apart: a lane. Each
+lane keeps one long poll under way over a connection of its own, also while what it brought is being worked
+on, so at rest a record arrives with the append and under load the next ones wait already. A lazy lane that
+has brought something rests for a while: what comes meanwhile is brought by one request. A fetch that may
+not wait asks once more over the log's shared connection and so proves, by the ends that the brokers name,
+that nothing was left when it began: that is `drained`. A fetch that waits says `drained` only where the
+polls prove the same; a deadline that is due makes the loop fetch without waiting.
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ class _Cursor:
 
 
 class _Lane:
-    """The partitions that one broker leads. `asked`: which fetch was under way when the last answered
-    request was sent."""
+    """Partitions that one broker leads. `asked`: which fetch was under way when the last answered request
+    was sent. `rests_s`: until when it asks for nothing by itself."""
 
-    __slots__ = ("asked", "channel", "cursors", "lazy", "node", "poll", "session")
+    __slots__ = ("asked", "channel", "cursors", "lazy", "node", "poll", "rests_s", "session")
 
     def __init__(self, node: int, cursors: list[_Cursor]) -> None:
         self.lazy = all(cursor.lazy for cursor in cursors)
@@ -69,6 +70,11 @@ class _Lane:
         self.session = Session()
         self.poll: asyncio.Task[None] | None = None
         self.asked = 0
+        self.rests_s = 0.0
+
+    def idle(self) -> bool:
+        """Whether no poll is under way."""
+        return self.poll is None or self.poll.done()
 
     def wanted(self) -> dict[TopicPartition, int]:
         """Where each partition goes on."""
@@ -192,7 +198,10 @@ class KafkaReader:
         self._news.clear()
         self._poll_on(max(1, min(POLL_MS, rest_ms - POLL_EARLIER_MS)))
         loop = asyncio.get_running_loop()
-        wait_s = min(rest_ms / 1000, self._ripe_s - loop.time()) if self._ready() else rest_ms / 1000
+        until_s = [lane.rests_s for lane in self._lanes or () if lane.idle()]
+        if self._ready():
+            until_s = [self._ripe_s]
+        wait_s = min([rest_ms / 1000, *(at_s - loop.time() for at_s in until_s)])
         timer = loop.call_later(max(0.0, wait_s), self._news.set)
         try:
             await self._news.wait()
@@ -200,20 +209,17 @@ class KafkaReader:
             timer.cancel()
 
     def _poll_on(self, wait_ms: int) -> None:
-        """Have a poll under way on each lane, unless enough lies ready.
-
-        While lazy records wait for company, lanes that bring nothing else rest: one request brings all of it
-        in the end, instead of one for each batch."""
+        """Have a poll under way on each lane that does not rest, unless enough lies ready."""
         if self._closed or self._broken is not None or self._ready() >= AHEAD_MAX:
             return
-        resting = self._ready() > 0 and not self._ripe()
+        now_s = asyncio.get_running_loop().time()
         for lane in self._lanes or ():
-            if (lane.poll is None or lane.poll.done()) and not (resting and lane.lazy):
+            if lane.idle() and lane.rests_s <= now_s:
                 lane.poll = asyncio.ensure_future(self._poll(lane, wait_ms))
 
     async def _fetch_company(self) -> None:
         """What came for lazy records while their lanes rested."""
-        rested = [lane for lane in self._lanes or () if lane.lazy and (lane.poll is None or lane.poll.done())]
+        rested = [lane for lane in self._lanes or () if lane.lazy and lane.idle()]
         await asyncio.gather(*(self._poll(lane, 0) for lane in rested))
 
     async def _poll(self, lane: _Lane, wait_ms: int) -> None:
@@ -239,6 +245,8 @@ class KafkaReader:
                 raise Corrupt(f"{place.topic}/{place.partition}: the broker says error {one.error}")
             else:
                 self._add(self._cursors[place], one)
+                if lane.lazy and one.records:
+                    lane.rests_s = asyncio.get_running_loop().time() + LAZY_S
         lane.asked = max(lane.asked, asked)
 
     def _add(self, cursor: _Cursor, found: Found) -> None:
@@ -277,7 +285,11 @@ class KafkaReader:
             leaders = await self._wire.leaders(self._cursors)
             if self._closed:
                 return []
-            self._lanes = [_Lane(n, [self._cursors[p] for p in places]) for n, places in leaders.items()]
+            self._lanes = []
+            for node, places in leaders.items():
+                led = [self._cursors[place] for place in places]
+                parts = [[c for c in led if c.lazy is lazy] for lazy in (False, True)]
+                self._lanes += [_Lane(node, cursors) for cursors in parts if cursors]
         return self._lanes
 
     async def _lost(self, error: Exception, but: _Lane | None = None) -> None:

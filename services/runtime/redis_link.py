@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -82,6 +83,15 @@ class RedisLink:
         """Run a script; what it returns. Raises Busy: then it may or may not have run, or run later."""
         command: Command = (len(keys), *keys, *arguments)
         return await self._call(self._lanes[1], (command,), script)
+
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncIterator[Any]:
+        """A connection to listen on (redis-py's PubSub), which may be silent for any time. In a cluster any
+        node tells what is published on another. Raises one of FAILURES when it is lost."""
+        url = "redis://" + self._url.removeprefix(CLUSTER) if self._url.startswith(CLUSTER) else self._url
+        client = Redis.from_url(url, socket_connect_timeout=self._within_s, retry=Retry(NoBackoff(), 0))
+        async with client, client.pubsub() as pubsub:
+            yield pubsub
 
     async def keys(self, pattern: str) -> list[str]:
         """Every key that fits, by walking through all of them: for cleaning up. Raises Busy."""

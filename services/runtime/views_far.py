@@ -193,8 +193,7 @@ _decoders = {kind: msgspec.msgpack.Decoder(kind).decode for kind in KINDS}
 class _Rehearsal(Views):
     """Copies to run projections on, which remembers what they looked at in vain."""
 
-    def __init__(self, of: FarViews) -> None:
-        super().__init__(_Nowhere())
+    def __init__(self, of: FarViews) -> None:  # nothing of what Views keeps: one is made for each write
         self._of = of
         self._copies: dict[Named, Any] = {}
         self.missed: dict[Named, None] = {}

@@ -68,10 +68,12 @@ for i = 2, #KEYS do
   else redis.call('ZREM', KEYS[i], a) end
 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
+redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[4])
 return 1
 """)
 """KEYS: the head, then one for each step. ARGV: life, topic, its head before and after; then three for each
-step: what, and two values. 0 if the head is another one: nothing is written."""
+step: what, and two values. 0 if the head is another one: nothing is written. Who listens is told of the new
+head by a word on the channel of its name (`word_of`)."""
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -152,6 +154,12 @@ def heads(raw: dict[bytes, bytes]) -> tuple[str, dict[str, Head]]:
     """What a whole head says: life ("" for none), and each topic's."""
     life = raw.get(b"life", b"").decode()
     return life, {topic: _read_head(raw[topic.encode()]) for topic in OWNED_TOPICS if topic.encode() in raw}
+
+
+def word_of(data: bytes) -> tuple[str, str, Head]:
+    """What a word of a write says: the life, the topic, its head."""
+    life, topic, head = data.split(b" ", 2)
+    return life.decode(), topic.decode(), _read_head(head)
 
 
 class RedisStore:

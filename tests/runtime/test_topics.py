@@ -15,7 +15,7 @@ from aiokafka.errors import RequestTimedOutError
 from bench.brokers import Cluster
 from services.kernel.errors import Busy, Invalid
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.topics import TOPICS, Topics, check
+from services.runtime.topics import TOPICS, Topics, check, placement
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installation
 
@@ -166,3 +166,16 @@ async def test_a_broker_that_does_not_answer_is_asked_again() -> None:
     await check(Shaken(2))
     with pytest.raises(Busy, match="do not say how the topics are"):
         await check(Shaken(1_000), within_s=0.1)
+
+
+def test_a_partition_of_all_topics_lies_on_the_same_brokers() -> None:
+    """The placement depends on the brokers and the partition alone; each broker leads as many as the others,
+    and copies lie in as many racks as there are."""
+    plain = [{"node_id": node, "rack": None} for node in (3, 1, 2)]
+    assert placement(plain, 4, 3) == {0: [1, 2, 3], 1: [2, 3, 1], 2: [3, 1, 2], 3: [1, 2, 3]}
+    racks = {1: "a", 2: "a", 3: "b", 4: "b", 5: "c", 6: "c"}
+    placed = placement([{"node_id": node, "rack": rack} for node, rack in racks.items()], 12, 3)
+    assert placed is not None
+    assert all({racks[node] for node in nodes} == {"a", "b", "c"} for nodes in placed.values())
+    assert sorted(nodes[0] for nodes in placed.values()) == sorted([*racks, *racks])
+    assert placement(plain, 4, 5) is None
