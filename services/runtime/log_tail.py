@@ -18,9 +18,9 @@ TAIL_RECORDS = 4_096
 """Records of a partition that stay in memory at least, if they are small."""
 TAIL_BYTES = 4 << 20
 """Bytes of a partition that stay in memory at least."""
-LAZY_S = 0.010
+LAZY_S = 0.025
 """How long a lazy record may wait for company before its reader is woken: a round costs as much as ten
-records in it."""
+records in it. Against 10 ms, and with views written behind more seldom: a fifth more whole conversations."""
 FETCH_BYTES_MAX = 8 << 20
 """A fetch ends after this much, so that large records do not fill the memory."""
 

@@ -27,7 +27,7 @@ from services.runtime.streams import Streams
 from services.runtime.sweep import sweep
 from services.runtime.views import Position, Views
 
-FLUSH_AFTER_MS = 100
+FLUSH_AFTER_MS = 300
 """What changed is written to the store this long after at most …"""
 FLUSH_AFTER_CHANGES = 5_000
 """… or when this much has changed."""
