@@ -184,6 +184,7 @@ async def _phases(fleet: Fleet, desks: list[str], arguments: argparse.Namespace)
     highest = max((s["rate"] for s in [steady, *search] if _within(s)), default=0)
     ok = all(steady["offer_ms"][at] <= most for at, most in STEADY_MS.items())
     return {
+        "warm_up_s": arguments.warm_up,  # brokers compile meanwhile: nothing of it is measured
         "idle_cpu_ms_a_s": idle,
         "steady": steady,
         "memory_mb": memory,

@@ -94,6 +94,7 @@ async def test_what_was_heard_before_redis_was_emptied_does_not_count(redis: Red
         await heard(feed, link, 2)
 
 
+@pytest.mark.parametrize("redis", [False], indirect=True, ids=["redis"])
 async def test_a_connection_that_was_lost_is_made_anew(redis: RedisServer) -> None:
     """After Redis was killed nothing of what it said counts; what is written then is heard again."""
     link = RedisLink(redis.url, SystemClock(), within_s=5)
