@@ -11,7 +11,7 @@ from services.kernel.errors import Invalid
 from sim.model import run, shortened
 from sim.model_file import load_model
 from sim.theory import differs
-from tools.arguments import whole
+from tools.arguments import JOBS_MAX, whole
 
 MODELS = Path(__file__).parent / "models"
 
@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", default="*", help="which, as a pattern such as erlang-*")
     parser.add_argument("--arrivals", type=whole(1), help="instead of the files'")
     parser.add_argument("--replications", type=whole(1), help="instead of the files'")
-    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
+    parser.add_argument(
+        "--jobs", type=whole(1, JOBS_MAX), default=1, help="processes that share the replications"
+    )
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sim.desk import policy_named
 from sim.generate import draw_week
 from sim.intervals import mean_of, ratio_of, rounded
 from sim.replay import play, shop_named
-from tools.arguments import number, whole
+from tools.arguments import JOBS_MAX, number, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ring", type=number(0), default=0.0, metavar="SECONDS", help="until an offer is taken"
     )
-    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the weeks")
+    parser.add_argument("--jobs", type=whole(1, JOBS_MAX), default=1, help="processes that share the weeks")
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sim.intervals import mean_of, rounded
 from sim.model_file import Model, load_model
 from sim.queueing import Replication, measures
-from tools.arguments import whole
+from tools.arguments import JOBS_MAX, whole
 
 DIGITS = 6
 
@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arrivals", type=whole(1), help="instead of the file's; the warm-up shrinks with them"
     )
     parser.add_argument("--replications", type=whole(1), help="instead of the file's")
-    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
+    parser.add_argument(
+        "--jobs", type=whole(1, JOBS_MAX), default=1, help="processes that share the replications"
+    )
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

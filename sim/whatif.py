@@ -22,7 +22,7 @@ from sim.past import Past, desks_of, read
 from sim.redecide import add_source, source_of
 from sim.rerun import Rerun
 from sim.tally import Tally
-from tools.arguments import whole
+from tools.arguments import JOBS_MAX, whole
 from tools.invariants import Source
 from tools.stored_kafka import KafkaLogs
 
@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="recorded",
         help="each conversation keeps the work it was, or has one of its kind: another such period",
     )
-    parser.add_argument("--jobs", type=whole(1), default=1, help="processes that share the replications")
+    parser.add_argument(
+        "--jobs", type=whole(1, JOBS_MAX), default=1, help="processes that share the replications"
+    )
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
+JOBS_MAX = 64
+"""Processes of a program that shares its work among some: each takes 70 MB and a core."""
+
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     """What reads a whole number from `least` to `most`."""
