@@ -12,15 +12,16 @@ JOBS_MAX = 64
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     """What reads a whole number from `least` to `most`."""
-    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
 
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least or (most is not None and value > most):
-            raise ArgumentTypeError(f"must be a whole number {bounds}, not {text!r}")
+        if value < least:
+            raise ArgumentTypeError(f"must be a whole number of at least {least}, not {text!r}")
+        if most is not None and value > most:
+            raise ArgumentTypeError(f"must be a whole number from {least} to {most}, not {text!r}")
         return value
 
     return read
