@@ -75,9 +75,13 @@ class _Plan:
         if agent != NOBODY and self._add(kind, agent) < inf:
             self._change(kind, NOBODY, agent)
             return True
-        path = self._path(kind) if self._left > 0 else []
-        if path and self._follow(path, inf):
-            return True
+        while True:
+            path = self._path(kind) if self._left > 0 else []
+            if path and self._follow(path, inf):
+                return True
+            # Who was given without a look at the others may leave a cycle, in which the cheapest way is lost.
+            if not self.improve():
+                break
         # What others take from now on opens no way that is closed now.
         self._hopeless.add(kind)
         return False

@@ -58,6 +58,15 @@ def test_the_first_are_served_at_the_least_cost(data: st.DataObject) -> None:
     assert (served, -cost_of(agents, ranked, costs, load)) == best(ranked, rooms, costs, load)
 
 
+def test_a_cycle_does_not_hide_the_way() -> None:
+    """Given a plan that could be cheaper when the last one comes, whom only a full agent can serve, others
+    are moved and all five are served."""
+    costs = [[1.0, inf, 0.0, 0.0], [2.0, inf, inf, 0.0], [inf, inf, inf, 0.0]]
+    agents = match([0, 0, 0, 1, 2], [1, 1, 1], [2, 0, 1, 2], lambda kind, agent, _: costs[kind][agent], 200)
+    assert NOBODY not in agents
+    assert sum(costs[kind][agent] for kind, agent in zip([0, 0, 0, 1, 2], agents, strict=True)) == 2.0
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_nobody_gets_more_than_fits(data: st.DataObject) -> None:
