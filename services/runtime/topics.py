@@ -115,12 +115,21 @@ class Topics:
             there = set(await admin.list_topics())
             missing = [topic for topic in topics if self._access.topic(topic) not in there]
             if missing:
-                await self._create(admin, missing)
+                others = [name for name in map(self._access.topic, TOPICS) if name in there]
+                await self._create(admin, missing, await self._as(admin, others))
         return [self._access.topic(topic) for topic in missing]
 
-    async def _create(self, admin: Any, missing: list[str]) -> None:
+    async def _as(self, admin: Any, others: list[str]) -> dict[int, list[int]] | None:
+        """Where the partitions of the topics that there are lie; None: there is none to go by."""
+        for topic in await admin.describe_topics(others) if others else ():
+            lies = {one["partition"]: list(one["replicas"]) for one in topic["partitions"]}
+            if len(lies) == self._partitions and all(len(at) == self._replication for at in lies.values()):
+                return lies
+        return None
+
+    async def _create(self, admin: Any, missing: list[str], placed: dict[int, list[int]] | None) -> None:
         brokers = (await admin.describe_cluster())["brokers"]
-        placed = placement(brokers, self._partitions, self._replication)
+        placed = placed or placement(brokers, self._partitions, self._replication)
         counts = (-1, -1) if placed else (self._partitions, self._replication)
         wanted = [
             NewTopic(
@@ -212,20 +221,31 @@ def placement(
     """Which brokers keep each partition, its leader first: the same for all topics.
 
     Whoever serves partition i reads and writes it in several topics. With one leader for all of them a
-    fetch asks one broker instead of three, and what followers copy travels together. Brokers of different
-    racks stand in turn, so where racks have as many brokers, copies lie in as many racks as there are.
-    None: there are too few brokers, which Kafka says best itself.
+    fetch asks one broker instead of three, and what followers copy travels together. Copies lie in as many
+    racks as there are. None: there are too few brokers, which Kafka says best itself.
     """
+    rack_of = {int(one["node_id"]): one["rack"] or "" for one in brokers}
     racks: dict[str, list[int]] = {}
-    for broker in sorted(brokers, key=lambda one: int(one["node_id"])):
-        racks.setdefault(broker["rack"] or "", []).append(broker["node_id"])
+    for node in sorted(rack_of):
+        racks.setdefault(rack_of[node], []).append(node)
     ring = [node for row in zip_longest(*racks.values()) for node in row if node is not None]
     if len(ring) < replication:
         return None
-    return {
-        partition: [ring[(partition + copy) % len(ring)] for copy in range(replication)]
-        for partition in range(partitions)
-    }
+    return {n: _copies(ring, rack_of, n)[:replication] for n in range(partitions)}
+
+
+def _copies(ring: Sequence[int], rack_of: Mapping[int, str], partition: int) -> list[int]:
+    """Brokers for a partition's copies: first one of each rack. Whose turn it is to follow changes with each
+    time around the ring, so that what one broker leads does not all fall to the same other."""
+    at, turn = partition % len(ring), partition // len(ring)
+    others = [*ring[at + 1 :], *ring[:at]]
+    turn %= max(1, len(others))
+    firsts: dict[str, int] = {}
+    more = []
+    for node in (ring[at], *others[turn:], *others[:turn]):
+        if firsts.setdefault(rack_of[node], node) != node:
+            more.append(node)
+    return [*firsts.values(), *more]
 
 
 class _Admin:

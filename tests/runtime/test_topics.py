@@ -6,6 +6,9 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -168,14 +171,29 @@ async def test_a_broker_that_does_not_answer_is_asked_again() -> None:
         await check(Shaken(1_000), within_s=0.1)
 
 
+def brokers(racks: Mapping[int, str | None]) -> list[dict[str, Any]]:
+    """As a cluster describes them."""
+    return [{"node_id": node, "rack": rack} for node, rack in racks.items()]
+
+
 def test_a_partition_of_all_topics_lies_on_the_same_brokers() -> None:
     """The placement depends on the brokers and the partition alone; each broker leads as many as the others,
-    and copies lie in as many racks as there are."""
-    plain = [{"node_id": node, "rack": None} for node in (3, 1, 2)]
-    assert placement(plain, 4, 3) == {0: [1, 2, 3], 1: [2, 3, 1], 2: [3, 1, 2], 3: [1, 2, 3]}
-    racks = {1: "a", 2: "a", 3: "b", 4: "b", 5: "c", 6: "c"}
-    placed = placement([{"node_id": node, "rack": rack} for node, rack in racks.items()], 12, 3)
+    and what it leads falls to all the others by turns."""
+    plain = brokers({3: None, 1: None, 2: None})
+    assert placement(plain, 4, 3) == {0: [1, 2, 3], 1: [2, 3, 1], 2: [3, 1, 2], 3: [1, 3, 2]}
+    assert placement(plain, 4, 5) is None
+    assert placement(brokers({7: None}), 2, 1) == {0: [7], 1: [7]}
+    many = placement(brokers(dict.fromkeys(range(6))), 60, 3)
+    assert many is not None
+    assert Counter(nodes[0] for nodes in many.values()) == dict.fromkeys(range(6), 10)
+    assert {nodes[1] for nodes in many.values() if nodes[0] == 1} == {0, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("sizes", ["aabbcc", "aabc", "aabbc", "aaabc", "aaaabbc"])
+def test_copies_lie_in_as_many_racks_as_there_are(sizes: str) -> None:
+    """However many brokers each rack has, no rack has two copies of a partition while another has none."""
+    racks: dict[int, str | None] = dict(enumerate(sizes))
+    placed = placement(brokers(racks), 64, 3)
     assert placed is not None
     assert all({racks[node] for node in nodes} == {"a", "b", "c"} for nodes in placed.values())
-    assert sorted(nodes[0] for nodes in placed.values()) == sorted([*racks, *racks])
-    assert placement(plain, 4, 5) is None
+    assert {nodes[0] for nodes in placed.values()} == set(racks)
