@@ -135,6 +135,9 @@ class Follower:
         if tail is None or tail.over():
             where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
             tail = self._tails[partition] = _Tail(partition, *where)
+            tail.used_s = (
+                self._clock.monotonic_s()
+            )  # before anything waits: it may be looked through meanwhile
             await self._feed.follow(partition)
         tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
@@ -173,11 +176,13 @@ class Follower:
     ) -> bool:
         """Wait until the heads are as wanted. Raises Busy."""
         until_s = self._clock.monotonic_s() + timeout_s
-        part = self._views.part(partition)
+        part, was_told = self._views.part(partition), False
         while not wanted(await part.heads()):
             if self._clock.monotonic_s() >= until_s:
                 return False
-            await self._feed.heard(partition, wanted)
+            if was_told:
+                self._feed.distrust(partition)
+            was_told = await self._feed.heard(partition, wanted)
         return True
 
     async def look(self, partition: int) -> None:

@@ -4,7 +4,8 @@ Theory of operation. The script that writes views says so in the same step, on a
 partition's head (`views_redis.py`). A process subscribes to the partitions that it follows, over one
 connection of its own, and keeps what it was told last for as long as that connection lives. What is kept only
 saves looks: words are lost with a connection, and a store that was put back says nothing of it. So nobody
-waits for a word without looking now and then, and without a connection everybody looks.
+waits for a word without looking now and then, and without a connection everybody looks. A connection that is
+silent is asked whether it lives; what was told and is not so, as after a flush, is forgotten.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from services.runtime.redis_link import FAILURES, RedisLink
 from services.runtime.views_redis import Head, Names, word_of
 
@@ -24,6 +27,8 @@ LOOK_S = 0.025
 """The same while words are heard: they come within a millisecond of what they tell."""
 AGAIN_S = 0.5
 """Before a lost connection is made anew."""
+SILENT_S = 1.0
+"""After so long without a word the server is asked to answer, and has as long for that."""
 
 Wanted = Callable[[Mapping[str, Head]], bool]
 
@@ -72,6 +77,10 @@ class HeadFeed:
                 return True
         return False
 
+    def distrust(self, partition: int) -> None:
+        """What was told of it is not so: wait for what is told from now on."""
+        self._heads.pop(self._followed.get(partition, ""), None)
+
     async def run(self) -> None:
         """Listen until cancelled."""
         while True:
@@ -84,18 +93,36 @@ class HeadFeed:
 
     async def _listen(self) -> None:
         async with self._link.subscriber() as pubsub:
-            await pubsub.subscribe(*self._followed.values())
+            heard = set[str]()
+            while missing := set(self._followed.values()) - heard:
+                await pubsub.subscribe(*missing)
+                heard |= missing
             self._pubsub = pubsub
             try:
-                async for message in pubsub.listen():
-                    if message["type"] == "message":
-                        self._told(message["channel"].decode(), message["data"])
+                await self._hear(pubsub)
             finally:
                 self._pubsub = None
                 self._heads.clear()
 
+    async def _hear(self, pubsub: Any) -> None:
+        """Take words as long as there is something to hear of. Raises ConnectionError if nothing answers."""
+        is_asked = False
+        while self._followed:
+            message = await pubsub.get_message(timeout=SILENT_S)
+            if message is None:
+                if is_asked:
+                    raise ConnectionError("Redis does not answer on the connection that heads are heard on")
+                await pubsub.ping()
+            elif message["type"] == "message":
+                self._told(message["channel"].decode(), message["data"])
+            is_asked = message is None
+
     def _told(self, channel: str, data: bytes) -> None:
-        life, topic, head = word_of(data)
+        try:
+            life, topic, head = word_of(data)
+        except (ValueError, msgspec.MsgspecError) as error:
+            _log.warning("a word on %s cannot be read, and is no loss: %s", channel, error)
+            return
         if channel not in self._heads or self._heads[channel][0] != life:
             self._heads[channel] = (life, {})
         self._heads[channel][1][topic] = head

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
+from redis.asyncio import from_url as connection
 
 from bench.redis_server import RedisServer, redis_server
 from services.kernel.errors import Busy
@@ -16,7 +18,7 @@ from services.runtime.event_log import TopicPartition
 from services.runtime.redis_link import RedisLink
 from services.runtime.view_store import Changes, Position
 from services.runtime.views_feed import HeadFeed, Wanted
-from services.runtime.views_redis import Head, RedisStore
+from services.runtime.views_redis import Head, Names, RedisStore
 
 pytestmark = pytest.mark.servers
 
@@ -28,6 +30,13 @@ WITHIN_S = 20
 async def redis(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RedisServer]:
     """A server of the test's own."""
     async with redis_server(tmp_path / "redis", cluster=request.param) as server:
+        yield server
+
+
+@pytest.fixture
+async def plain(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A server of the test's own, not a cluster."""
+    async with redis_server(tmp_path / "redis") as server:
         yield server
 
 
@@ -107,3 +116,82 @@ async def test_a_connection_that_was_lost_is_made_anew(redis: RedisServer) -> No
         await redis.start()
         await heard(feed, link, 4)
         assert not await feed.heard(LOG.partition, at_least(9))
+
+
+async def test_a_partition_is_heard_that_was_followed_while_the_feed_connects() -> None:
+    """Whatever is followed before, during and after the connection is made is subscribed."""
+    connected = asyncio.Event()
+    pubsub = Slow(connected)
+    feed = HeadFeed(cast("RedisLink", Slow(connected, pubsub)))
+    await feed.follow(0)
+    task = asyncio.create_task(feed.run())
+    await pubsub.asked.wait()
+    await feed.follow(1)
+    connected.set()
+    async with asyncio.timeout(WITHIN_S):
+        while len(pubsub.names) < 2:
+            await asyncio.sleep(0)
+    await feed.follow(2)
+    task.cancel()
+    assert set(pubsub.names) == {Names(n).head for n in range(3)}
+
+
+class Slow:
+    """Stands for a link and its subscriber whose first subscription takes until it is told to go on."""
+
+    def __init__(self, go: asyncio.Event, pubsub: Slow | None = None) -> None:
+        self.asked = asyncio.Event()
+        self.names: list[str] = []
+        self._go, self._pubsub = go, pubsub
+
+    @asynccontextmanager
+    async def subscriber(self) -> AsyncIterator[Slow]:
+        """See RedisLink."""
+        assert self._pubsub is not None
+        yield self._pubsub
+
+    async def subscribe(self, *names: str) -> None:
+        """See PubSub."""
+        self.asked.set()
+        await self._go.wait()
+        self.names += names
+
+    async def get_message(self, timeout: float) -> None:
+        """Nothing is ever said."""
+        await asyncio.Event().wait()
+
+
+async def test_what_was_told_before_a_flush_makes_nobody_look_without_end(plain: RedisServer) -> None:
+    """Who waits for what was true before the flush is told so once, and then waits for words."""
+    link = RedisLink(plain.url, SystemClock(), within_s=5)
+    async with listening(link) as feed:
+        await heard(feed, link, 9)
+        await plain.flush()
+        assert await feed.heard(LOG.partition, at_least(9))
+        feed.distrust(LOG.partition)
+        assert not await feed.heard(LOG.partition, at_least(9))
+
+
+async def test_a_word_that_cannot_be_read_is_passed_over(plain: RedisServer) -> None:
+    """Given rubbish on the channel, the feed goes on and hears the next write."""
+    link = RedisLink(plain.url, SystemClock(), within_s=5)
+    async with listening(link) as feed:
+        await heard(feed, link, 3)
+        other = connection(plain.url)
+        assert await other.publish(Names(LOG.partition).head, b"x")
+        assert await other.publish(Names(LOG.partition).head, b"life routing \xc1")
+        await other.aclose()
+        await heard(feed, link, 5)
+
+
+async def test_a_silent_connection_is_noticed(plain: RedisServer) -> None:
+    """Given a Redis that says nothing any more on an open connection, what it said before does not count."""
+    link = RedisLink(plain.url, SystemClock(), within_s=0.5)
+    async with listening(link) as feed:
+        await heard(feed, link, 3)
+        plain.freeze()
+        async with asyncio.timeout(WITHIN_S):
+            while await feed.heard(LOG.partition, at_least(3)):
+                await asyncio.sleep(0.05)
+        plain.thaw()
+        await heard(feed, link, 4)
