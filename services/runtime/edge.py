@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request
 
-from proto.v1.envelope_pb2 import PresenceBeat
 from proto.v1.inbound_pb2 import AgentRequest, Inbound
 from services.kernel.errors import Busy, Problem
 from services.kernel.ids import make_id, partition_of
 from services.kernel.limits import (
     NAME_CHARS_MAX,
-    PRESENCE_BEAT_MS,
     RECORD_BYTES_MAX,
     REQUEST_WAIT_MS,
 )
 from services.runtime import health
 from services.runtime.asgi import Scope
 from services.runtime.auth import Principal
+from services.runtime.beats import beats
 from services.runtime.decided import Decided as Decided
 from services.runtime.decided import another_body, decided_by, long_ago, no_conversation
 from services.runtime.decided import no_agent as no_agent
@@ -83,13 +82,12 @@ class Edge:
         self.directory = self.reads.directory
         self.following = app.following or _near(app)
         self._followed: set[str] = set()
-        self._edge_id = secrets.token_hex(8)
         self.in_flight = 0
         self.mailbox_ends: dict[int, int] = {}
         if app.following is not None:
             app.asgi.prepare = self._prepare
         app.add_task("views", self.following.run)
-        app.add_task("presence", self._beats)
+        app.add_task("presence", lambda: beats(self.hub, app.log, app.clock, self.partition))
         app.add_task("mailbox watch", self._watch_mailbox)
         health.add_to(app)
 
@@ -346,51 +344,36 @@ class Edge:
     async def whose(self, desk_id: str, conversation_id: str) -> Whose:
         """Whose a conversation of the desk is, by the views or else by the log. Raises Refusal 404, Busy."""
         doc = await self._seen(desk_id, conversation_id)
+        people = self.app.people
         if doc is not None:
             try:
                 return Whose(doc.id, doc.identity_hash, await self.reads.hidden(desk_id, doc.customer))
             except Busy:
-                if self.app.people is None:
+                if people is None:
                     raise
-        assert self.app.people is not None
-        found = await self.app.people.whose(self.partition(desk_id), desk_id, conversation_id)
+        found = await people.whose(self.partition(desk_id), desk_id, conversation_id) if people else None
         if found is None:
             raise no_conversation()
         return found
 
     async def _seen(self, desk_id: str, conversation_id: str) -> Conversation | None:
-        """As the views have it. None: they are away, or behind the offer that told of it, each log's views
-        being written apart. Raises Refusal 404 and, where nothing else can be asked, Busy."""
-        try:
-            return await self.conversation(desk_id, conversation_id)
-        except (Busy, Refusal):
-            if self.app.people is None:
-                raise
-        if not _CONVERSATION_ID.fullmatch(conversation_id):
+        """As the views have it. None: they are away, or stay behind the offer that told of it, each log's
+        views being written apart. Raises Refusal 404 and, where nothing else can be asked, Busy."""
+        is_near = self.app.people is None
+        if not is_near and not _CONVERSATION_ID.fullmatch(conversation_id):
             raise no_conversation()
-        return None
-
-    # Presence
-
-    async def _beats(self) -> None:
-        """Say which agents' sessions live here: at once when one begins, then every beat."""
-        while True:
-            beats: dict[int, PresenceBeat] = {}
-            for desk, agent in self.hub.sessions:
-                beat = beats.setdefault(self.partition(desk), PresenceBeat(edge_id=self._edge_id))
-                beat.desk_ids.append(desk)
-                beat.agent_ids.append(agent)
-            for partition, beat in beats.items():
-                beat.at_ms = self.app.clock.now_ms()
-                try:
-                    await self.app.log.append("presence", partition, [beat.SerializeToString()])
-                except TRY_LATER as error:
-                    _log.warning("a presence beat was lost: %s", error)
-            self.hub.session_began.clear()
+        try:
             try:
-                await asyncio.wait_for(self.hub.session_began.wait(), PRESENCE_BEAT_MS / 1000)
-            except TimeoutError:
-                continue
+                return await self.conversation(desk_id, conversation_id)
+            except Refusal:
+                if is_near:
+                    raise
+            await self.heard(desk_id)
+            return await self.conversation(desk_id, conversation_id)
+        except Busy:
+            if is_near:
+                raise
+            return None
 
 
 def _near(app: App) -> Following:

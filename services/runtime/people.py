@@ -76,6 +76,10 @@ class People:
         self._folds[partition] = (found[0], self._clock.monotonic_s())
         return found[0]
 
+    def folded(self) -> list[int]:
+        """The partitions whose log is read for it now."""
+        return sorted(self._folds)
+
     async def run(self) -> None:
         """Let go of what nobody asks any more, until cancelled."""
         try:
