@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         await log.close()
     for program in fleet.programs().values():
         program.kill()
-    found = await asyncio.to_thread(_look, fleet, worlds, waits, storm.brokers_away())
+    found = await asyncio.to_thread(_look, fleet, worlds, waits, storm.leaders_away())
     broken = found.pop("broken") | _broken(worlds, storm)
     if not settled:
         broken["not_settled"] = "acknowledged records were undecided after everything ran again"
@@ -122,7 +122,9 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
     }
 
 
-def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits, away: Sequence[Pause]) -> dict[str, Any]:
+def _look(
+    fleet: Fleet, worlds: Sequence[World], waits: Waits, away: Mapping[int, Sequence[Pause]]
+) -> dict[str, Any]:
     """What the logs say. Whether a promise fired too late is judged by when its partition stood still, which
     `check_log` cannot know: it gets a slack that no pause exceeds."""
     acked = set[str]().union(*(world.acked for world in worlds))
@@ -132,7 +134,7 @@ def _look(fleet: Fleet, worlds: Sequence[World], waits: Waits, away: Sequence[Pa
         keys = asyncio.run(kafka_keys(fleet.access, PARTITIONS))
         found = audit(logs, keys, acked, deliveries) | {"fenced_out": fenced_out(logs)}
         decided = waits.pauses()
-        found |= lateness(logs, {n: [*decided.get(n, ()), *away] for n in range(PARTITIONS)})
+        found |= lateness(logs, {n: [*decided.get(n, ()), *away.get(n, ())] for n in range(PARTITIONS)})
     finally:
         logs.close()
     command = [sys.executable, "-m", "tools.check_log", "--kafka", fleet.cluster.address]

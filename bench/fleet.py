@@ -41,6 +41,7 @@ class Fleet:
         advertised: Sequence[int] = (),
     ) -> None:
         self.folder = folder
+        self.partitions = partitions
         self.cluster = Cluster(folder / "kafka", brokers, advertised=advertised)
         self.redis = RedisServer(folder / "redis")
         self.settings = {

@@ -5,7 +5,8 @@ customers and agents are at work. Process by process each is stopped by SIGTERM 
 rolling restart does: its partitions are handed over, and come back. Then each is killed and started again:
 the group notices after a session (6 s). The pause is the longest that anything appended within the move, or
 until `AFTER_S` behind it, waited for what the engine made of it, from append to append by the broker's clock.
-`calm` is the same while nothing is done: what this machine takes anyway.
+`calm` is the same while nothing is done, before and after: what this machine takes anyway. An engine that
+made nothing within a time has not come back, whatever else was fast: that is -1, and not ok.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.inputs import EVENT_CLASSES
 from services.runtime.log_kafka import KafkaLog
 from services.sla import engine as sla
+from tools.arguments import number, whole
 from tools.invariants import Source
 from tools.stored_kafka import KafkaLogs
 
@@ -45,7 +47,7 @@ AFTER_S = 8.0
 SETTLE_S = 5.0
 PLANNED_MS_MAX, KILLED_MS_MAX = 300, 7_000
 OF = {"ingest": ingest, "router": router, "sla": sla, "notify": notify}
-CALM, PLANNED, KILLED = "calm", "planned", "killed"
+CALM, PLANNED, KILLED, AFTERWARDS = "calm", "planned", "killed", "calm afterwards"
 
 
 class Move(NamedTuple):
@@ -59,9 +61,9 @@ class Move(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--rate", type=float, default=20.0, help="messages/s over all desks")
-    parser.add_argument("--replicas", type=int, default=2, help="processes of each engine")
-    parser.add_argument("--times", type=int, default=2, help="how often each process is stopped, and killed")
+    parser.add_argument("--rate", type=number(1), default=20.0, help="messages/s over all desks")
+    parser.add_argument("--replicas", type=whole(1), default=2, help="processes of each engine")
+    parser.add_argument("--times", type=whole(1), default=2, help="how often each is stopped, and killed")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="only these")
     parser.add_argument("--directory", default=None, help="where the data lies")
 
@@ -95,14 +97,18 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet) -> dict[str, Any]
         await asyncio.gather(watching, return_exceptions=True)
         await log.close()
     waited = await asyncio.to_thread(_waited, fleet, arguments.engines, waits)
-    return _told(arguments, moves, waited, settled)
+    return judged(arguments, moves, waited, settled)
 
 
 async def _moved(fleet: Fleet, engines: Sequence[str], times: int, moves: list[Move]) -> None:
     """Do everything in turn, and write down when."""
-    since_ms = CLOCK.now_ms()
-    await asyncio.sleep(CALM_S)
-    moves += [Move(CALM, engine, since_ms, CLOCK.now_ms()) for engine in engines]
+
+    async def calm(what: str) -> None:
+        since_ms = CLOCK.now_ms()
+        await asyncio.sleep(CALM_S)
+        moves.extend(Move(what, engine, since_ms, CLOCK.now_ms()) for engine in engines)
+
+    await calm(CALM)
     for what, engine, _ in itertools.product((PLANNED, KILLED), engines, range(times)):
         for program in fleet.engines[engine]:
             since_ms = CLOCK.now_ms()
@@ -114,6 +120,7 @@ async def _moved(fleet: Fleet, engines: Sequence[str], times: int, moves: list[M
             await program.start()
             await asyncio.sleep(AFTER_S)
             moves.append(Move(what, engine, since_ms, CLOCK.now_ms()))
+    await calm(AFTERWARDS)
 
 
 def _waited(fleet: Fleet, engines: Sequence[str], waits: Waits) -> dict[str, list[Wait]]:
@@ -146,10 +153,11 @@ def lags(log: Source, engine: Any, partition: int) -> Iterator[Wait]:
                 yield Wait(at_ms - came_ms[cause], partition, at_ms)
 
 
-def _told(
+def judged(
     arguments: argparse.Namespace, moves: Sequence[Move], waited: dict[str, list[Wait]], settled: bool
 ) -> dict[str, Any]:
-    pauses: dict[str, dict[str, list[int]]] = {CALM: {}, PLANNED: {}, KILLED: {}}
+    """The longest pause of each move, by what was done and engine, and whether all are within bounds."""
+    pauses: dict[str, dict[str, list[int]]] = {CALM: {}, PLANNED: {}, KILLED: {}, AFTERWARDS: {}}
     for move in moves:
         longest = max((wait.ms for wait in waited[move.engine] if _within(wait, move)), default=-1)
         pauses[move.what].setdefault(move.engine, []).append(longest)
@@ -160,6 +168,7 @@ def _told(
         "max_ms": {what: max(map(max, found.values())) for what, found in pauses.items()},
         "settled": settled,
         "ok": settled
+        and all(pause >= 0 for found in pauses.values() for every in found.values() for pause in every)
         and max(map(max, pauses[PLANNED].values())) <= PLANNED_MS_MAX
         and max(map(max, pauses[KILLED].values())) <= KILLED_MS_MAX,
     }

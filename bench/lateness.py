@@ -6,9 +6,10 @@ stays missed, however long another desk, or the same one an hour later, stood st
 
 A partition stood still from when something was appended until it was decided, if that took longer than
 `STILL_MS`: measured by `bench.waits` for ingest, and read from the log for sla, whose events name their
-cause. While sla has no owner it writes nothing at all: from its last batch until the take-over. And every
-partition stands still while a broker does, as told by who stopped it: one of its logs has its leader there,
-and deadlines wait until all that came before them was read.
+cause. While sla has no owner it writes nothing at all: from its last batch until the take-over. And a
+partition stands still while the broker that led one of its logs is stopped, as told by who stopped it:
+deadlines wait until all that came before them was read. However many pauses follow each other, they excuse
+no more than `EXCUSED_MS_MAX`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from services.kernel.claims import Fence, is_claim
 from services.sla.engine import INPUTS, TOPIC
 from tools.invariants import SLACK_MS, Source
 
+EXCUSED_MS_MAX = 30_000
+"""For so long a partition may stand still when several things are away at once."""
 SHOWN_MAX = 20
 """Late promises that are told one by one."""
 
@@ -64,7 +67,7 @@ def late_ms(due_ms: int, fired_ms: int, pauses: Sequence[Pause]) -> int:
     for one in pauses:
         if one.since_ms > could_ms + SLACK_MS:
             break  # it was late already
-        could_ms = max(could_ms, one.until_ms)
+        could_ms = min(max(could_ms, one.until_ms), due_ms + EXCUSED_MS_MAX)
     return max(0, fired_ms - could_ms)
 
 

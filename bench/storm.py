@@ -12,7 +12,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -34,7 +34,8 @@ REDIS_AWAY_S = (0.5, 4.0)
 STARTS_MAX = 5
 LOST_MAX = 10
 LATE_MAX = 3
-BROKER = "kafka-"
+NEW_LEADER_S = 10.0
+"""A broker that has died is missed after nine seconds (broker.session.timeout.ms), and others lead."""
 WHOLE_WITHIN_S = 300.0
 LOOK_S = 0.5
 
@@ -64,6 +65,7 @@ class Storm:
         self._seed = seed
         self._clock = SystemClock()
         self._until_s = 0.0
+        self._away: list[tuple[Trouble, set[int]]] = []
         self._brokers = asyncio.Lock()
         """Held while a broker is in trouble."""
 
@@ -163,10 +165,20 @@ class Storm:
 
     async def _broker(self, node: int, what: Callable[[int, float], Awaitable[None]], away_s: float) -> None:
         async with self._brokers:
+            partitions = await self._led_by(node)
             began_s = self._clock.monotonic_s()
             await what(node, away_s)
-            self._note(began_s, what.__name__.removeprefix("_broker_"), f"{BROKER}{node}")
+            self._note(began_s, what.__name__.removeprefix("_broker_"), f"kafka-{node}")
+            self._away.append((self.troubles[-1], partitions))
             await self._whole()
+
+    async def _led_by(self, node: int) -> set[int]:
+        """The partitions of which it leads a log now; all, if brokers do not say."""
+        found = await self._described()
+        every = [one for topic in found for one in topic["partitions"]]
+        if not every:
+            return set(range(self._fleet.partitions))
+        return {one["partition"] for one in every if one["leader"] == node}
 
     async def _broker_killed(self, node: int, away_s: float) -> None:
         await asyncio.to_thread(self._fleet.cluster.signal, node, signal.SIGKILL)
@@ -189,18 +201,25 @@ class Storm:
                 await asyncio.sleep(LOOK_S)
 
     async def _in_sync(self) -> bool:
+        brokers: Sequence[int] = self._fleet.cluster.nodes
+        found = await self._described()
+        return bool(found) and all(
+            len(one["isr"]) == len(brokers) for topic in found for one in topic["partitions"]
+        )
+
+    async def _described(self) -> Sequence[Any]:
+        """Our topics; empty: the brokers do not say."""
         access = self._fleet.access
         admin = AIOKafkaAdminClient(**access.options())
         try:
             await admin.start()
-            found = await admin.describe_topics([access.topic(topic) for topic in TOPICS])
+            found: Sequence[Any] = await admin.describe_topics([access.topic(topic) for topic in TOPICS])
         except NOT_NOW as error:
-            _log.info("brokers do not say whether they have everything: %r", error)
-            return False
+            _log.info("brokers do not say how our topics are: %r", error)
+            return ()
         finally:
             await admin.close()
-        brokers: Sequence[int] = self._fleet.cluster.nodes
-        return all(len(one["isr"]) == len(brokers) for topic in found for one in topic["partitions"])
+        return found
 
     async def _redis_killed(self, dice: random.Random) -> None:
         began_s = self._clock.monotonic_s()
@@ -233,14 +252,17 @@ class Storm:
             self._weather.to_delay = dice.randint(1, LATE_MAX)
             self._note(began_s, "delay", f"{self._weather.to_delay} appends")
 
-    def brokers_away(self) -> list[Pause]:
-        """When a broker was stopped."""
+    def leaders_away(self) -> dict[int, list[Pause]]:
+        """When the broker that led one of a partition's logs was stopped, by partition. One that is gone, not
+        frozen, is followed by another."""
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
-        return [
-            Pause(*(now_ms - round((now_s - at_s) * 1000) for at_s in (one.began_s, one.ended_s)))
-            for one in self.troubles
-            if one.whom.startswith(BROKER)
-        ]
+        found: dict[int, list[Pause]] = {}
+        for one, partitions in self._away:
+            until_s = one.ended_s if one.what == "frozen" else min(one.ended_s, one.began_s + NEW_LEADER_S)
+            since_ms, until_ms = (now_ms - round((now_s - at_s) * 1000) for at_s in (one.began_s, until_s))
+            for partition in partitions:
+                found.setdefault(partition, []).append(Pause(since_ms, until_ms))
+        return found
 
     def clock_s(self, unix_ms: int) -> float:
         """A time of the log as one of the machine's clock, which troubles are told by."""

@@ -128,3 +128,10 @@ def test_pauses_that_follow_each_other_excuse_together() -> None:
     assert merged([Pause(5, 9), Pause(0, 6), Pause(20, 30)]) == [Pause(0, 9), Pause(20, 30)]
     assert late_ms(0, 31_000, [Pause(-1, 10_000), Pause(15_000, 30_000)]) == 1_000
     assert late_ms(0, 31_000, [Pause(-1, 10_000), Pause(15_001, 30_000)]) == 21_000
+
+
+def test_pauses_that_follow_each_other_do_not_excuse_for_ever() -> None:
+    """Given pauses of 9.5 s every ten seconds, what fired five minutes late is so but for half a minute."""
+    pauses = merged([Pause(since_ms, since_ms + 9_500) for since_ms in range(0, 300_000, 10_000)])
+    assert late_ms(1_000, 21_000, pauses) == 0
+    assert late_ms(1_000, 299_000, pauses) == 298_000 - 30_000

@@ -11,17 +11,22 @@ made="$(cd "$here/../../.." && pwd)/.cache/crds/$(cat "$here"/{pom.xml,go.mod,fe
 if [ ! -d "$made" ]; then
   fetch
   mkdir -p "$(dirname "$made")"
-  new="$(mktemp -d "$made.XXXXXX")"
+  command -v java >/dev/null || die "Java is missing; it generates Strimzi's definitions. On Debian: apt-get install default-jre-headless"
+  command -v go >/dev/null || die "Go is missing; it gets the Prometheus operator's module. On Debian: apt-get install golang"
+  new="$(mktemp -d -p "$(dirname "$made")")"
+  trap 'rm -rf "$new" "$new.log"' EXIT
   model=io.strimzi.api.kafka.model
   java -cp "$lib/*" io.strimzi.crdgenerator.CrdGenerator --yaml --target-kube 1.25+ --crd-api-version v1 \
     "$model.kafka.Kafka=$new/kafkas.yaml" "$model.nodepool.KafkaNodePool=$new/kafkanodepools.yaml" \
     "$model.user.KafkaUser=$new/kafkausers.yaml" 2>"$new.log" || { cat "$new.log" >&2; die "nothing was generated"; }
-  module="$(cd "$here" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local GOWORK=off \
-    go mod download -json github.com/prometheus-operator/prometheus-operator | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')"
+  (cd "$here" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local GOWORK=off \
+    go mod download -json github.com/prometheus-operator/prometheus-operator) >"$new.log" 2>&1 \
+    || { cat "$new.log" >&2; die "Go could not get the Prometheus operator's module"; }
+  module="$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' "$new.log")"
   for kind in podmonitors prometheusrules; do
     install -m 644 "$module/example/prometheus-operator-crd/monitoring.coreos.com_$kind.yaml" "$new/$kind.yaml"
   done
-  rm -f "$new.log"
-  mv -T "$new" "$made" 2>/dev/null || rm -rf "$new"
+  # Whoever renames first wins; both have the same.
+  mv -T "$new" "$made" 2>/dev/null || [ -d "$made" ]
 fi
 echo "$made"
