@@ -17,7 +17,7 @@ from services.runtime.documents_requests import Answer as Answer
 from services.runtime.documents_requests import Asked as Asked
 from services.runtime.view_document import Document as Document
 
-VERSION = 3
+VERSION = 4
 
 
 class Conversation(Document):
@@ -219,7 +219,8 @@ class KnownIdentity(msgspec.Struct, array_like=True):
 
 
 class Customer(Document):
-    """Topic conversations: a person. While `erasing`, no surface shows anything of them."""
+    """Topic conversations: a person. While `erasing`, no surface shows anything of them; `erasing_ms`: when
+    that was asked for last, so that what is older has nobody's name for ever."""
 
     KIND: ClassVar[str] = "customer"
     id: str
@@ -229,6 +230,7 @@ class Customer(Document):
     merged: tuple[str, ...] = ()
     erasing: bool = False
     erased_ms: int = 0
+    erasing_ms: int = 0
 
 
 class ShipmentOfOrder(msgspec.Struct, array_like=True):

@@ -24,6 +24,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from services.runtime.asgi import ANSWER, JSON, WHOLE_BODY
 
+HEAD_BYTES_MAX = 64 << 10
+"""Of a head that is not whole yet; the parser keeps all of it, before any key is looked at."""
 HEAD_WITHIN_S = 30.0
 """A connection on which no head of a request is whole after this is closed; uvicorn waits for ever."""
 
@@ -85,6 +87,7 @@ class OneWriteProtocol(HttpToolsProtocol):
     head_within_s = HEAD_WITHIN_S
     _waiting: asyncio.TimerHandle | None = None
     _head_begun = False
+    _head_bytes = 0
     _answering: RequestResponseCycle | None = None
     _refusal = ""
 
@@ -107,6 +110,13 @@ class OneWriteProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._head_begun and self._waiting is None:
             self._wait_for_head()
+        if self._waiting is None:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self.flow.pause_reading()
+            self.send_400_response(f"The head of a request has at most {HEAD_BYTES_MAX} bytes.")
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, behind the answers of what came whole before it."""

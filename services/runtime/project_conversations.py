@@ -234,6 +234,7 @@ def _api_key_removed(views: Views, event: ConversationsEvent, body: ApiKeyRemove
 
 def _erasure_requested(views: Views, event: ConversationsEvent, body: ErasureRequested) -> None:
     doc = _customer(views, event.desk_id, body.customer_id)
+    doc.erasing_ms = event.occurred_at_ms
     doc.erasing, doc.identities = True, ()  # what is linked from now on is of somebody who begins anew
 
 

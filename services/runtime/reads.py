@@ -94,10 +94,10 @@ class Reads:
         """The customer of a desk, after merges."""
         return await survivor(self.views.of(desk_id), customer_id)
 
-    async def person(self, desk_id: str, customer_id: str) -> dict[str, Any]:
-        """A customer as a conversation shows them."""
+    async def person(self, desk_id: str, customer_id: str, opened_ms: int = 0) -> dict[str, Any]:
+        """A customer as a conversation shows them that was opened then (Unix ms; 0: whenever)."""
         doc = await self.customer(desk_id, customer_id)
-        if doc is None or doc.erasing:
+        if doc is None or doc.erasing or (opened_ms and opened_ms <= doc.erasing_ms):
             return {"id": doc.id if doc else customer_id, "name": None, "identities": []}
         opened = await self.opened([known.sealed for known in doc.identities], IdentityContent)
         shown = [content for content in opened if content is not None]
@@ -132,7 +132,7 @@ class Reads:
             for at_ms, what, detail in (owned.history if owned else ())
         ]
         shown["attributes"] = dict(doc.attributes)
-        shown["customer"] = await self.person(doc.desk, doc.customer)
+        shown["customer"] = await self.person(doc.desk, doc.customer, doc.opened_ms)
         shown["messages"] = await self._messages(doc, sends, hidden, shown["attributes"])
         shown["notices"] = [
             shapes.notice(send, None) for send in sorted(sends, key=SendView.sort) if send.notice
@@ -195,7 +195,8 @@ class Reads:
 
     async def card(self, doc: Conversation) -> dict[str, Any]:
         """A conversation without its words, with its customer."""
-        [summary], customer = await asyncio.gather(self.summaries([doc]), self.person(doc.desk, doc.customer))
+        person = self.person(doc.desk, doc.customer, doc.opened_ms)
+        [summary], customer = await asyncio.gather(self.summaries([doc]), person)
         return {**summary, "customer": customer}
 
     async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:

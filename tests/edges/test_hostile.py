@@ -171,6 +171,29 @@ async def test_a_head_that_never_ends_is_not_waited_for() -> None:
         server.close()
 
 
+@pytest.mark.parametrize("endless", [b"x" * 4_096, b"X-One: more\r\n" * 300])
+async def test_a_head_without_end_is_refused_early(endless: bytes) -> None:
+    """However a head grows, in one header or in many, the connection is closed with the reason long before a
+    megabyte; a request behind it on another connection is answered."""
+    async with installation() as made, served(made) as (client, _):
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: a\r\nX-First: ")
+        sent = 0
+        while sent < 1 << 20 and not reader.at_eof():
+            writer.write(endless)
+            sent += len(endless)
+            try:
+                await writer.drain()
+            except ConnectionError:
+                break
+            await asyncio.sleep(0)
+        assert sent < 1 << 20
+        writer.close()
+        assert (await client.get("/livez")).status_code == 200
+        long_but_whole = await client.get("/livez", headers={"X-Long": "x" * 30_000})
+        assert long_but_whole.status_code == 200
+
+
 async def test_who_asks_for_a_websocket_gets_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     """It is answered like any request, and nothing is logged."""
     caplog.set_level(logging.INFO)

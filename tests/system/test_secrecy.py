@@ -16,7 +16,7 @@ import pytest
 
 from services.kernel.limits import ERASURE_DELAY_MS
 from services.runtime.sqlite_open import rows
-from tests.system.outside import DESK, MAILBOX, NEWEST
+from tests.system.outside import DESK, JAN, MAILBOX, NEWEST
 from tests.system.providers import (
     HOOK_TOKEN,
     WA_NUMBER,
@@ -233,11 +233,13 @@ def the_history_stands(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 async def test_an_unfinished_erasure_goes_on_after_a_restart(tmp_path: Path) -> None:
-    """An erasure that was asked for before a restart is hidden after it, and carried out when it is due."""
+    """An erasure that was asked for before a restart is hidden after it, and carried out when it is due. Who
+    writes again afterwards begins anew: what was before stays nobody's."""
     async with start_embedded(tmp_path) as world:
         await world.desk()
         ids = await world.message("m1", "zegarmistrzostwo")
-        customer = (await world.only_conversation(ids["record_id"]))["customer"]["id"]
+        first = await world.only_conversation(ids["record_id"])
+        customer = first["customer"]["id"]
         await world.must("DELETE", f"customers/{customer}")
         keys = await wrapped_keys(world)
         clock = world.clock
@@ -249,4 +251,12 @@ async def test_an_unfinished_erasure_goes_on_after_a_restart(tmp_path: Path) -> 
         )
         erased = keys - await wrapped_keys(world)
         assert erased
+        again = await world.message("m2", "wracam")
+        docs = {
+            one["id"]: (await world.conversation(one["id"]))["customer"]
+            for one in await world.conversations(again["record_id"])
+        }
+        old = docs.pop(first["id"])
+        assert (old["name"], old["identities"]) == (None, [])
+        assert [(one["id"], one["name"]) for one in docs.values()] == [(customer, JAN["name"])]
         assert found_in(tmp_path, {key[12:]: "wrapped key" for key in erased}) == []
