@@ -25,6 +25,7 @@ $(VENV)/installed: requirements.lock
 	@touch $@
 
 up: install ## Start Centrala with a demo desk on http://127.0.0.1:8080 (CENTRALA_PORT); Ctrl-C stops it
+	@$(PY) -m compileall -q clients proto services web # also where Python is told to keep no bytecode
 	@exec $(PY) -m services.embedded --data data --port $(PORT) --demo
 
 test: install ## Everything: style, types, generated files, all tests with real servers (about 14 minutes)

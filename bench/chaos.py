@@ -31,6 +31,7 @@ from bench.world import World
 from bench.worlds import at_work, connects, desk_on_each
 from services.runtime.clock import SystemClock
 from services.runtime.log_kafka import KafkaLog
+from tools.arguments import folder
 from tools.invariants import SLACK_MS
 from tools.stored_kafka import KafkaLogs
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-roll", action="store_true", help="without the restart of everything in turn")
     parser.add_argument("--settle-s", type=float, default=20.0, help="time for everything to settle")
     parser.add_argument("--snapshot-every", type=int, default=20_000, help="events of an engine")
-    parser.add_argument("--directory", default=None, help="where the data lies")
+    parser.add_argument("--directory", type=folder, help="where the data lies")
     parser.add_argument("--keep", default="", help="directory that gets what the processes printed")
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from bench.client import Connection
 from bench.server import Server
 from services.kernel.ids import derive_id
+from tools.arguments import folder
 
 DESK = "bench"
 WHOLE_WITHIN_S = 5.0
@@ -358,4 +359,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--added-ms", type=float, default=2.5, help="delay on each fsync, second run; 0: none"
     )
     parser.add_argument("--steady-only", action="store_true", help="leave throughput out")
-    parser.add_argument("--directory", default=None, help="where the data lies (the disk to measure)")
+    parser.add_argument("--directory", type=folder, help="where the data lies (the disk to measure)")

@@ -32,7 +32,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.inputs import EVENT_CLASSES
 from services.runtime.log_kafka import KafkaLog
 from services.sla import engine as sla
-from tools.arguments import number, whole
+from tools.arguments import folder, number, whole
 from tools.invariants import Source
 from tools.stored_kafka import KafkaLogs
 
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replicas", type=whole(1), default=2, help="processes of each engine")
     parser.add_argument("--times", type=whole(1), default=2, help="how often each is stopped, and killed")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="only these")
-    parser.add_argument("--directory", default=None, help="where the data lies")
+    parser.add_argument("--directory", type=folder, help="where the data lies")
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, Any]:

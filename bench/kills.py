@@ -22,6 +22,7 @@ from bench.audit import audit, stored_keys
 from bench.program import warnings_in
 from bench.server import Server
 from bench.world import World
+from tools.arguments import folder
 from tools.stored import StoredLogs
 
 DESK = "kills"
@@ -152,5 +153,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alive-s", type=float, default=1.2, help="longest ordinary life")
     parser.add_argument("--settle-s", type=float, default=4.0, help="time for everything to settle")
     parser.add_argument("--snapshot-every", type=int, default=1_000, help="events of an engine")
-    parser.add_argument("--directory", default=None, help="where the data lies")
+    parser.add_argument("--directory", type=folder, help="where the data lies")
     parser.add_argument("--keep-output", default="", help="file for what the server printed")

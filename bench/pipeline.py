@@ -26,6 +26,7 @@ from bench.fleet import Fleet, running
 from bench.program import ADMIN_KEY, Program
 from bench.weights import memory_mb, weigh
 from services.kernel.ids import derive_id
+from tools.arguments import folder
 
 STEADY_RATE = 100
 STEADY_MS = {"p50": 8.0, "p99": 60.0}
@@ -262,4 +263,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--replicas", type=int, default=1, help="processes of each engine")
     parser.add_argument("--edges", type=int, default=1)
-    parser.add_argument("--directory", default=None, help="where the brokers' data lies")
+    parser.add_argument("--directory", type=folder, help="where the brokers' data lies")

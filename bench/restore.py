@@ -27,6 +27,7 @@ from services.runtime.clock import ManualClock, SystemClock
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.snapshots import Snapshot, SqliteSnapshots
 from services.runtime.sqlite_file import SqliteFile
+from tools.arguments import folder
 from tools.stored import FILE
 
 BOUNDS = {
@@ -221,4 +222,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=1_000_000, help="own events of the log; 0: not made")
     parser.add_argument("--open", type=int, default=100_000, help="open conversations; 0: not made")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--directory", default=None, help="where the data lies")
+    parser.add_argument("--directory", type=folder, help="where the data lies")

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from bench.client import Answer, Connection
 SENDERS = 24
 CUSTOMERS = 20_000
 RETRY_S = 0.25
+SET_UP_WITHIN_S = 60.0
 ANSWER_S = 10.0
 """Who was not answered by then asks again: a frozen server keeps its connections open."""
 LATE_S = 0.1
@@ -251,7 +253,8 @@ def _sent_with(number: int, talk: int) -> list[tuple[str, dict[str, Any]]]:
 
 async def _must(connection: Connection, method: str, path: str, body: Any) -> Any:
     answer = await connection.request(method, path, body)
-    while answer.status == 503:  # views that are new are not whole at once
+    until_s = time.monotonic() + SET_UP_WITHIN_S
+    while answer.status == 503 and time.monotonic() < until_s:  # views that are new are not whole at once
         await asyncio.sleep(RETRY_S)
         answer = await connection.request(method, path, body)
     if answer.status >= 300:

@@ -1,10 +1,11 @@
-"""Numbers on a command line, refused in plain words where they make no sense: `type=whole(1)`."""
+"""Numbers and folders on a command line, refused in plain words where they make no sense: `type=whole(1)`."""
 
 from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 
 JOBS_MAX = 64
 """Processes of a program that shares its work among some: each takes 70 MB and a core."""
@@ -40,3 +41,10 @@ def number(least: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def folder(text: str) -> str:
+    """A directory that is there."""
+    if not Path(text).is_dir():
+        raise ArgumentTypeError(f"must be a directory that is there, not {text!r}")
+    return text

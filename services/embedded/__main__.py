@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -64,6 +65,8 @@ def _announcer(made: Embedded, demo: bool) -> Callable[[App], None]:
             print(f"Centrala listens on {made.url}", flush=True)
         if made.grpc:
             print(f"gRPC is on {made.grpc}", flush=True)
+        if app.settings.smtp:
+            print(f"Mail is taken by SMTP on port {app.settings.smtp_port}", flush=True)
 
     return announce
 
@@ -86,7 +89,8 @@ def main() -> None:
     except CentralaError as error:
         # Everything is closed. gRPC's thread still stands, fails in the interpreter's end, and says so.
         print(f"centrala: {error}", file=sys.stderr, flush=True)
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # whoever read it may be gone
+            sys.stdout.flush()
         os._exit(1)
 
 

@@ -82,7 +82,8 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         opened.push_async_callback(file.close)
         admin_hash, made_key = installation_key(data, settings.admin_key)
         keys = SqliteKeys(file)
-        sealing = Sealing(load_master_key(data, os.environ), keys, clock)
+        is_new = await keys.sample() is None
+        sealing = Sealing(load_master_key(data, os.environ, make=is_new), keys, clock)
         sock = opened.enter_context(listen(settings.host, settings.port))
         await sealing.check()
         views = Views(SqliteStore(data / VIEWS))

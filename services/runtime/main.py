@@ -204,7 +204,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         raise Invalid(
             f"cannot listen on {host} port {port}: {error.strerror}. Is it running already? "
-            "Another port: CENTRALA_PORT, CENTRALA_SMTP_PORT."
+            "Another port: CENTRALA_PORT; another address: CENTRALA_HOST."
         ) from error
     sock.listen(1024)
     sock.setblocking(False)

@@ -7,6 +7,7 @@ Reflection tells tools what there is, without a key, as `/openapi.json` does.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +60,14 @@ class RpcServer:
         """Take the port (0: a free one); returns it. Raises Invalid, naming it, if it is taken."""
         address = f"[{host}]:{port}" if ":" in host else f"{host or '0.0.0.0'}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
-        except RuntimeError:
-            bound = 0
-        if not bound:
+            _try(host, port)
+            return self._server.add_insecure_port(address)
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise Invalid(
-                f"cannot listen for gRPC on {host} port {port}. Is it running already? "
+                f"cannot listen for gRPC on {host} port {port}: {why}. Is it running already? "
                 "Another port: CENTRALA_GRPC_PORT; no gRPC: CENTRALA_GRPC=false."
-            )
-        return bound
+            ) from error
 
     async def run(self) -> None:
         """Serve until cancelled; then open calls get a moment, and streams end at once."""
@@ -85,6 +85,14 @@ class RpcServer:
     async def close(self) -> None:
         """Let go of the port; for a process that never ran."""
         await self._server.stop(None)
+
+
+def _try(host: str, port: int) -> None:
+    """Bind the port and let go of it; gRPC says only on stderr why it cannot. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 class Health:

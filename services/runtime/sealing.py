@@ -55,6 +55,7 @@ the 2^32 messages up to which that is safe (8.3)."""
 CACHED_KEYS_MAX = 10_000
 """About 10 MB; what does not fit is read again."""
 CACHED_DESKS_MAX = 10_000
+PUT_BACK = "set CENTRALA_MASTER_KEY, or put back the file master.key, as it was when the data was made"
 
 
 class DataKey:
@@ -93,10 +94,7 @@ class Sealing:
             try:
                 self._unwrap(stored)
             except Corrupt as error:
-                raise Invalid(
-                    "the master key does not fit the data: set CENTRALA_MASTER_KEY, or put back the"
-                    " file master.key, as it was when the data was made"
-                ) from error
+                raise Invalid(f"the master key does not fit the data: {PUT_BACK}") from error
 
     def desk_key(self, desk_id: str) -> bytes:
         """The desk's HMAC key, for ids and hashes."""
@@ -285,10 +283,13 @@ def _bound_to(desk_id: str, key_id: bytes) -> bytes:
     return key_id + desk_id.encode()
 
 
-def load_master_key(data_dir: str | Path, env: Mapping[str, str]) -> bytes:
+def load_master_key(data_dir: str | Path, env: Mapping[str, str], make: bool = True) -> bytes:
     """CENTRALA_MASTER_KEY, else the file `master.key` of the data directory, made at the first start.
 
-    Raises Invalid if the key is not 32 bytes in base64 or hex, or if others may read the file.
+    make: whether one may be made; not where something is sealed already, which a new key could not open.
+
+    Raises Invalid if the key is not 32 bytes in base64 or hex, if others may read the file, or if there is
+    none and none may be made.
     """
     text = env.get("CENTRALA_MASTER_KEY", "")
     if text:
@@ -297,6 +298,8 @@ def load_master_key(data_dir: str | Path, env: Mapping[str, str]) -> bytes:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
+        if not make:
+            raise Invalid(f"{path} is missing, and the data cannot be read without it: {PUT_BACK}") from None
         return _make_key(path)
     if mode & 0o077:
         raise Invalid(f"others may read {path}: chmod 600 {path}")

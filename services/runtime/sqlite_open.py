@@ -118,7 +118,9 @@ def lock(path: Path) -> int:
     try:
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Invalid(f"{name} cannot be opened: {error.strerror}") from error
+        raise Invalid(
+            f"{name} cannot be opened: {error.strerror}. Another data directory: CENTRALA_DATA"
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

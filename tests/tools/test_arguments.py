@@ -26,6 +26,10 @@ WHATIF = "sim whatif --data . --from 2026-01-05 --to 2026-01-06"
         ("sim compare --seeds 2000", "an interval needs two weeks or more"),
         ("sim theory --models nope*", "none is like 'nope*'; there are erlang-"),
         ("bench decide --agents 0", "--agents: must be a whole number of at least 1, not '0'"),
+        (
+            "bench rpc --directory /nonexist",
+            "--directory: must be a directory that is there, not '/nonexist'",
+        ),
         ("bench burst --agents 0", "--agents: must be a whole number of at least 1, not '0'"),
         ("bench burst --waiting 0", "--waiting: must be a whole number of at least 1, not '0'"),
     ],

@@ -6,7 +6,7 @@ const FEED_MAX = 60;
 const NOTICES_MAX = 50;
 const SENT = ["sent", "delivered", "read"];
 const $ = (id) => document.getElementById(id);
-const state = { conversations: new Map(), agents: new Map(), targets: new Map(), notices: new Map(), feed: [] };
+const state = { conversations: new Map(), agents: new Map(), targets: new Map(), notices: new Map(), feed: [], begun: false };
 let language = localStorage.getItem("language") || document.documentElement.lang || "pl";
 let dirty = true;
 
@@ -53,6 +53,7 @@ function take(name, data) {
 }
 
 function begin(data) {
+  state.begun = true;
   for (const kind of ["conversations", "agents", "targets", "notices"]) state[kind].clear();
   for (const row of data.conversations ?? []) if (row.state !== "resolved") state.conversations.set(row.conversation_id, row);
   for (const row of data.agents ?? []) state.agents.set(row.agent, row);
@@ -91,6 +92,7 @@ function note(what, rest, data) {
 // What is shown
 
 function draw() {
+  if (!state.begun) return; // nothing is known yet: no tile says 0, no list that nobody is there
   const now = Date.now();
   const rows = [...state.conversations.values()];
   const waiting = rows.filter((row) => ["waiting", "offered"].includes(row.state)).sort((a, b) => ms(a.waiting_since) - ms(b.waiting_since));
@@ -118,8 +120,9 @@ function drawTiles(now, rows, waiting, agents, targets) {
   const used = on.reduce((sum, row) => sum + (row.used ?? 0), 0);
   const late = targets.filter((row) => row.state === "breached" || ms(row.due_at) < now);
   const risky = targets.filter((row) => row.state === "warned" && !late.includes(row));
-  $("n-waiting").textContent = rows.filter((row) => row.state === "waiting").length;
-  $("n-oldest").textContent = waiting.length ? `${t("oldest")} ${clock(now - ms(waiting[0].waiting_since))}` : "";
+  const unasked = waiting.filter((row) => row.state === "waiting");
+  $("n-waiting").textContent = unasked.length;
+  $("n-oldest").textContent = unasked.length ? `${t("oldest")} ${clock(now - ms(unasked[0].waiting_since))}` : "";
   $("n-ringing").textContent = rows.filter((row) => row.state === "offered").length;
   $("n-owned").textContent = rows.filter((row) => row.state === "owned").length;
   $("n-agents").textContent = on.length;
@@ -207,7 +210,7 @@ async function show(desk, key) {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     sessionStorage.removeItem("key");
-    ask(t("refused"));
+    ask(t(error.message === "404" ? "no_desk" : "refused"));
   }
 }
 

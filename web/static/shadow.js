@@ -24,7 +24,7 @@ function element(tag, className, ...children) {
 async function read() {
   try {
     const answer = await fetch(`/v1/desks/${encodeURIComponent(desk)}/shadow`, { headers: { Authorization: `Bearer ${key}` } });
-    if ([401, 403, 404].includes(answer.status)) return ask(t("refused"));
+    if ([401, 403, 404].includes(answer.status)) return ask(t(answer.status === 404 ? "no_desk" : "refused"));
     linked(answer.ok);
     if (answer.ok) told = await answer.json();
   } catch {

@@ -25,7 +25,6 @@ async function readOnce(path, key, onEvent, onLink) {
     const answer = await fetch(path, { headers: { Authorization: `Bearer ${key}` }, signal: stop.signal });
     if ([401, 403, 404].includes(answer.status)) throw new Refused(String(answer.status));
     if (!answer.ok) return;
-    onLink(true);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -36,6 +35,7 @@ async function readOnce(path, key, onEvent, onLink) {
       const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) tell(block, onEvent);
+      onLink(true); // not before: until the snapshot is there nothing is shown as it is
     }
   } finally {
     clearTimeout(silence);

@@ -2,9 +2,9 @@
 export const WORDS = {
   pl: {
     sign_in: "Tablica zespołu", sign_in_why: "Klucz z prawem odczytu daje administrator. Zostaje tylko w tej karcie.",
-    desk: "Biurko (desk)", key: "Klucz", show: "Pokaż", refused: "Klucz nie pasuje do tego biurka.",
-    waiting: "czeka", ringing: "dzwoni", owned: "w rozmowie", agents_on: "na miejscu", at_risk: "obietnic zagrożonych",
-    notices_out: "ostatnio wysłanych", waiting_title: "Kto czeka i jak długo", nobody_waits: "Nikt nie czeka.",
+    desk: "Biurko (desk)", key: "Klucz", show: "Pokaż", refused: "Klucz nie pasuje do tego biurka.", no_desk: "Nie ma takiego biurka.",
+    waiting: "czeka", ringing: "dzwoni", owned: "w rozmowie", agents_on: "na miejscu", at_risk: "obietnice zagrożone",
+    notices_out: "wysłane ostatnio", waiting_title: "Kto czeka i jak długo", nobody_waits: "Nikt nie czeka.",
     agents: "Zespół", promises: "Obietnice i ich zegary", no_promises: "Żadna obietnica nie biegnie.",
     going_out: "Wychodzi do klientów", nothing_out: "Jeszcze nic nie wyszło.", as_it_happens: "Na bieżąco",
     live: "na żywo", lost: "brak połączenia, ponawiam", oldest: "najdłużej", load: "obciążenie", broken: "złamane",
@@ -27,12 +27,12 @@ export const WORDS = {
     k_agent: "inna osoba", k_work: "inna rozmowa", k_waits: "druga każe czekać", k_takes: "druga daje od razu",
     since_then: "od",
     p_last_agent: "zna klienta", p_work: "praca", p_costs_others: "koszt dla innych", p_usual_share: "zwykły udział",
-    p_levels_missing: "brakujące poziomy", p_load_permille: "obciążenie ‰", p_open: "otwarte", p_last_offer: "kolejność",
-    p_level: "poziom", p_breadth: "zakres", p_pace_ms: "tempo ms", p_score: "wynik", p_idle_s: "bez pracy s",
+    p_levels_missing: "brakujące poziomy", p_load_permille: "obciążenie (‰)", p_open: "otwarte", p_last_offer: "kolejność",
+    p_level: "poziom", p_breadth: "zakres", p_pace_ms: "tempo (ms)", p_score: "wynik", p_idle_s: "bez pracy (s)",
   },
   en: {
     sign_in: "The desk's board", sign_in_why: "Your administrator has a key with read scope. It stays in this tab.",
-    desk: "Desk", key: "Key", show: "Show", refused: "The key does not fit this desk.",
+    desk: "Desk", key: "Key", show: "Show", refused: "The key does not fit this desk.", no_desk: "There is no such desk.",
     waiting: "waiting", ringing: "ringing", owned: "in conversation", agents_on: "agents on", at_risk: "promises at risk",
     notices_out: "sent lately", waiting_title: "Who waits, and how long", nobody_waits: "Nobody waits.",
     agents: "Agents", promises: "Promises and their clocks", no_promises: "No promise is running.",
@@ -57,7 +57,7 @@ export const WORDS = {
     k_agent: "another agent", k_work: "another conversation", k_waits: "the second lets it wait",
     k_takes: "the second gives it at once", since_then: "since",
     p_last_agent: "knows the customer", p_work: "work", p_costs_others: "cost to others", p_usual_share: "usual share",
-    p_levels_missing: "levels missing", p_load_permille: "load ‰", p_open: "open", p_last_offer: "turn",
-    p_level: "level", p_breadth: "breadth", p_pace_ms: "pace ms", p_score: "score", p_idle_s: "idle s",
+    p_levels_missing: "levels missing", p_load_permille: "load (‰)", p_open: "open", p_last_offer: "turn",
+    p_level: "level", p_breadth: "breadth", p_pace_ms: "pace (ms)", p_score: "score", p_idle_s: "idle (s)",
   },
 };
