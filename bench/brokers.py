@@ -16,6 +16,8 @@ from bench.program import ROOT
 START = ROOT / "deploy/kafka/start.sh"
 PORTS = range(20_000, 31_000)
 """Below the ports that the kernel gives to outgoing connections."""
+AS_IN_PRODUCTION = "-XX:+TieredCompilation"
+"""The JVM as it runs by itself: its second compiler takes minutes to be done, and halves a request."""
 OTHER_PORTS = (10, 20)
 """A broker's controller listens this far above it, and what other brokers connect to."""
 
@@ -31,14 +33,17 @@ class Cluster:
         brokers: int = 1,
         settings: Sequence[str] = (),
         advertised: Sequence[int] = (),
+        jvm: str = "",
     ) -> None:
         """settings: lines for each broker's properties, beyond those of deploy/kafka. advertised: the port
-        that clients are told, for each broker, if that is not its own (a proxy's)."""
+        that clients are told, for each broker, if that is not its own (a proxy's). jvm: options instead of
+        those for a quick start."""
         self.folder = folder
         self.nodes = range(1, brokers + 1)
         self.port = _free_ports(brokers)
         self._running: dict[int, subprocess.Popen[str]] = {}
         prepare = ["--prepare", "--brokers", str(brokers), "--port", str(self.port)]
+        self._jvm = jvm
         self._advertised = [str(port) for port in advertised]
         environment = os.environ | {"KAFKA_ADVERTISED": " ".join(self._advertised)}
         subprocess.run([START, folder, *prepare], check=True, env=environment)
@@ -57,7 +62,11 @@ class Cluster:
         for node in nodes or self.nodes:
             command: list[str | Path] = [START, self.folder, "--node", str(node)]
             self._running[node] = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=os.environ | {"KAFKA_JVM": self._jvm},
             )
         for node in nodes or self.nodes:
             output = self._running[node].stdout

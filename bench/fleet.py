@@ -28,6 +28,7 @@ class Fleet:
     """One installation. Each part can be killed, frozen and started again by itself.
 
     replicas: processes of each engine. advertised: a port for each broker, where a proxy stands before it.
+    jvm: options of the brokers' JVM.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Fleet:
         edges: int = 1,
         settings: Mapping[str, str] | None = None,
         advertised: Sequence[int] = (),
+        jvm: str = "",
     ) -> None:
         self.folder = folder
         self.partitions = partitions
-        self.cluster = Cluster(folder / "kafka", brokers, advertised=advertised)
+        self.cluster = Cluster(folder / "kafka", brokers, advertised=advertised, jvm=jvm)
         self.redis = RedisServer(folder / "redis")
         self.settings = {
             "CENTRALA_KAFKA": self.cluster.address,

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.brokers import AS_IN_PRODUCTION
 from bench.client import Connection
 from bench.embedded import TEXT, spread_ms
 from bench.fleet import Fleet, running
@@ -36,7 +37,8 @@ LEAST_RATE = 300
 STEPS = (150, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800, 900, 1_000)
 TRIES = 2
 """A rate counts as too high when it is missed so often: other programs disturb, too."""
-WARM_UP_S = 8.0
+WARM_UP_S = 150.0
+"""So long the brokers' JVMs compile what they run: until then a message costs them twice the time."""
 CONNECTIONS = 32
 ARRIVES_WITHIN_S = 10.0
 """What comes later than this counts as never."""
@@ -152,7 +154,12 @@ async def measure(arguments: argparse.Namespace, brokers: int) -> dict[str, Any]
     """All phases over so many brokers."""
     with tempfile.TemporaryDirectory(dir=arguments.directory) as folder:
         fleet = Fleet(
-            Path(folder), brokers, arguments.partitions, replicas=arguments.replicas, edges=arguments.edges
+            Path(folder),
+            brokers,
+            arguments.partitions,
+            replicas=arguments.replicas,
+            edges=arguments.edges,
+            jvm=AS_IN_PRODUCTION,
         )
         async with running(fleet):
             desks = [f"bench{n}" for n in range(arguments.desks)]

@@ -7,8 +7,8 @@
 #   deploy/kafka/start.sh --fetch                              only get the jars
 #
 # Broker N listens on PORT+N-1, its controller on PORT+N+9; brokers speak to each other on PORT+N+19.
-# KAFKA_ADVERTISED, "PORT PORT PORT", names other ports to clients (a proxy's). The jars lie in .cache/kafka
-# of the checkout.
+# KAFKA_ADVERTISED, "PORT PORT PORT", names other ports to clients (a proxy's). KAFKA_JVM replaces the option
+# that leaves the JVM's second compiler off, for a quick start. The jars lie in .cache/kafka of the checkout.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 name=kafka
@@ -16,7 +16,7 @@ name=kafka
 cluster_id="Q2VudHJhbGFUZXN0c0thZg"
 
 java_main() {
-  exec java -Xms"$1" -Xmx"$1" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \
+  exec java -Xms"$1" -Xmx"$1" -XX:+UseSerialGC ${KAFKA_JVM:--XX:TieredStopAtLevel=1} -Xshare:auto -Djava.awt.headless=true \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$lib/*" "${@:2}"
 }
 
