@@ -18,7 +18,7 @@ import uvloop
 
 from services.edge.compose import BINDS, assembled
 from services.kernel.errors import CentralaError
-from services.runtime import logs
+from services.runtime import collector, logs
 from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
 from services.runtime.settings import Settings, unknown
@@ -38,6 +38,7 @@ async def serve(settings: Settings) -> None:
         edge.app.add_task("keys", shared.keys.follow)
 
         def announce(app: App) -> None:
+            collector.settle()
             print(f"Centrala's edge listens on port {edge.port}", flush=True)
 
         await run(edge.app, BINDS, announce)

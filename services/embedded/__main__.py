@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import sys
@@ -22,7 +21,7 @@ import uvloop
 from services.embedded.compose import BINDS, Embedded, assembled
 from services.embedded.demo import DESK_ID, Demo
 from services.kernel.errors import CentralaError, Invalid
-from services.runtime import logs
+from services.runtime import collector, logs
 from services.runtime.auth import keep_key
 from services.runtime.clock import SystemClock
 from services.runtime.main import App, run
@@ -31,9 +30,6 @@ from services.runtime.settings import Settings, unknown
 SWITCH_INTERVAL_S = 0.001
 """How long the event loop may keep Python's lock from the thread that commits; at the default of 5 ms a
 commit could cost more than the disk does."""
-COLLECTOR_THRESHOLDS = (10_000, 50, 100)
-"""Allocations between two looks of the garbage collector, and looks between its deeper ones: nearly
-nothing here is a cycle, and at the defaults (700, 10, 10) a tenth of the time went into looking."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +49,7 @@ async def serve(settings: Settings, demo: bool) -> None:
 
 def _announcer(made: Embedded, demo: bool) -> Callable[[App], None]:
     def announce(app: App) -> None:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        collector.settle()
         if made.made_key:
             print(f"\nThe installation's key, shown only now:\n\n    {made.made_key}\n", flush=True)
             keep_key(Path(app.settings.data), made.made_key)

@@ -22,7 +22,7 @@ import uvloop
 
 from services.kernel.engine import Engine
 from services.kernel.errors import CentralaError, Invalid
-from services.runtime import health, logs, state_check, telemetry, views_base
+from services.runtime import collector, health, logs, state_check, telemetry, views_base
 from services.runtime.base_jobs import BaseJobs
 from services.runtime.clock import SystemClock
 from services.runtime.far import process
@@ -74,6 +74,7 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
             raise Invalid(f"the group of {engine.TOPIC} cannot be joined: {error}") from error
         try:
             await app.start()
+            collector.settle()
             port = sock.getsockname()[1]
             sys.stdout.write(f"Centrala's {engine.TOPIC} engine runs; health and metrics on port {port}\n")
             sys.stdout.flush()
