@@ -14,8 +14,8 @@ from pathlib import Path
 from bench.program import ROOT
 
 START = ROOT / "deploy/kafka/start.sh"
-PORTS = range(20_000, 31_000)
-"""Below the ports that the kernel gives to outgoing connections."""
+PORTS = range(20_000, 26_000)
+"""Below the ports that the kernel gives to outgoing connections, and other than those of `free_port`."""
 AS_IN_PRODUCTION = "-XX:+TieredCompilation"
 """The JVM as it runs by itself: its second compiler takes minutes to be done, and halves a request."""
 OTHER_PORTS = (10, 20)

@@ -21,17 +21,22 @@ from bench.client import Connection
 ROOT = Path(__file__).parents[1]
 ADMIN_KEY = "bench-admin-key-0123456789"
 START_WITHIN_S = 180.0
-PORTS = range(20_000, 32_000)
+PORTS = range(26_100, 32_000)
+"""Below those are Kafka's (`brokers.py`): whoever is started later has not taken theirs yet."""
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on now, outside the range that outgoing connections get theirs
-    from: a client that connects again and again to a dead server's port could be given that very one."""
+    """A TCP port that nothing listens on now and that was not given before, outside the range that outgoing
+    connections get theirs from: a client that connects again and again to a dead server's port could be
+    given that very one."""
     while True:
         port = secrets.choice(PORTS)
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def cpu_s(pid: int) -> float:
