@@ -26,11 +26,12 @@ from services.kernel.errors import Corrupt, Fenced, Invalid
 from services.kernel.limits import BATCH_BYTES_MAX, DEADLINES_IN_BATCH_MAX
 from services.runtime import restore
 from services.runtime.clock import Clock
-from services.runtime.event_log import TRY_LATER, EventLog, LogReader
+from services.runtime.event_log import TRY_LATER, EventLog, LogReader, TopicPartition
 from services.runtime.inputs import Inputs, Unreadable, kinds
 from services.runtime.logs import about
 from services.runtime.restore import Fold
 from services.runtime.snapshots import SnapshotStore
+from services.runtime.successor import Successor
 
 _log = logging.getLogger(__name__)
 
@@ -81,12 +82,11 @@ class Tally:
 class _Draft:
     """The batch that is being decided."""
 
-    __slots__ = ("events", "positions", "size", "values")
+    __slots__ = ("events", "size", "values")
 
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.values: list[bytes] = []
-        self.positions: list[InputPosition] = []
         self.size = 0
 
 
@@ -138,6 +138,7 @@ class Loop:
         self._submitted: deque[Input] = deque()
         self._reader: LogReader | None = None
         self._inputs: Inputs | None = None
+        self._successor: Successor | None = None
         self._covered: dict[str, int] = {}
         self._lazy = lazy
         self._appending = False
@@ -160,6 +161,15 @@ class Loop:
         self._submitted.append(record)
         if self._reader is not None:
             self._reader.wake()
+
+    def heed(self, given_away: bool) -> None:
+        """Whether the partition is another process' by now: its claim ends this ownership at once then."""
+        if not given_away and self._successor is not None:
+            self._successor.cancel()
+            self._successor = None
+        elif given_away and self._successor is None and self._reader is not None:
+            own = TopicPartition(self.engine.TOPIC, self.partition)
+            self._successor = Successor(self._log, own, *self.place()[:2], self._reader.wake)
 
     def place(self) -> tuple[int, int, int]:
         """(offset, epoch, next_seq) of the own log after what was acknowledged last."""
@@ -226,14 +236,16 @@ class Loop:
             while True:
                 await self._round(self._reader, inputs)
         finally:
+            self.heed(False)
             reader, self._reader, self._inputs = self._reader, None, None
             await reader.close()
 
     async def _round(self, reader: LogReader, inputs: Inputs) -> None:
         """Fetch, decide everything that is there, then the deadlines that are due."""
-        wait_ms = 0 if self._submitted else self._wait_ms()
         began_ms = self._clock.now_ms()
-        fetched = await reader.fetch(wait_ms)
+        fetched = await reader.fetch(0 if self._submitted else self._wait_ms())
+        if self._successor is not None and self._successor.claimed:
+            raise Fenced(f"{self.engine.TOPIC}: its successor has claimed it")
         started_s = self._clock.monotonic_s()
         inputs.add(fetched.records)
         self._now_ms = max(self._now_ms, self._clock.now_ms())
@@ -363,8 +375,8 @@ class Loop:
 
     def _tell(self, entry: _Appended, offset: int) -> None:
         """Tell the listeners; what one of them raises is a bug, whatever it is."""
-        place = self.engine.TOPIC, self.partition, offset, self._epoch
-        committed = Committed(*place, entry.seq, entry.now_ms, entry.events, entry.positions)
+        place = self.engine.TOPIC, self.partition, offset, self._epoch, entry.seq, entry.now_ms
+        committed = Committed(*place, entry.events, entry.positions)
         self._covered = {position.topic: position.offset for position in entry.positions}
         self._next_offset += 1
         self._acknowledged_seq = entry.seq + 1

@@ -6,9 +6,9 @@ tasks and metrics of its own. Its loop folds the log first, from a warm standby 
 then: until that moment its former owner goes on, so a planned move stops a desk for a claim and nothing
 more. Seats are taken one after the other.
 
-A partition that is no longer ours is served until somebody else has claimed it. Its loop then asks the
-group before it claims again (`Loop.permit`), learns that it has lost, and its seat is given up. So two
-processes never fight, and a partition is never left alone because of a hint.
+A partition that is no longer ours is served until somebody else has claimed it, which its loop looks out for
+(`successor.py`). It then asks the group before it claims again (`Loop.permit`), learns that it has lost, and
+its seat is given up. So two processes never fight, and a partition is never left alone because of a hint.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class Seats:
         """Leave the group and go on until others have claimed everything, or for DRAIN_WITHIN_S."""
         self._leaving = True
         alone = await self._membership.alone()
+        self._heed()
         await self.leave()
         if alone:
             return
@@ -118,12 +119,18 @@ class Seats:
                 await self._give_up(partition)
             elif seat.broken.done():
                 seat.broken.result()
+        self._heed()
         await self._take_silent()
         for partition in sorted(self._membership.assigned - self.taken.keys()):
             if partition in self._membership.assigned:
                 await self._take(partition)
         if not self._leaving:
             self._stand_by()
+
+    def _heed(self) -> None:
+        for partition, seat in self.taken.items():
+            given_away = self._leaving or partition not in self._membership.assigned
+            seat.loops[self._engine.TOPIC].heed(given_away)
 
     async def _take_silent(self) -> None:
         """Sit down where nobody seems to write, many at once: these are what a dead process has left."""

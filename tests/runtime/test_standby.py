@@ -134,6 +134,44 @@ async def test_what_the_former_owner_has_under_way_is_folded_past() -> None:
     assert fold.offset == await log.end(*OWN)
 
 
+@pytest.mark.parametrize(("heeds", "appended"), [(True, 0), (False, 1)])
+async def test_who_gives_a_partition_away_appends_nothing_behind_a_claim(heeds: bool, appended: int) -> None:
+    """An owner that heeds its successor ends with that one's claim, though an input comes right behind it;
+    one that does so no more learns of the claim by an append of its own."""
+    log = MemoryLog(CLOCK)
+    async with running(log) as (loop, _):
+        await say(log, "n:1")
+        await turns(lambda: loop.tally.batches == 1)
+        loop.heed(True)
+        loop.heed(heeds)
+        loop.permit = asyncio.Event().wait  # type: ignore[assignment]
+        claim = Batch(epoch=loop.place()[1] + 1, now_ms=1).SerializeToString()
+        behind = await log.append(*OWN, [claim]) + 1
+        await turns(lambda: loop.tally.fenced == int(heeds))
+        await say(log, "n:2")
+        await turns(lambda: loop.tally.fenced == 1)
+        assert await log.end(*OWN) == behind + appended
+
+
+async def test_an_owner_heeds_the_successor_of_each_ownership() -> None:
+    """An append before the claim counts, also when it comes after the owner was told; and who was deposed and
+    owns again looks for a later claim than its own."""
+    log = MemoryLog(CLOCK)
+    async with running(log) as (loop, _):
+        await say(log, "n:1")
+        await turns(lambda: loop.tally.batches == 1)
+        loop.heed(True)
+        await say(log, "n:2")
+        await turns(lambda: loop.tally.batches == 2)
+        for epoch in (20, 30):
+            await log.append(*OWN, [Batch(epoch=epoch, now_ms=1).SerializeToString()])
+            await until(lambda epoch=epoch: loop.place()[1] == epoch + 1)  # type: ignore[misc]
+            loop.heed(True)
+        await say(log, "n:3")
+        await until(lambda: loop.state.data.said == ["n:1", "n:2", "n:3"])
+        assert loop.tally.fenced == 2
+
+
 async def test_what_the_former_owner_appends_during_a_take_over_is_folded() -> None:
     """A batch that lands after the log's end was asked for, and comes with the records before it, is in the
     state: it counts, being before the claim."""
