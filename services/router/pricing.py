@@ -11,7 +11,7 @@ and a conversation that is in hand for t seconds costs t times that.
   skill) + half the price [+ their usual share of live work, rate / agents who can, without which agents who
   do everything are spent on what specialists could do while nothing is scarce yet].
 - Work that can wait is *held back* while its price is above a limit that grows as its time runs out,
-  and is as free as live work once a twentieth of its time is left. What is late already is held like what
+  and is as free as live work once a twelfth of its time is left. What is late already is held like what
   has just come, until it has waited ten times what was promised.
 - [The limit grows with the pressure of what waits (`pressure.py`), so that a peak does not drown the slow
   channels and a quiet day spends nobody on what has time.]
@@ -37,15 +37,15 @@ from services.router.profiles import Profile, Seat, Shape
 PRICE_WEIGHT = 0.5
 USUAL_WEIGHT = 0.7
 HELD_LIMIT = 0.75
-"""Weight that may be lost for a conversation with four hours left, by the pressure of what waits ..."""
+"""Weight that may be lost for a conversation with 4.5 hours left, by the pressure of what waits ..."""
 PRESSURE_POWER = 1.6
 """... to this power ..."""
-HELD_SLACK_MS = 4 * 3_600_000
+HELD_SLACK_MS = 16_200_000
 HELD_POWER = 1.35
 """... and so much more with less time left."""
 HELD_PRESSURE_MIN = 0.12
 """With less pressure it is as with so much: somebody has time, sooner or later."""
-HELD_URGENT = 0.05
+HELD_URGENT = 0.08
 """With this share of its time left nothing is held back any more."""
 LATE_LIMIT = 3.0
 """Weight that may be lost for a live conversation whose promise is broken."""
