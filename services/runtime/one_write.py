@@ -25,7 +25,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from services.runtime.asgi import ANSWER, JSON, WHOLE_BODY
 
 HEAD_BYTES_MAX = 64 << 10
-"""Of a head that is not whole yet; the parser keeps all of it, before any key is looked at."""
+"""Of what comes without completing a head or bringing any of a body: the parser keeps a head that is not
+whole, before any key is looked at, and trailers have no other end."""
 HEAD_WITHIN_S = 30.0
 """A connection on which no head of a request is whole after this is closed; uvicorn waits for ever."""
 
@@ -88,6 +89,8 @@ class OneWriteProtocol(HttpToolsProtocol):
     _waiting: asyncio.TimerHandle | None = None
     _head_begun = False
     _head_bytes = 0
+    _goes_on = False
+    """Whether the bytes that came last completed a head or brought some of a body."""
     _answering: RequestResponseCycle | None = None
     _refusal = ""
 
@@ -107,13 +110,11 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came; of a request that is only begun the rest is awaited."""
+        self._goes_on = False
         super().data_received(data)
         if self._head_begun and self._waiting is None:
             self._wait_for_head()
-        if self._waiting is None:
-            self._head_bytes = 0
-            return
-        self._head_bytes += len(data)
+        self._head_bytes = 0 if self._goes_on else self._head_bytes + len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self.flow.pause_reading()
             self.send_400_response(f"The head of a request has at most {HEAD_BYTES_MAX} bytes.")
@@ -144,12 +145,24 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A request's head is whole."""
+        self._goes_on = True
         self._head_is_here()
         super().on_headers_complete()
         self.scope[ANSWER] = functools.partial(_answer, self.cycle)  # type: ignore[literal-required]
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of a head; one behind a body (a trailer) is for nobody."""
+        if self._head_begun:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body."""
+        self._goes_on = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """A request is whole. Its task begins in the next turn, so what the scope is given now is seen."""
+        self._goes_on = True
         super().on_message_complete()
         cycle = self.cycle
         if not cycle.more_body and not cycle.waiting_for_100_continue and len(cycle.body) <= HIGH_WATER_LIMIT:

@@ -171,13 +171,25 @@ async def test_a_head_that_never_ends_is_not_waited_for() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("endless", [b"x" * 4_096, b"X-One: more\r\n" * 300])
-async def test_a_head_without_end_is_refused_early(endless: bytes) -> None:
-    """However a head grows, in one header or in many, the connection is closed with the reason long before a
-    megabyte; a request behind it on another connection is answered."""
+HEAD = b"GET /livez HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "endless"),
+    [
+        (HEAD + b"X-First: ", b"x" * 4_096),
+        (HEAD + b"X-First: ", b"X-One: more\r\n" * 300),
+        (CHUNKED, b"X-Trailer: more\r\n" * 300),
+        (CHUNKED.replace(b"0\r\n", b"5;"), b"x" * 4_096),
+    ],
+)
+async def test_a_head_without_end_is_refused_early(begun: bytes, endless: bytes) -> None:
+    """However a head grows, in one header or in many, in trailers or in what describes a chunk, the
+    connection is closed with the reason long before a megabyte; one on another connection is answered."""
     async with installation() as made, served(made) as (client, _):
         reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
-        writer.write(b"GET /livez HTTP/1.1\r\nHost: a\r\nX-First: ")
+        writer.write(begun)
         sent = 0
         while sent < 1 << 20 and not reader.at_eof():
             writer.write(endless)
@@ -192,6 +204,36 @@ async def test_a_head_without_end_is_refused_early(endless: bytes) -> None:
         assert (await client.get("/livez")).status_code == 200
         long_but_whole = await client.get("/livez", headers={"X-Long": "x" * 30_000})
         assert long_but_whole.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "before",
+    [HEAD + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000, (HEAD + b"\r\n") * 2_500],
+    ids=["a large body", "many requests"],
+)
+async def test_what_came_whole_does_not_count_for_the_head_behind_it(before: bytes) -> None:
+    """A head that is only begun when much has come before it is waited for, and answered."""
+    async with installation() as made, served(made) as (client, _):
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(before + HEAD)
+        answers = before.count(b"GET")
+        for _ in range(answers):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await reader.readexactly(len(b"ok\n"))
+        writer.write(b"Connection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_trailers_are_no_headers() -> None:
+    """A line behind a chunked body is not taken for one of the request's headers."""
+    async with installation() as made, served(made) as (client, _):
+        await made.desk("ola")
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        trailers = f"Authorization: {HEADERS['Authorization']}\r\nConnection: close\r\n\r\n".encode()
+        writer.write(CHUNKED.replace(b"/livez", b"/v1/desks/rowery") + trailers)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
 
 
 async def test_who_asks_for_a_websocket_gets_an_answer(caplog: pytest.LogCaptureFixture) -> None:

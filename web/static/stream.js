@@ -9,7 +9,8 @@ export class Refused extends Error {}
 export async function follow(path, key, onEvent, onLink) {
   for (let failures = 0; ; failures++) {
     try {
-      await readOnce(path, key, (name, data) => { failures = 0; onEvent(name, data); }, onLink);
+      // Linked from the first event on, the snapshot: until then nothing that is shown is known to be so.
+      await readOnce(path, key, (name, data) => { failures = 0; onEvent(name, data); onLink(true); });
     } catch (error) {
       if (error instanceof Refused) throw error;
     }
@@ -18,7 +19,7 @@ export async function follow(path, key, onEvent, onLink) {
   }
 }
 
-async function readOnce(path, key, onEvent, onLink) {
+async function readOnce(path, key, onEvent) {
   const stop = new AbortController();
   let silence = setTimeout(() => stop.abort(), SILENCE_MS);
   try {
@@ -35,7 +36,6 @@ async function readOnce(path, key, onEvent, onLink) {
       const blocks = (rest + value.replaceAll("\r\n", "\n")).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) tell(block, onEvent);
-      onLink(true); // not before: until the snapshot is there nothing is shown as it is
     }
   } finally {
     clearTimeout(silence);
