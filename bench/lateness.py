@@ -8,8 +8,9 @@ A partition stood still from when something was appended until it was decided, i
 `STILL_MS`: measured by `bench.waits` for ingest, and read from the log for sla, whose events name their
 cause. While sla has no owner it writes nothing at all: from its last batch until the take-over. And a
 partition stands still while the broker that led one of its logs is stopped, as told by who stopped it:
-deadlines wait until all that came before them was read. However many pauses follow each other, they excuse
-no more than `EXCUSED_MS_MAX`.
+deadlines wait until all that came before them was read. A broker that follows holds appends up as well until
+it is fenced: that is shorter than `SLACK_MS`, so it is not told. However many pauses follow each other, they
+excuse no more than `EXCUSED_MS_MAX`.
 """
 
 from __future__ import annotations

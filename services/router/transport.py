@@ -75,12 +75,13 @@ class _Plan:
         if agent != NOBODY and self._add(kind, agent) < inf:
             self._change(kind, NOBODY, agent)
             return True
-        while True:
-            path = self._path(kind) if self._left > 0 else []
+        while self._left > 0:
+            path = self._path(kind)
             if path and self._follow(path, inf):
                 return True
             # Who was given without a look at the others may leave a cycle, in which the cheapest way is lost.
-            if not self.improve():
+            # Where there is no way at all the exchanges are left to those behind.
+            if not (self._reaches_room(kind) and self.improve()):
                 break
         # What others take from now on opens no way that is closed now.
         self._hopeless.add(kind)
@@ -141,6 +142,16 @@ class _Plan:
             way.append((come, node, edges[come, node].agent))
             node = come
         return way[::-1]
+
+    def _reaches_room(self, kind: int) -> bool:
+        """Whether any exchanges lead from the kind to free room, at whatever cost."""
+        edges, reached, news = self._edges(), {kind}, [kind]
+        while news and self._free not in reached:
+            come = news.pop()
+            fresh = [leave for at, leave in edges if at == come and leave not in reached]
+            reached.update(fresh)
+            news += fresh
+        return self._free in reached
 
     def _cycle(self) -> Path:
         """A way around that costs less than nothing; empty: there is none."""

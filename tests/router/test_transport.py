@@ -67,6 +67,37 @@ def test_a_cycle_does_not_hide_the_way() -> None:
     assert sum(costs[kind][agent] for kind, agent in zip([0, 0, 0, 1, 2], agents, strict=True)) == 2.0
 
 
+def test_exchanges_are_kept_for_whom_there_is_a_way() -> None:
+    """With one exchange, a question that nobody can answer does not take it from the one behind it."""
+    costs = [[5.0, 1.0, 0.0], [inf, 5.0, 0.0], [inf, inf, inf]]
+    agents = match(
+        [0, 0, 1, 2, 1], [1, 1, 1], [2, 2, 1], lambda kind, agent, place: costs[kind][agent] + place, 1
+    )
+    assert [agent == NOBODY for agent in agents] == [False, False, False, True, False]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_whom_nobody_can_serve_takes_nothing_from_others(data: st.DataObject) -> None:
+    """One that no agent can have changes nothing for the others, however few exchanges there are."""
+    kinds = data.draw(st.integers(1, 4))
+    rooms = data.draw(st.lists(st.integers(0, 2), min_size=1, max_size=5))
+    before, behind = (data.draw(st.lists(st.integers(0, kinds - 1), max_size=6)) for _ in range(2))
+    exchanges = data.draw(st.integers(0, 4))
+    costs = data.draw(
+        st.lists(st.lists(COSTS, min_size=len(rooms), max_size=len(rooms)), min_size=kinds, max_size=kinds)
+    )
+    costs.append([inf] * len(rooms))
+
+    def agents(ranked: list[int]) -> list[int]:
+        sizes = [1] * len(costs)
+        return match(ranked, sizes, rooms, lambda kind, agent, place: costs[kind][agent] + place, exchanges)
+
+    there = agents([*before, kinds, *behind])
+    assert there.pop(len(before)) == NOBODY
+    assert there == agents(before + behind)
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_nobody_gets_more_than_fits(data: st.DataObject) -> None:
