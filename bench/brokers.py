@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,8 +16,9 @@ from bench.program import ROOT
 START = ROOT / "deploy/kafka/start.sh"
 PORTS = range(20_000, 26_000)
 """Below the ports that the kernel gives to outgoing connections, and other than those of `free_port`."""
-AS_IN_PRODUCTION = "-XX:+TieredCompilation"
-"""The JVM as it runs by itself: its second compiler takes minutes to be done, and halves a request."""
+_given: set[int] = set()
+WITH_BOTH_COMPILERS = "-XX:+TieredCompilation"
+"""The JVM as it compiles by itself: its second compiler takes minutes to be done, and halves a request."""
 OTHER_PORTS = (10, 20)
 """A broker's controller listens this far above it, and what other brokers connect to."""
 
@@ -66,7 +67,7 @@ class Cluster:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env=os.environ | {"KAFKA_JVM": self._jvm},
+                env=os.environ | ({"KAFKA_JVM": self._jvm} if self._jvm else {}),
             )
         for node in nodes or self.nodes:
             output = self._running[node].stdout
@@ -105,11 +106,11 @@ class Cluster:
 
 def _free_ports(brokers: int) -> int:
     """The first of some ports that are free, those of the controllers included."""
-    dice = random.Random(os.getpid())
     while True:
-        first = dice.choice(PORTS)
-        wanted = [first + offset + n for n in range(brokers) for offset in (0, *OTHER_PORTS)]
-        if all(_free(port) for port in wanted):
+        first = secrets.choice(PORTS)
+        wanted = {first + offset + n for n in range(brokers) for offset in (0, *OTHER_PORTS)}
+        if not wanted & _given and all(_free(port) for port in wanted):
+            _given.update(wanted)
             return first
 
 

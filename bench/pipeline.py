@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.brokers import AS_IN_PRODUCTION
+from bench.brokers import WITH_BOTH_COMPILERS
 from bench.client import Connection
 from bench.embedded import TEXT, spread_ms
 from bench.fleet import Fleet, running
@@ -159,7 +159,7 @@ async def measure(arguments: argparse.Namespace, brokers: int) -> dict[str, Any]
             arguments.partitions,
             replicas=arguments.replicas,
             edges=arguments.edges,
-            jvm=AS_IN_PRODUCTION,
+            jvm=WITH_BOTH_COMPILERS,
         )
         async with running(fleet):
             desks = [f"bench{n}" for n in range(arguments.desks)]

@@ -35,7 +35,7 @@ STARTS_MAX = 5
 LOST_MAX = 10
 LATE_MAX = 3
 NEW_LEADER_S = 6.0
-"""A broker that has died is missed after three seconds (broker.session.timeout.ms of deploy/kafka), and others
+"""A broker that has died is missed after three seconds (deploy/kafka: broker.session.timeout.ms), and others
 are elected then: twice that on two cores."""
 WHOLE_WITHIN_S = 300.0
 LOOK_S = 0.5

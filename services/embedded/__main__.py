@@ -59,7 +59,7 @@ def _announcer(made: Embedded, demo: bool) -> Callable[[App], None]:
             print(f"Centrala listens on {made.url}", flush=True)
         if made.grpc:
             print(f"gRPC is on {made.grpc}", flush=True)
-        if app.settings.smtp:
+        if app.settings.smtp and app.settings.smtp_port:
             print(f"Mail is taken by SMTP on port {app.settings.smtp_port}", flush=True)
 
     return announce

@@ -82,7 +82,8 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         opened.push_async_callback(file.close)
         admin_hash, made_key = installation_key(data, settings.admin_key)
         keys = SqliteKeys(file)
-        is_new = await keys.sample() is None
+        log = SqliteLog(file, clock)
+        is_new = await log.end("inbound", 0) == 0 and await keys.sample() is None
         sealing = Sealing(load_master_key(data, os.environ, make=is_new), keys, clock)
         sock = opened.enter_context(listen(settings.host, settings.port))
         await sealing.check()
@@ -92,7 +93,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app = App(
             settings,
             clock,
-            tracing.log(SqliteLog(file, clock)),
+            tracing.log(log),
             keys,
             sealing,
             FileBlobs(data / "blobs"),

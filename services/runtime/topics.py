@@ -116,20 +116,18 @@ class Topics:
             missing = [topic for topic in topics if self._access.topic(topic) not in there]
             if missing:
                 others = [name for name in map(self._access.topic, TOPICS) if name in there]
-                await self._create(admin, missing, await self._as(admin, others))
+                await self._create(admin, missing, await self._layout(admin, others))
         return [self._access.topic(topic) for topic in missing]
 
-    async def _as(self, admin: Any, others: list[str]) -> dict[int, list[int]] | None:
-        """Where the partitions of the topics that there are lie; None: there is none to go by."""
-        for topic in await admin.describe_topics(others) if others else ():
-            lies = {one["partition"]: list(one["replicas"]) for one in topic["partitions"]}
-            if len(lies) == self._partitions and all(len(at) == self._replication for at in lies.values()):
-                return lies
-        return None
+    async def _layout(self, admin: Any, others: list[str]) -> dict[int, list[int]]:
+        """Where the partitions of one of the topics that there are lie; empty: there is none."""
+        for topic in await admin.describe_topics(others[:1]) if others else ():
+            return {one["partition"]: list(one["replicas"]) for one in topic["partitions"]}
+        return {}
 
-    async def _create(self, admin: Any, missing: list[str], placed: dict[int, list[int]] | None) -> None:
+    async def _create(self, admin: Any, missing: list[str], there: dict[int, list[int]]) -> None:
         brokers = (await admin.describe_cluster())["brokers"]
-        placed = placed or placement(brokers, self._partitions, self._replication)
+        placed = placement(brokers, self._partitions, self._replication, there)
         counts = (-1, -1) if placed else (self._partitions, self._replication)
         wanted = [
             NewTopic(
@@ -216,13 +214,19 @@ async def check(topics: Topics, within_s: float = CHECKED_WITHIN_S) -> None:
 
 
 def placement(
-    brokers: Sequence[Mapping[str, Any]], partitions: int, replication: int
+    brokers: Sequence[Mapping[str, Any]],
+    partitions: int,
+    replication: int,
+    there: Mapping[int, list[int]] | None = None,
 ) -> dict[int, list[int]] | None:
     """Which brokers keep each partition, its leader first: the same for all topics.
 
     Whoever serves partition i reads and writes it in several topics. With one leader for all of them a
     fetch asks one broker instead of three, and what followers copy travels together. Copies lie in as many
     racks as there are. None: there are too few brokers, which Kafka says best itself.
+
+    there: how an older topic lies. It is followed, unless a copy of it lies where no broker is, or two in one
+    rack while another has none.
     """
     rack_of = {int(one["node_id"]): one["rack"] or "" for one in brokers}
     racks: dict[str, list[int]] = {}
@@ -231,7 +235,20 @@ def placement(
     ring = [node for row in zip_longest(*racks.values()) for node in row if node is not None]
     if len(ring) < replication:
         return None
+    if there and len(there) == partitions and _is_spread(there, rack_of, replication):
+        return dict(there)
     return {n: _copies(ring, rack_of, n)[:replication] for n in range(partitions)}
+
+
+def _is_spread(there: Mapping[int, list[int]], rack_of: Mapping[int, str], replication: int) -> bool:
+    """Whether every partition has so many copies, on brokers there are, in as many racks as can be."""
+    wide = min(replication, len(set(rack_of.values())))
+    return all(
+        len(nodes) == replication
+        and rack_of.keys() >= set(nodes)
+        and len({rack_of[node] for node in nodes}) == wide
+        for nodes in there.values()
+    )
 
 
 def _copies(ring: Sequence[int], rack_of: Mapping[int, str], partition: int) -> list[int]:

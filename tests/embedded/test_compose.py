@@ -45,11 +45,15 @@ async def test_a_start_that_fails_takes_no_key_with_it(tmp_path: Path) -> None:
         assert not made.made_key
 
 
-async def test_a_lost_master_key_is_not_made_anew(tmp_path: Path) -> None:
-    """Where something is sealed already, a start without the key is refused and leaves no other key there."""
+@pytest.mark.parametrize("what", ["a key", "a record"])
+async def test_a_lost_master_key_is_not_made_anew(tmp_path: Path, what: str) -> None:
+    """Where a key or a record lies already, a start without the master key is refused and makes none."""
     settings = Settings(data=str(tmp_path), port=0, grpc=False)
     async with assembled(settings, SystemClock()) as made:
-        await made.app.sealing.own_key("shop")
+        if what == "a key":
+            await made.app.sealing.own_key("shop")
+        else:
+            await made.app.log.append("inbound", 0, [b"record"])
     (tmp_path / "master.key").rename(tmp_path / "elsewhere")
     with pytest.raises(Invalid, match=r"master\.key is missing.*put back"):
         async with assembled(settings, SystemClock()):

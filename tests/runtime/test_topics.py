@@ -197,3 +197,19 @@ def test_copies_lie_in_as_many_racks_as_there_are(sizes: str) -> None:
     assert placed is not None
     assert all({racks[node] for node in nodes} == {"a", "b", "c"} for nodes in placed.values())
     assert {nodes[0] for nodes in placed.values()} == set(racks)
+
+
+def test_a_new_topic_lies_as_the_older_ones_unless_they_lie_badly() -> None:
+    """What was moved by hand is followed; two copies in one rack, a broker that is not there, or another
+    number of copies or partitions is not."""
+    six = brokers(dict(enumerate("aabbcc")))
+    usual = placement(six, 2, 3)
+    moved = {0: [5, 0, 2], 1: [1, 4, 3]}
+    assert placement(six, 2, 3, moved) == moved != usual
+    for bad in (
+        {0: [0, 1, 2], 1: [1, 4, 3]},
+        {0: [5, 0, 7], 1: [1, 4, 3]},
+        {0: [5, 0], 1: [1, 4]},
+        {0: [5, 0, 2]},
+    ):
+        assert placement(six, 2, 3, bad) == usual

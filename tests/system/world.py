@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from bench.program import free_port
 from services.embedded.compose import BINDS, Embedded, assembled
 from services.runtime.clock import SystemClock
 from services.runtime.loop import Committed
@@ -119,14 +119,6 @@ def checked(data: Path, slack_ms: int = 5_000) -> Report:
     report = check(StoredLogs(data), engines(), slack_ms)
     assert not report.violations, "\n".join(map(str, report.violations[:20]))
     return report
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
