@@ -75,7 +75,7 @@ class Demo:
         self._run = clock.now_ms()
         self._count = 0
         self._orders: list[str] = []
-        self._matters: dict[str, Matter] = {}
+        self._in_work: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -196,10 +196,7 @@ class Demo:
             "order_id": order,
             "attributes": attributes | {"language": matter.language},
         }
-        told = await self._call("POST", "/messages", {k: v for k, v in body.items() if v is not None})
-        if told is not None:
-            self._matters[number] = matter
-        return told
+        return await self._call("POST", "/messages", {k: v for k, v in body.items() if v is not None})
 
     # Agents
 
@@ -211,6 +208,8 @@ class Demo:
                     async for told in session:
                         if told.HasField("offer"):
                             self._spawn(self._handle(session, kind, told.offer))
+                        for talk in told.snapshot.conversations:  # in hand from before, also before a restart
+                            self._spawn(self._work(session, kind, agent, talk.id))
             except (CallRefused, TimeoutError) as error:  # the process stops, or restores for long
                 _log.debug("demo: %s: %s", agent, error)
             await self._pause(1, 2)
@@ -226,18 +225,32 @@ class Demo:
                 await session.decline(offer.offer_id, "busy")
                 return
             await session.accept(offer.offer_id)
-            await self._work(session, kind, offer)
         except (CallRefused, TimeoutError) as error:  # a lost race is part of the day
             _log.debug("demo: %s: %s", offer.agent, error)
+            return
+        await self._work(session, kind, offer.agent, offer.conversation_id)
 
-    async def _work(self, session: AgentSession, kind: str, offer: AgentOffer) -> None:
-        conversation = offer.conversation_id
+    async def _work(self, session: AgentSession, kind: str, agent: str, conversation: str) -> None:
+        if conversation in self._in_work:
+            return
+        self._in_work.add(conversation)
+        try:
+            await self._finish(session, kind, agent, conversation)
+        except (CallRefused, TimeoutError) as error:
+            _log.debug("demo: %s: %s", agent, error)
+        finally:
+            self._in_work.discard(conversation)
+
+    async def _finish(self, session: AgentSession, kind: str, agent: str, conversation: str) -> None:
+        """Answer, unless that was done before, and resolve."""
         await self._pause(1, 3) if kind == "bot" else await self._pause(8, 30)
         talk = await self._centrala.conversation(conversation)
         matter = self._matter_of(talk)
-        text = BOT_ANSWERS[matter.language] if kind == "bot" else matter.answer
-        await session.reply(conversation, text)
-        while talk.owner == offer.agent:
+        if talk.messages and talk.messages[-1].direction == "in":
+            await session.reply(
+                conversation, BOT_ANSWERS[matter.language] if kind == "bot" else matter.answer
+            )
+        while talk.owner == agent:
             await self._pause(4, 10)
             talk = await self._centrala.conversation(conversation)
             seen = [message.id for message in talk.messages if message.direction == "in"]
