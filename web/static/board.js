@@ -126,7 +126,7 @@ function drawTiles(now, rows, waiting, agents, targets) {
   $("n-ringing").textContent = rows.filter((row) => row.state === "offered").length;
   $("n-owned").textContent = rows.filter((row) => row.state === "owned").length;
   $("n-agents").textContent = on.length;
-  $("n-load").textContent = capacity ? `${t("load")} ${Math.round((100 * used) / capacity)} %` : "";
+  $("n-load").textContent = capacity ? `${t("load")} ${Math.round((100 * used) / capacity)}%` : "";
   $("n-risk").textContent = risky.length;
   $("n-broken").textContent = late.length ? `${t("broken")}: ${late.length}` : "";
   $("n-notices").textContent = [...state.notices.values()].filter((row) => SENT.includes(row.state)).length;
@@ -189,6 +189,7 @@ function feedRow(row) {
 function speak() {
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-label]")) node.ariaLabel = t(node.dataset.label);
   $("language").textContent = language === "pl" ? "English" : "Polski";
   dirty = true;
 }
@@ -218,6 +219,8 @@ function ask(why = "") {
   $("board").hidden = true;
   $("sign-in").hidden = false;
   $("refused").textContent = why;
+  const field = $("sign-in").elements.namedItem("desk");
+  field.value ||= document.body.dataset.desk || sessionStorage.getItem("desk") || "";
 }
 
 $("language").addEventListener("click", () => {

@@ -86,6 +86,7 @@ function side(name, chosen) {
 function speak() {
   document.documentElement.lang = language;
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-label]")) node.ariaLabel = t(node.dataset.label);
   $("language").textContent = language === "pl" ? "English" : "Polski";
   draw();
 }
