@@ -65,9 +65,9 @@ class Embedded(NamedTuple):
 async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]:
     """Open the stores of the data directory and hang them onto an App; its parts are bound by the caller.
 
-    Raises CentralaError in plain words: the directory is in use, the port is taken, the master key is
-    another one. An App that was started closes its stores itself when it stops; one that never was has them
-    closed here.
+    Raises CentralaError in plain words: the directory is in use or cannot be written, the port is taken, the
+    master key is another one. An App that was started closes its stores itself when it stops; one that never
+    was has them closed here.
     """
     data = Path(settings.data)
     try:
@@ -85,6 +85,8 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         log = SqliteLog(file, clock)
         is_new = await log.end("inbound", 0) == 0 and await keys.sample() is None
         sealing = Sealing(load_master_key(data, os.environ, make=is_new), keys, clock)
+        blobs = FileBlobs(data / "blobs")
+        await blobs.check()
         sock = opened.enter_context(listen(settings.host, settings.port))
         await sealing.check()
         views = Views(SqliteStore(data / VIEWS))
@@ -96,7 +98,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
             tracing.log(log),
             keys,
             sealing,
-            FileBlobs(data / "blobs"),
+            blobs,
             SqliteSnapshots(file),
             views,
             Auth(views, admin_hash),

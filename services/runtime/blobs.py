@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import logging
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from services.kernel.errors import Corrupt, Invalid
+from services.kernel.errors import Busy, Corrupt, Invalid
 
 BLOB_ID = re.compile(r"[0-9a-f]{64}")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Blobs(Protocol):
-    """Where blobs lie. Every adapter passes `tests/contracts/test_blobs.py`. Where they lie far away each
-    call may raise Busy."""
+    """Where blobs lie. Every adapter passes `tests/contracts/test_blobs.py`. Each call raises Busy where
+    the disk or the store does not serve it."""
 
     async def put(self, data: bytes) -> str:
         """Keep sealed bytes; returns their id, the SHA-256 in hex. Durable on return; the same again is
@@ -67,30 +74,41 @@ class MemoryBlobs:
 class FileBlobs:
     """Blobs as files `ROOT/ab/cd/abcd…`, each written aside, synced, and renamed into its place.
 
-    What a crash left half-written under `ROOT/new` is removed at the start.
+    What a crash left half-written under `ROOT/new` is removed by `check`, at the start.
     """
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._new = self._root / "new"
-        self._new.mkdir(parents=True, exist_ok=True)
-        for left in self._new.iterdir():
-            left.unlink()
 
     async def put(self, data: bytes) -> str:
         """See the port."""
-        return await asyncio.to_thread(self._put, data)
+        return await self._served("written", lambda: self._put(data))
 
     async def get(self, blob_id: str) -> bytes | None:
         """See the port."""
-        return await asyncio.to_thread(self._get, self._path(blob_id))
+        path = self._path(blob_id)
+        return await self._served("read", lambda: self._get(path))
 
     async def delete(self, blob_id: str) -> None:
         """See the port."""
-        await asyncio.to_thread(self._delete, self._path(blob_id))
+        path = self._path(blob_id)
+        await self._served("deleted", lambda: self._delete(path))
 
     async def check(self) -> None:
-        """They can."""
+        """Make the directory, sweep it, and see whether a file can be made in it.
+
+        Raises Invalid in plain words if not. A full disk is no reason not to start.
+        """
+        try:
+            await asyncio.to_thread(self._check)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise Invalid(
+                    f"the directory of blobs {self._root} cannot be written: {error.strerror}. It lies in"
+                    " CENTRALA_DATA, and must be a directory that may be written to"
+                ) from error
+            _log.warning("there is no room for blobs in %s: %s", self._root, error.strerror)
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -99,10 +117,27 @@ class FileBlobs:
         checked(blob_id)
         return self._root / blob_id[:2] / blob_id[2:4] / blob_id
 
+    async def _served(self, done: str, call: Callable[[], T]) -> T:
+        """What a call gives. Raises Busy with the system's reason, and logs where it was."""
+        try:
+            return await asyncio.to_thread(call)
+        except OSError as error:
+            _log.error("a blob cannot be %s in %s: %s", done, self._root, error)
+            raise Busy(f"An attachment or a long text cannot be {done} now: {error.strerror}.") from error
+
+    def _check(self) -> None:
+        self._new.mkdir(parents=True, exist_ok=True)
+        for left in self._new.iterdir():
+            left.unlink(missing_ok=True)
+        probe = self._new / "probe"
+        probe.touch()
+        probe.unlink(missing_ok=True)
+
     def _put(self, data: bytes) -> str:
         blob_id = hashlib.sha256(data).hexdigest()
         path = self._path(blob_id)
         if not path.exists():
+            self._new.mkdir(parents=True, exist_ok=True)
             aside = self._new / secrets.token_hex(16)
             try:
                 with open(aside, "xb", opener=_private) as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel.errors import Corrupt, Invalid
+from services.kernel.errors import Busy, Corrupt, Invalid
 from services.runtime.blobs import Blobs, FileBlobs, MemoryBlobs
 from tests.s3 import S3Server
 
@@ -71,9 +71,9 @@ async def test_files_lie_in_two_levels_and_survive(tmp_path: Path) -> None:
 
 async def test_a_half_written_file_is_swept(tmp_path: Path) -> None:
     """What a crash left beside the blobs is removed at the next start and was never visible."""
-    FileBlobs(tmp_path)
+    await FileBlobs(tmp_path).check()
     (tmp_path / "new" / "left").write_bytes(b"half")
-    FileBlobs(tmp_path)
+    await FileBlobs(tmp_path).check()
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -84,3 +84,38 @@ async def test_a_damaged_file_is_not_returned(tmp_path: Path) -> None:
     (tmp_path / blob_id[:2] / blob_id[2:4] / blob_id).write_bytes(b"evil")
     with pytest.raises(Corrupt, match="damaged"):
         await blobs.get(blob_id)
+
+
+@pytest.mark.parametrize("where", ["blobs", "blobs/new"])
+async def test_a_directory_that_cannot_be_written_is_named_at_the_start(tmp_path: Path, where: str) -> None:
+    """A file in the place of a directory: the check names the directory, the reason and the setting."""
+    path = tmp_path / where
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    with pytest.raises(Invalid, match=r"directory of blobs .*/blobs cannot be written: .*CENTRALA_DATA"):
+        await FileBlobs(tmp_path / "blobs").check()
+
+
+async def test_a_disk_that_does_not_serve_is_busy(tmp_path: Path) -> None:
+    """What the system refuses is Busy with its reason, and goes well once it is put right; a blob that is
+    not there stays one that is not there."""
+    root = tmp_path / "blobs"
+    blobs = FileBlobs(root)
+    absent = hashlib.sha256(b"nowhere").hexdigest()
+    await blobs.check()
+    assert await blobs.get(absent) is None
+    (root / "new").rmdir()
+    (root / "new").touch()
+    with pytest.raises(Busy, match=r"cannot be written now: .+\."):
+        await blobs.put(b"words")
+    (root / "new").unlink()
+    blob_id = await blobs.put(b"words")
+    root.rename(tmp_path / "elsewhere")
+    root.touch()
+    with pytest.raises(Busy, match=r"cannot be read now: .+\."):
+        await blobs.get(blob_id)
+    with pytest.raises(Busy, match=r"cannot be deleted now: .+\."):
+        await blobs.delete(blob_id)
+    root.unlink()
+    (tmp_path / "elsewhere").rename(root)
+    assert await blobs.get(blob_id) == b"words"

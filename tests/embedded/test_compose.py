@@ -30,6 +30,14 @@ async def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> 
                 pass
 
 
+async def test_blobs_that_cannot_be_written_stop_the_start(tmp_path: Path) -> None:
+    """A file where the directory of blobs should be: the start ends with its name, not the first mail."""
+    (tmp_path / "blobs").touch()
+    with pytest.raises(Invalid, match=r"directory of blobs .* cannot be written: .*CENTRALA_DATA"):
+        async with assembled(Settings(data=str(tmp_path), port=0, grpc=False), SystemClock()):
+            pass
+
+
 async def test_a_start_that_fails_takes_no_key_with_it(tmp_path: Path) -> None:
     """With a port taken the key was never shown, so the next start makes one; once it is kept, none is."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

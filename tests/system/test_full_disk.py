@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import smtplib
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,30 @@ async def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         assert acked <= set(ids)
         await world.shown(lambda: world.conversations(state="offered"), lambda offered: len(offered) == 12)
         assert (await world.call("GET", "/readyz")).status_code == 200
+    checked(tmp_path / "data")
+
+
+async def test_blobs_that_cannot_be_written_are_said(tmp_path: Path) -> None:
+    """While no blob can be written, what needs one gets 503 with the reason and Retry-After, a mail 451, and
+    what needs none is taken; afterwards the same records are taken."""
+    async with start_embedded(tmp_path / "data") as world, providers() as made:
+        await world.desk(channels=made.channels(tmp_path / "secrets"))
+        file = {"name": "f.pdf", "media_type": "application/pdf", "data": b64encode(b"%PDF").decode()}
+        attached = chat_message("a", "W załączniku.", person("a"), attachments=[file])
+        letter = mail("Dzień dobry", "<one@poczta.example>")
+        new = world.data / "blobs" / "new"
+        new.rmdir()
+        new.touch()
+        refused = await world.call("POST", "messages", attached)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["detail"].startswith("An attachment or a long text cannot be written now: ")
+        with pytest.raises(smtplib.SMTPDataError, match=r"4\.3\.2 Busy, try again") as later:
+            await post_mail(world, letter)
+        assert later.value.smtp_code == 451
+        await world.message("m0")
+        new.unlink()
+        assert (await world.call("POST", "messages", attached)).status_code == 202
+        await post_mail(world, letter)
     checked(tmp_path / "data")
 
 
