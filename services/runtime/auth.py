@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from services.kernel.errors import Invalid
 from services.runtime.documents import ApiKeyView
 from services.runtime.problems import Refusal
 from services.runtime.view_store import ViewReader
@@ -22,6 +24,7 @@ from services.runtime.view_store import ViewReader
 KEY_FILE = "admin.sha256"
 KEY_PREFIX = "ck_"
 KEY_BYTES = 32
+HASH = re.compile(rb"[0-9a-fA-F]{64}")
 SCOPES = ("admin", "agent", "integration", "read")
 
 READERS = ("admin", "agent", "integration", "read")
@@ -56,12 +59,18 @@ def installation_key(data: Path, given: str) -> tuple[bytes, str]:
     """The hash of the installation's key, and the key itself if it was made just now, else "".
 
     given: CENTRALA_ADMIN_KEY; it wins over the file. One that was made counts from `keep_key` on.
+    Raises Invalid if the file holds no hash: no key would be known then.
     """
     if given:
         return hash_of(given), ""
     path = data / KEY_FILE
     if path.exists():
-        return bytes.fromhex(path.read_text("ascii").strip()), ""
+        if not (kept := HASH.fullmatch(path.read_bytes().strip())):
+            raise Invalid(
+                f"{path} holds no hash of the installation's key: put it back from a backup, set"
+                " CENTRALA_ADMIN_KEY, or remove the file, and the next start makes a new key"
+            )
+        return bytes.fromhex(kept[0].decode()), ""
     key = new_key()
     return hash_of(key), key
 

@@ -53,6 +53,27 @@ async def test_a_start_that_fails_takes_no_key_with_it(tmp_path: Path) -> None:
         assert not made.made_key
 
 
+@pytest.mark.parametrize("kept", [b"", b"\n", b"junk", b"\xff" * 64, b"ab" * 31, b"ab" * 33])
+async def test_a_key_file_that_holds_no_hash_is_named(tmp_path: Path, kept: bytes) -> None:
+    """An empty or damaged file of the installation's key ends the start with what to do, and each of the
+    ways works: put back, a key from the environment, or the file removed for a new key."""
+    settings = Settings(data=str(tmp_path), port=0, grpc=False)
+    path = tmp_path / "admin.sha256"
+    path.write_bytes(kept)
+    with pytest.raises(Invalid, match=r"admin\.sha256 holds no hash .*CENTRALA_ADMIN_KEY.*remove the file"):
+        async with assembled(settings, SystemClock()):
+            pass
+    given = Settings(data=str(tmp_path), port=0, grpc=False, admin_key="of the environment")
+    async with assembled(given, SystemClock()) as made:
+        assert not made.made_key
+    path.write_text("ab" * 32)
+    async with assembled(settings, SystemClock()) as made:
+        assert not made.made_key
+    path.unlink()
+    async with assembled(settings, SystemClock()) as made:
+        assert made.made_key
+
+
 @pytest.mark.parametrize("what", ["a key", "a record"])
 async def test_a_lost_master_key_is_not_made_anew(tmp_path: Path, what: str) -> None:
     """Where a key or a record lies already, a start without the master key is refused and makes none."""
