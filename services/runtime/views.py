@@ -15,13 +15,14 @@ documents to be here: projections, and what is looked up all the time.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from services.runtime.documents import KINDS, Conversation, Document, Ownership, Promises
-from services.runtime.event_log import TopicPartition
+from services.runtime.event_log import TRY_LATER, TopicPartition
 from services.runtime.view_store import Changes as Changes
 from services.runtime.view_store import MemoryStore as MemoryStore
 from services.runtime.view_store import NearStore
@@ -35,6 +36,8 @@ OF_A_CONVERSATION: tuple[type[Document], ...] = (Conversation, Ownership, Promis
 ABSENT_MAX = 10_000
 """How many ids of each kind are remembered as absent; it is only a shortcut."""
 Terms = tuple[str, ...]
+
+_log = logging.getLogger(__name__)
 
 
 class _Kind:
@@ -75,12 +78,15 @@ class Views:
         self._positions = await self._store.open()
 
     async def close(self) -> None:
-        """Write what has changed and close the store. May be called again."""
+        """Write what has changed and close the store. May be called again. What the store does not take is
+        no reason to fail: the next start reads it from the logs."""
         if self._closed:
             return
         self._closed = True
         try:
             await self.flush()
+        except TRY_LATER as error:
+            _log.warning("the views are closed without their last changes: %s", error)
         finally:
             await self._store.close()
 

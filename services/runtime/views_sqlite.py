@@ -16,11 +16,13 @@ from typing import Any
 
 import apsw
 
+from services.kernel.errors import Busy
 from services.runtime.documents import KINDS, VERSION
 from services.runtime.event_log import TopicPartition
 from services.runtime.views import Changes, Place, Position
 
 _LAST = "\U0010ffff"
+_DISK = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
 _log = logging.getLogger(__name__)
 
 
@@ -118,8 +120,11 @@ class SqliteStore:
         return int(self._rows("SELECT count(*) FROM terms WHERE term=?", (term,))[0][0])
 
     async def write(self, changes: Changes) -> None:
-        """Apply changes in one transaction."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._write, changes)
+        """Apply changes in one transaction. Raises Busy if the disk does not take them."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, changes)
+        except _DISK as error:
+            raise Busy(f"The views cannot be written now: {error}.") from error
 
     def _write(self, changes: Changes) -> None:
         db = self._writer

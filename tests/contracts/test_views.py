@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.redis_server import RedisServer
+from services.kernel.errors import Busy
 from services.runtime.clock import SystemClock
 from services.runtime.documents import Conversation, Message, Ownership
 from services.runtime.event_log import TopicPartition
@@ -184,6 +187,40 @@ async def test_a_failed_write_loses_nothing() -> None:
     assert again.peek(Ownership, "c1") is None
     assert again.peek(Ownership, "c2") == owned(2)
     assert (await store.open())[TopicPartition("routing", 0)] == Position(3, 1, 3)
+
+
+async def test_a_disk_that_takes_no_more_is_busy_and_no_close_fails_by_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no file may grow a flush is Busy, and goes well with room again; a close says so and ends, and
+    what was not written lies behind the positions, so that it is read again from the logs."""
+    views = Views(SqliteStore(tmp_path / "views.db"))
+    await views.open()
+    views.put(owned(1))
+    views.advance("routing", 0, Position(3, 1, 3))
+    with no_file_grows(), pytest.raises(Busy, match="views cannot be written now"):
+        await views.flush()
+    await views.flush()
+    views.put(owned(2))
+    views.advance("routing", 0, Position(5, 1, 5))
+    with no_file_grows():
+        await views.close()
+    assert "closed without their last changes" in caplog.text
+    again = await opened(lambda: Views(SqliteStore(tmp_path / "views.db")))
+    assert (again.peek(Ownership, "c1"), again.peek(Ownership, "c2")) == (owned(1), None)
+    assert again.position("routing", 0) == Position(3, 1, 3)
+    await again.close()
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """This process may write nothing to any file meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_a_file_that_is_no_database_is_made_anew(tmp_path: Path) -> None:
