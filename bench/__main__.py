@@ -10,6 +10,7 @@ import sys
 import uvloop
 
 from bench import burst, chaos, decide, embedded, handover, kafka, kills, pipeline, restore, rpc, shadow, year
+from services.kernel.errors import CentralaError
 
 BENCHES = {
     "embedded": embedded,
@@ -28,7 +29,7 @@ BENCHES = {
 
 
 def main() -> None:
-    """Run the named benchmark and print its result."""
+    """Run the named benchmark and print its result; exits 1 if it is not well, 2 if it cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in BENCHES.items():
@@ -36,8 +37,13 @@ def main() -> None:
         part.add_argument("--json", action="store_true", help="print on one line")
         module.add_arguments(part)
     arguments = parser.parse_args()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(BENCHES[arguments.name].main(arguments))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            result = runner.run(BENCHES[arguments.name].main(arguments))
+    except CentralaError as error:
+        # Not 1, which says that a bound or a promise was broken.
+        print(error, file=sys.stderr)
+        sys.exit(2)
     print(json.dumps(result, indent=None if arguments.json else 2))
     sys.exit(0 if result.get("ok", True) else 1)
 

@@ -27,6 +27,7 @@ from services.kernel.engine import LOCAL, Input
 from services.router import bursts, engine
 from services.router.draft import Draft
 from services.router.state import State
+from sim.desk import policy_named
 from tools.arguments import whole
 
 DESK = "bench"
@@ -46,8 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Every policy on the same drawn desks."""
-    told = {name: compare(name, arguments) for name in arguments.policies.split(",")}
+    """Every policy on the same drawn desks. Raises Invalid if there is none of a name."""
+    policies = arguments.policies.split(",")
+    for name in policies:
+        policy_named(name)
+    told = {name: compare(name, arguments) for name in policies}
     return {
         "waiting": arguments.waiting,
         "agents": arguments.agents,

@@ -31,7 +31,7 @@ from bench.world import World
 from bench.worlds import at_work, connects, desk_on_each
 from services.runtime.clock import SystemClock
 from services.runtime.log_kafka import KafkaLog
-from tools.arguments import folder
+from tools.arguments import folder, number, whole
 from tools.invariants import SLACK_MS
 from tools.stored_kafka import KafkaLogs
 
@@ -48,13 +48,13 @@ OFFER_EXPIRES = "10s"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long the storm lasts")
+    parser.add_argument("--minutes", type=number(0.2), default=10.0, help="how long the storm lasts")
     parser.add_argument("--seed", type=int, default=1, help="of what is done, to whom, and for how long")
-    parser.add_argument("--rate", type=float, default=200.0, help="messages/s over all desks")
-    parser.add_argument("--replicas", type=int, default=2, help="processes of each engine")
+    parser.add_argument("--rate", type=number(1), default=200.0, help="messages/s over all desks")
+    parser.add_argument("--replicas", type=whole(1), default=2, help="processes of each engine")
     parser.add_argument("--no-roll", action="store_true", help="without the restart of everything in turn")
-    parser.add_argument("--settle-s", type=float, default=20.0, help="time for everything to settle")
-    parser.add_argument("--snapshot-every", type=int, default=20_000, help="events of an engine")
+    parser.add_argument("--settle-s", type=number(0), default=20.0, help="time for everything to settle")
+    parser.add_argument("--snapshot-every", type=whole(1), default=20_000, help="events of an engine")
     parser.add_argument("--directory", type=folder, help="where the data lies")
     parser.add_argument("--keep", default="", help="directory that gets what the processes printed")
 

@@ -24,7 +24,7 @@ from typing import Any
 from bench.client import Connection
 from bench.server import Server
 from services.kernel.ids import derive_id
-from tools.arguments import folder
+from tools.arguments import folder, number, whole
 
 DESK = "bench"
 WHOLE_WITHIN_S = 5.0
@@ -178,9 +178,9 @@ async def steady(load: Load, key: str, rate: float, seconds: float) -> None:
         connections.put_nowait(connection)
 
     began = load.now()
-    for number in range(int(rate * seconds)):
-        await asyncio.sleep(max(0.0, began + number / rate - load.now()))
-        task = asyncio.create_task(one(number))
+    for nth in range(int(rate * seconds)):
+        await asyncio.sleep(max(0.0, began + nth / rate - load.now()))
+        task = asyncio.create_task(one(nth))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)
@@ -345,18 +345,18 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--rate", type=float, default=100.0, help="messages/s of the steady phase")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
+    parser.add_argument("--rate", type=number(1), default=100.0, help="messages/s of the steady phase")
+    parser.add_argument("--seconds", type=number(1), default=10.0, help="length of each phase")
     parser.add_argument(
         "--warm-up-s",
-        type=float,
+        type=number(0),
         default=5.0,
         help="the steady load before it is measured; 0: from the start",
     )
-    parser.add_argument("--agents", type=int, default=40)
-    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--agents", type=whole(1), default=40)
+    parser.add_argument("--clients", type=whole(1), default=16)
     parser.add_argument(
-        "--added-ms", type=float, default=2.5, help="delay on each fsync, second run; 0: none"
+        "--added-ms", type=number(0), default=2.5, help="delay on each fsync, second run; 0: none"
     )
     parser.add_argument("--steady-only", action="store_true", help="leave throughput out")
     parser.add_argument("--directory", type=folder, help="where the data lies (the disk to measure)")

@@ -31,6 +31,7 @@ from services.runtime.log_kafka import KafkaLog
 from services.runtime.loop import Loop
 from services.runtime.snapshots import MemorySnapshots
 from services.runtime.topics import Topics
+from tools.arguments import whole
 
 BATCH_EVENTS = 10
 STEP_MS = 60_000
@@ -47,7 +48,7 @@ BOUNDS = {"router_events_per_s": 5_000, "least_ratio": 0.5}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
-    parser.add_argument("--conversations", type=int, default=2_000)
+    parser.add_argument("--conversations", type=whole(1), default=2_000)
     parser.add_argument("--seed", type=int, default=1)
 
 

@@ -22,7 +22,7 @@ from bench.audit import audit, stored_keys
 from bench.program import warnings_in
 from bench.server import Server
 from bench.world import World
-from tools.arguments import folder
+from tools.arguments import folder, number, whole
 from tools.stored import StoredLogs
 
 DESK = "kills"
@@ -57,9 +57,9 @@ class Executioner:
 
     async def run(self, kills: int) -> None:
         """So many kills, each followed by a start; the last one leaves the server running."""
-        for number in range(kills):
-            is_long = number % LONG_LIFE_EVERY == LONG_LIFE_EVERY // 3
-            if number % KILL_IN_START_EVERY == KILL_IN_START_EVERY - 1 and not is_long:
+        for nth in range(kills):
+            is_long = nth % LONG_LIFE_EVERY == LONG_LIFE_EVERY // 3
+            if nth % KILL_IN_START_EVERY == KILL_IN_START_EVERY - 1 and not is_long:
                 self._server.kill()
                 await self._kill_start()
             else:
@@ -147,11 +147,11 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--n", type=int, default=50, help="how many times to kill")
+    parser.add_argument("--n", type=whole(FIRST_START_KILLS + 1), default=50, help="how many times to kill")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
-    parser.add_argument("--rate", type=float, default=300.0, help="messages/s")
-    parser.add_argument("--alive-s", type=float, default=1.2, help="longest ordinary life")
-    parser.add_argument("--settle-s", type=float, default=4.0, help="time for everything to settle")
-    parser.add_argument("--snapshot-every", type=int, default=1_000, help="events of an engine")
+    parser.add_argument("--rate", type=number(1), default=300.0, help="messages/s")
+    parser.add_argument("--alive-s", type=number(0.05), default=1.2, help="longest ordinary life")
+    parser.add_argument("--settle-s", type=number(0), default=4.0, help="time for everything to settle")
+    parser.add_argument("--snapshot-every", type=whole(1), default=1_000, help="events of an engine")
     parser.add_argument("--directory", type=folder, help="where the data lies")
     parser.add_argument("--keep-output", default="", help="file for what the server printed")

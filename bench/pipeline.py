@@ -27,7 +27,7 @@ from bench.fleet import Fleet, running
 from bench.program import ADMIN_KEY, Program
 from bench.weights import memory_mb, weigh
 from services.kernel.ids import derive_id
-from tools.arguments import folder
+from tools.arguments import folder, number, whole
 
 STEADY_RATE = 100
 STEADY_MS = {"p50": 8.0, "p99": 60.0}
@@ -261,13 +261,19 @@ async def _must(connection: Connection, path: str, body: Any) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
     parser.add_argument("--brokers", type=int, nargs="+", choices=(1, 3), default=[3], help="`3 1`: both")
-    parser.add_argument("--rate", type=int, default=1_000, help="highest messages/s that are tried")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the phases that are weighed")
-    parser.add_argument("--step-seconds", type=float, default=5.0, help="length of each step of the search")
-    parser.add_argument("--warm-up", type=float, default=WARM_UP_S, help="seconds before the first phase")
-    parser.add_argument("--desks", type=int, default=1, help="each lies in a partition by its name's hash")
-    parser.add_argument("--agents", type=int, default=20, help="of each desk, each with a stream")
-    parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--replicas", type=int, default=1, help="processes of each engine")
-    parser.add_argument("--edges", type=int, default=1)
+    parser.add_argument("--rate", type=whole(1), default=1_000, help="highest messages/s that are tried")
+    parser.add_argument(
+        "--seconds", type=number(1), default=10.0, help="length of the phases that are weighed"
+    )
+    parser.add_argument(
+        "--step-seconds", type=number(1), default=5.0, help="length of each step of the search"
+    )
+    parser.add_argument("--warm-up", type=number(0), default=WARM_UP_S, help="seconds before the first phase")
+    parser.add_argument(
+        "--desks", type=whole(1), default=1, help="each lies in a partition by its name's hash"
+    )
+    parser.add_argument("--agents", type=whole(1), default=20, help="of each desk, each with a stream")
+    parser.add_argument("--partitions", type=whole(1), default=4)
+    parser.add_argument("--replicas", type=whole(1), default=1, help="processes of each engine")
+    parser.add_argument("--edges", type=whole(1), default=1)
     parser.add_argument("--directory", type=folder, help="where the brokers' data lies")

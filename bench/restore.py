@@ -27,7 +27,7 @@ from services.runtime.clock import ManualClock, SystemClock
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.snapshots import Snapshot, SqliteSnapshots
 from services.runtime.sqlite_file import SqliteFile
-from tools.arguments import folder
+from tools.arguments import folder, none_or, whole
 from tools.stored import FILE
 
 BOUNDS = {
@@ -219,7 +219,11 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--events", type=int, default=1_000_000, help="own events of the log; 0: not made")
-    parser.add_argument("--open", type=int, default=100_000, help="open conversations; 0: not made")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--events", type=none_or(10_000), default=1_000_000, help="own events of the log; 0: not made"
+    )
+    parser.add_argument(
+        "--open", type=none_or(1_000), default=100_000, help="open conversations; 0: not made"
+    )
+    parser.add_argument("--seed", type=whole(0), default=1)
     parser.add_argument("--directory", type=folder, help="where the data lies")

@@ -21,7 +21,7 @@ from bench.embedded import DESK, TEXT, set_up, spread_ms
 from bench.server import Server
 from clients.python.centrala_client import Centrala, message
 from clients.python.centrala_client.v1.rpc_intake_pb2 import Message
-from tools.arguments import folder
+from tools.arguments import folder, number, whole
 
 WAYS = ("http", "single", "stream")
 Way = Callable[[], Awaitable["Round"]]
@@ -175,7 +175,7 @@ async def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of each round of each way")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--clients", type=int, default=16, help="messages under way at once")
+    parser.add_argument("--seconds", type=number(0.1), default=3.0, help="length of each round of each way")
+    parser.add_argument("--rounds", type=whole(1), default=3)
+    parser.add_argument("--clients", type=whole(1), default=16, help="messages under way at once")
     parser.add_argument("--directory", type=folder, help="where the data lies")

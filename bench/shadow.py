@@ -22,6 +22,7 @@ from sim.desk import policy_named
 from sim.generate import draw_week
 from sim.replay import shop_named
 from sim.week import DESK_ID, Week
+from tools.arguments import whole
 
 WAYS = ("without", "off", "on")
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", default="small", help="a workload file, or small or large")
     parser.add_argument("--policy", default="default", help="the live one")
     parser.add_argument("--shadow", default="longest_idle", help="the one beside it")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=whole(1), default=3)
 
 
 async def main(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from bench.memory import horizon_bytes, horizons, resident_bytes
 from bench.shop import Shop
 from services.kernel.limits import DAY_MS, RESOLVED_DAYS
 from services.runtime.clock import ManualClock
+from tools.arguments import whole
 
 MONTHS = 12
 YEAR_MS = 365 * DAY_MS
@@ -78,5 +79,5 @@ def _looked_at(shop: Shop, before: int) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The benchmark's options."""
-    parser.add_argument("--conversations", type=int, default=3_000_000, help="in the year")
+    parser.add_argument("--conversations", type=whole(1), default=3_000_000, help="in the year")
     parser.add_argument("--seed", type=int, default=1)

@@ -28,6 +28,19 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def none_or(least: int) -> Callable[[str], int]:
+    """What reads 0, for what is left out, or a whole number of at least `least`."""
+    enough = whole(least)
+
+    def read(text: str) -> int:
+        try:
+            return 0 if text.strip() == "0" else enough(text)
+        except ArgumentTypeError as wrong:
+            raise ArgumentTypeError(f"{wrong}; 0 leaves it out") from None
+
+    return read
+
+
 def number(least: float) -> Callable[[str], float]:
     """What reads a finite number that is not below `least`."""
 
