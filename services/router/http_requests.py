@@ -14,7 +14,7 @@ from services.router import schemas
 from services.router.asking import AGENTS, Asker, Asking, agent_of
 from services.runtime.asgi import HotHandler, HotRequest, HotResponse
 from services.runtime.edge import Decided, Edge
-from services.runtime.openapi import hot_route
+from services.runtime.openapi import IDEMPOTENCY_KEY, hot_route
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -46,7 +46,7 @@ class Requests:
         ]
         for path, handler, model, status, summary in routes:
             app.add_hot("POST", path, handler)
-            hot_route(router, "POST", path, handler, model, status, summary)
+            hot_route(router, "POST", path, handler, model, status, summary, [IDEMPOTENCY_KEY])
 
     async def accept(self, request: HotRequest) -> HotResponse:
         """200 with who has it; 409 with what happened instead."""

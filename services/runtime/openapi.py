@@ -3,12 +3,14 @@ validate raw bytes so that every problem has a pointer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse as _Json
 from pydantic import BaseModel
 
+from services.kernel.limits import NAME_CHARS_MAX
 from services.runtime.asgi import HotHandler, as_endpoint
 
 PROBLEM = {
@@ -34,6 +36,20 @@ PROBLEM = {
         }
     },
 }
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "A name of your choice for this one request of this agent, in visible ASCII characters. For a day at"
+        " least the same key with the same body gets the same answer, and nothing is done twice: after a"
+        " time-out send both again. The same key with another body is 422. Without a key each request is a"
+        " new one."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": r"^[\x21-\x7e]+$"},
+}
+"""Of every request that goes by `Edge.request`."""
 
 
 def body_of(model: type[BaseModel] | None) -> dict[str, Any]:
@@ -67,15 +83,17 @@ def hot_route(
     model: type[BaseModel] | None,
     status: int,
     summary: str,
+    headers: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Describe a hot route: the dispatcher serves it, the application knows it."""
+    """Describe a hot route: the dispatcher serves it, the application knows it. headers: parameters that
+    its handler reads beside those of the path."""
     extra: dict[str, Any] = {"responses": {"default": PROBLEM}}
     if model is not None:
         extra = body_of(model)
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     extra["parameters"] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-    ]
+    ] + [*headers]
     router.add_api_route(
         path,
         as_endpoint(handler),

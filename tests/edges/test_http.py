@@ -186,6 +186,44 @@ async def test_an_unknown_desk_is_never_an_empty_one() -> None:
             assert done.json()["detail"] == "There is no desk 'nodesk'.", path
 
 
+async def test_the_idempotency_key_is_described_where_it_counts() -> None:
+    """Each operation whose key is looked at has the header in /openapi.json, with bounds that are those in
+    force, and no other has it."""
+    async with installation() as made:
+        await made.desk("ola")
+        doc = await made.only_conversation((await made.message())["record_id"])
+        offer, talk = "/v1/desks/{desk}/offers/{offer}/", "/v1/desks/{desk}/conversations/{conversation}/"
+        said: dict[str, dict[str, Any]] = {
+            offer + "accept": {},
+            offer + "decline": {},
+            talk + "replies": {"text": "a"},
+            talk + "notes": {"text": "a"},
+            talk + "resolve": {"reason": "a"},
+            talk + "reopen": {"reason": "a"},
+            talk + "transfer": {"to": {"skill": "dostawa"}},
+            talk + "priority": {"priority": 1},
+        }
+        described: dict[str, Any] = {}
+        for path, ways in (await made.call("GET", "/openapi.json")).json()["paths"].items():
+            for way, operation in ways.items():
+                for one in operation.get("parameters", []):
+                    if one["name"] == "Idempotency-Key":
+                        described[f"{way} {path}"] = one
+        assert described.keys() == {f"post {path}" for path in said}
+        bounds = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[\x21-\x7e]+$"}
+        for number, (path, body) in enumerate(said.items()):
+            parameter = described[f"post {path}"]
+            assert (parameter["in"], parameter["required"]) == ("header", False)
+            assert parameter["schema"] == bounds
+            named = path.format(desk="rowery", offer="o", conversation=doc["id"])
+            for key in ("k" * 201, "a b"):
+                done = await made.call("POST", named, {"agent": "ola", **body}, Idempotency_Key=key)
+                assert (done.status_code, done.json()["detail"]) == (422, "The Idempotency-Key is not one.")
+            longest = str(number) + "~" * 199
+            done = await made.call("POST", named, {"agent": "ola", **body}, Idempotency_Key=longest)
+            assert done.status_code != 422, done.text
+
+
 async def test_a_body_over_the_bound_is_refused() -> None:
     """More than the bound is a 413, told by its length or found out while reading."""
     async with installation() as made:
