@@ -217,6 +217,20 @@ def test_a_broken_mail_never_raises(edits: list[tuple[int, bytes]], raw: bytes) 
     assert first.raw == raw
 
 
+def test_parts_behind_the_first_five_hundred_stay_in_the_raw_mail() -> None:
+    """The first 500 parts of a mail are read, the one around them included; the rest is kept as it came."""
+    letter = EmailMessage()
+    letter["From"] = "jan@klient.example"
+    letter.set_content("Witam")
+    for number in range(600):
+        letter.add_attachment(b"x", maintype="image", subtype="png", filename=f"{number}.png")
+    raw = letter.as_bytes()
+    found = mail(raw)
+    assert found.text == "Witam"
+    assert [one.name for one in found.attachments] == [f"{number}.png" for number in range(498)]
+    assert found.raw == raw
+
+
 @pytest.mark.parametrize(
     "raw",
     [
