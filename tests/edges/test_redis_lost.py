@@ -7,14 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from redis.asyncio import from_url as connection
 
 from bench.redis_server import RedisServer, redis_server
 from services.runtime.clock import SystemClock
-from services.runtime.documents import Conversation
-from services.runtime.views_redis import Head, Names
 from tests.edges.distributed import Distributed, distributed
 from tests.edges.test_streams import Stream
 
@@ -188,36 +184,6 @@ async def test_conversations_end_without_redis(made: Distributed, redis: RedisSe
         body = {"agent": "ola", **({"text": "Koniec."} if asked == "notes" else {})}
         answer = await made.edges[edge].call("POST", f"{path}/{asked}", body)
         assert answer.status_code == (409 if edge and asked == "reopen" else 202), answer.text
-    await stream.close()
-
-
-async def behind(redis: RedisServer, conversation_id: str) -> None:
-    """Put the views of ingest's log of the desk back to before the conversation; they stay there until ingest
-    says something new."""
-    views: Any = connection(redis.url)
-    root = Names(0).head
-    head = msgspec.msgpack.decode(await views.hget(root, "conversations"), type=Head)
-    old = Head(0, head.epoch, 0, whole=True, inputs=head.inputs)
-    await views.hset(root, "conversations", msgspec.msgpack.encode(old))
-    life = (await views.hget(root, "life")).decode()
-    name, _ = Names(0, life).document(Conversation.KIND, conversation_id)
-    assert await views.delete(name)
-    await views.aclose()
-
-
-async def test_views_behind_the_offer(made: Distributed, redis: RedisServer) -> None:
-    """Where the views stay behind the offer that told of a conversation, an agent works on it."""
-    stream = await begun(made)
-    _, _, offer = await stream.event("offer")
-    accept = f"/v1/desks/rowery/offers/{offer['offer_id']}/accept"
-    assert (await made.edges[0].call("POST", accept, {"agent": "ola"})).status_code == 200
-    path = f"/v1/desks/rowery/conversations/{offer['conversation_id']}"
-    for asked, text in (("replies", "Już sprawdzam."), ("resolve", "")):
-        await everything(made)
-        await behind(redis, offer["conversation_id"])
-        body = {"agent": "ola", **({"text": text} if text else {})}
-        answer = await made.edges[1].call("POST", f"{path}/{asked}", body)
-        assert answer.status_code == 202, answer.text
     await stream.close()
 
 
