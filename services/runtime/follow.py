@@ -87,19 +87,23 @@ class Follower:
         try:
             while not hearing.done():
                 await asyncio.sleep(UNUSED_S / 4)
-                watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
-                for partition, tail in list(self._tails.items()):
-                    if partition in watched:
-                        tail.used_s = self._clock.monotonic_s()
-                    elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
-                        self._tails.pop(partition).stop()
-                        await self._feed.forget(partition)
+                await self.let_go()
             hearing.result()
         finally:
             hearing.cancel()
             for tail in self._tails.values():
                 tail.stop()
             self._tails.clear()
+
+    async def let_go(self) -> None:
+        """Follow no longer what nobody has asked about for a while."""
+        watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
+        for partition, tail in list(self._tails.items()):
+            if partition in watched:
+                tail.used_s = self._clock.monotonic_s()
+            elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
+                self._tails.pop(partition).stop()
+                await self._feed.forget(partition)
 
     async def watch(self, partition: int, within_s: float) -> None:
         """See Following."""
@@ -108,14 +112,13 @@ class Follower:
     async def _tail(self, partition: int, within_s: float) -> _Tail:
         """The partition's tail, once it was at the log's end. Raises Busy."""
         tail = self._tails.get(partition)
-        if tail is None or tail.over():
+        is_new = tail is None or tail.over()
+        if tail is None or is_new:
             where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
             tail = self._tails[partition] = _Tail(partition, *where)
-            tail.used_s = (
-                self._clock.monotonic_s()
-            )  # before anything waits: it may be looked through meanwhile
+        tail.used_s = self._clock.monotonic_s()  # before anything waits: `let_go` may come meanwhile
+        if is_new:
             await self._feed.follow(partition)
-        tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
             try:
                 await asyncio.wait_for(tail.ready.wait(), within_s)
@@ -202,8 +205,8 @@ def show(heads: Mapping[str, Head], seqs: Mapping[str, int]) -> bool:
 
 
 def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:
-    """Whether each log's writer has decided its inputs up to an offset."""
-    return all(
+    """Whether each log's writer has decided its inputs up to an offset; of whom nothing is known has not."""
+    return all(topic in heads for topic in OWNED_TOPICS) and all(
         read >= offsets.get(topic, 0) for head in heads.values() for topic, read in head.inputs.items()
     )
 

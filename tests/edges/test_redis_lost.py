@@ -213,6 +213,23 @@ async def test_what_there_is_not_costs_nothing(made: Distributed) -> None:
     await stream.close()
 
 
+async def test_what_can_be_no_conversation_costs_nothing(made: Distributed, redis: RedisServer) -> None:
+    """What can't be a conversation's id is not there, also with Redis away: nothing is appended or folded."""
+    stream = await begun(made)
+    await everything(made)
+    redis.kill()
+    log, people = made.shared.log, made.edges[1].app.people
+    assert people is not None
+    before = await log.end("inbound", 0)
+    for name in ("nothing", f"C{'0' * 32}", f"c{'0' * 31}", f"c{'0' * 31}g"):
+        for asked, more in (("resolve", {}), ("notes", {"text": "?"})):
+            path = f"/v1/desks/rowery/conversations/{name}/{asked}"
+            answer = await made.edges[1].call("POST", path, {"agent": "ola", **more})
+            assert answer.status_code == 404, answer.text
+    assert (await log.end("inbound", 0), people.folded()) == (before, [])
+    await stream.close()
+
+
 async def test_redis_is_put_back(made: Distributed, redis: RedisServer) -> None:
     """Restored from an older snapshot, it is brought up to date from the log, drops included."""
     stream = await begun(made)
