@@ -30,6 +30,7 @@ from services.router import schemas
 from services.router.late_offers import late_answer
 from services.runtime.auth import Principal
 from services.runtime.edge import Decided, Edge, refused, standing
+from services.runtime.patience import Patience
 from services.runtime.people import Whose
 from services.runtime.problems import Refusal
 
@@ -66,11 +67,12 @@ class Asking:
     async def offer(self, by: Asker, kind: RequestKind, offer_id: str, body: schemas.OfferAnswer) -> Decided:
         """Accept or decline an offer."""
         asked = AgentRequest(kind=kind, agent_id=by.agent, offer_id=offer_id, reason=body.reason)
-        return await self._ask(by, asked, f"{offer_id}\0{body.reason}")
+        return await self._ask(by, asked, self._edge.patience(), f"{offer_id}\0{body.reason}")
 
     async def reply(self, by: Asker, conversation_id: str, body: schemas.ReplyIn) -> Decided:
         """Answer the customer."""
-        whose = await self._edge.whose(by.desk, conversation_id)
+        patience = self._edge.patience()
+        whose = await self._edge.whose(by.desk, conversation_id, patience)
         content = MessageContent(text=body.text, html=body.html, author=by.agent)
         for a in body.attachments:
             content.attachments.add(name=a.name, media_type=a.media_type, size_bytes=len(a.data))
@@ -80,22 +82,24 @@ class Asking:
             agent_id=by.agent,
             conversation_id=whose.conversation,
             promise_within_ms=schemas.duration_ms(body.promise_within),
-            content=await self._sealed(by, whose, content, files),
+            content=await self._sealed(by, whose, content, files, patience),
         )
-        return await self._ask(by, asked, f"{whose.conversation}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, patience, f"{whose.conversation}\0{body.model_dump_json()}")
 
     async def note(self, by: Asker, conversation_id: str, body: schemas.NoteIn) -> Decided:
         """Keep a note that the customer never sees."""
-        whose = await self._edge.whose(by.desk, conversation_id)
-        content = await self._sealed(by, whose, MessageContent(text=body.text, author=by.agent), [])
+        patience = self._edge.patience()
+        whose = await self._edge.whose(by.desk, conversation_id, patience)
+        content = await self._sealed(by, whose, MessageContent(text=body.text, author=by.agent), [], patience)
         asked = AgentRequest(
             kind=REQUEST_KIND_NOTE, agent_id=by.agent, conversation_id=whose.conversation, content=content
         )
-        return await self._ask(by, asked, f"{whose.conversation}\0{body.text}")
+        return await self._ask(by, asked, patience, f"{whose.conversation}\0{body.text}")
 
     async def resolve(self, by: Asker, conversation_id: str, body: schemas.ResolveIn) -> Decided:
         """The matter is settled; refused if a newer message is there than the one that was seen."""
-        await self._edge.know_conversation(by.desk, conversation_id)
+        patience = self._edge.patience()
+        await self._edge.know_conversation(by.desk, conversation_id, patience)
         asked = AgentRequest(
             kind=REQUEST_KIND_RESOLVE,
             agent_id=by.agent,
@@ -103,19 +107,28 @@ class Asking:
             reason=body.reason,
             last_message_seen=body.last_message_seen,
         )
-        return await self._ask(by, asked, f"{conversation_id}\0{body.reason}\0{body.last_message_seen}")
+        return await self._ask(
+            by, asked, patience, f"{conversation_id}\0{body.reason}\0{body.last_message_seen}"
+        )
 
     async def reopen(self, by: Asker, conversation_id: str, body: schemas.ReopenIn) -> Decided:
         """The matter is not settled after all."""
-        await self._edge.know_conversation(by.desk, conversation_id)
+        patience = self._edge.patience()
+        await self._edge.know_conversation(by.desk, conversation_id, patience)
         asked = AgentRequest(
             kind=REQUEST_KIND_REOPEN, agent_id=by.agent, conversation_id=conversation_id, reason=body.reason
         )
-        return await self._ask(by, asked, f"{conversation_id}\0{body.reason}")
+        return await self._ask(by, asked, patience, f"{conversation_id}\0{body.reason}")
 
     async def transfer(self, by: Asker, conversation_id: str, body: schemas.TransferIn) -> Decided:
         """Hand it to a skill, an agent or a queue."""
-        await self._edge.know_conversation(by.desk, conversation_id)
+        patience, content = self._edge.patience(), None
+        if body.note:
+            whose = await self._edge.whose(by.desk, conversation_id, patience)
+            noted = MessageContent(text=body.note, author=by.agent)
+            content = await self._sealed(by, whose, noted, [], patience)
+        else:
+            await self._edge.know_conversation(by.desk, conversation_id, patience)
         to = body.to
         kind = TRANSFER_TO_SKILL if to.skill else TRANSFER_TO_AGENT if to.agent else TRANSFER_TO_QUEUE
         asked = AgentRequest(
@@ -125,26 +138,24 @@ class Asking:
             reason=body.reason,
             transfer_to=kind,
             transfer_target=to.skill or to.agent or to.queue,
+            content=content,
         )
-        if body.note:
-            noted = MessageContent(text=body.note, author=by.agent)
-            content = await self._sealed(by, await self._edge.whose(by.desk, conversation_id), noted, [])
-            asked.content.CopyFrom(content)
-        return await self._ask(by, asked, f"{conversation_id}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, patience, f"{conversation_id}\0{body.model_dump_json()}")
 
     async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
         """Set the priority."""
-        await self._edge.know_conversation(by.desk, conversation_id)
+        patience = self._edge.patience()
+        await self._edge.know_conversation(by.desk, conversation_id, patience)
         asked = AgentRequest(
             kind=REQUEST_KIND_PRIORITY,
             agent_id=by.agent,
             conversation_id=conversation_id,
             priority=body.priority,
         )
-        return await self._ask(by, asked, f"{conversation_id}\0{body.priority}")
+        return await self._ask(by, asked, patience, f"{conversation_id}\0{body.priority}")
 
-    async def _ask(self, by: Asker, asked: AgentRequest, said: str) -> Decided:
-        decided = await self._edge.request(by.key, by.desk, asked, said)
+    async def _ask(self, by: Asker, asked: AgentRequest, patience: Patience, said: str) -> Decided:
+        decided = await self._edge.request(by.key, by.desk, asked, said, patience)
         if decided.why == "unknown_offer":
             decided = await late_answer(self._edge.views.of(by.desk), by.desk, asked.offer_id, decided)
         to_owner = asked.transfer_to == TRANSFER_TO_AGENT and asked.transfer_target == decided.owner
@@ -155,15 +166,19 @@ class Asking:
             raise refused(decided)
         return decided
 
-    async def _sealed(self, by: Asker, whose: Whose, content: MessageContent, files: list[bytes]) -> Sealed:
-        """The words under the customer's key; files and long texts as blobs beside them."""
+    async def _sealed(
+        self, by: Asker, whose: Whose, content: MessageContent, files: list[bytes], patience: Patience
+    ) -> Sealed:
+        """The words under the customer's key; files and long texts as blobs beside them, which may take
+        longer than anybody waits."""
         if whose.erased:
             raise Refusal(409, "The customer is being erased.", extra={"owner": None, "why": "erased"})
         sealing = self._edge.app.sealing
         key = await sealing.key_for(by.desk, whose.identity_hash)
 
         async def put(plain: bytes) -> str:
-            return await self._edge.app.blobs.put(sealing.seal_bytes(key, plain).SerializeToString())
+            with patience.paused():
+                return await self._edge.app.blobs.put(sealing.seal_bytes(key, plain).SerializeToString())
 
         for place, data in enumerate(files):
             content.attachments[place].blob = await put(data)

@@ -38,8 +38,9 @@ from services.runtime.decided import standing as standing
 from services.runtime.decided import unknown_yet as unknown_yet
 from services.runtime.documents import Answer, Asked, Conversation
 from services.runtime.event_log import TRY_LATER
-from services.runtime.follow import Following
+from services.runtime.following import Following
 from services.runtime.hub import Outcome
+from services.runtime.patience import Patience
 from services.runtime.people import Whose
 from services.runtime.problems import Refusal
 from services.runtime.projections import Projector
@@ -58,6 +59,8 @@ BACKLOG_MAX = 20_000
 """Undecided mailbox records at which edges turn away: some seconds of work."""
 MAILBOX_WATCH_S = 0.1
 """Between two looks at the mailbox's end: a few hundred records at full load, far below the bound."""
+VIEWS_WAIT_S = 0.3
+"""How long a request waits for views that are behind, where the log can be asked instead."""
 DESK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 DESK_ID_RULE = "must be 1 to 63 small letters, digits, - and _, beginning with a letter or digit"
 AGENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}")
@@ -188,6 +191,10 @@ class Edge:
 
     # Outcomes
 
+    def patience(self) -> Patience:
+        """How long a call may wait, from now on."""
+        return Patience(self.app.clock)
+
     async def outcome(self, inbound: Inbound, shown: bool = True) -> Outcome:
         """Append, and wait until the record is decided, and then shown by the views; `shown` False: if they
         are there. Raises Refusal 503 if it takes too long, Busy if the views must show it and do not."""
@@ -195,24 +202,26 @@ class Edge:
             desk_key = self.app.sealing.desk_key(inbound.desk_id)
             inbound.record_id = make_id("r", desk_key, "once", secrets.token_bytes(16))
         partition = self.partition(inbound.desk_id)
-        until_s = self.app.clock.monotonic_s() + REQUEST_WAIT_MS / 1000
+        patience = self.patience()
         with self.hub.expect(inbound.record_id) as waiter:
-            await self.following.watch(partition)
+            await self.following.watch(partition, patience.left_s())
             await self.append(inbound)
-            outcome = await waiter.outcome(max(0.0, until_s - self.app.clock.monotonic_s()))
+            outcome = await waiter.outcome(patience.left_s())
         if outcome is None:
             raise unknown_yet()
         if outcome.name == "skipped":
             raise Refusal(500, "The record is stored but could not be decided; it is logged.")
         try:
-            await self.following.caught_up(partition)
+            await self.following.caught_up(partition, patience.left_s())
             await self.views.prepare(inbound.desk_id)
         except Busy:
             if shown:
                 raise
         return outcome
 
-    async def request(self, key: bytes, desk_id: str, asked: AgentRequest, said: str) -> Decided:
+    async def request(
+        self, key: bytes, desk_id: str, asked: AgentRequest, said: str, patience: Patience
+    ) -> Decided:
         """Ask for something in an agent's name, and wait for the answer; the same idempotency key gets
         the same answer, b"" is a fresh one. `said`: what is asked, for telling bodies apart.
 
@@ -234,12 +243,11 @@ class Edge:
                 return known
         asked.requested_at_ms = self.app.clock.now_ms()
         inbound = Inbound(desk_id=desk_id, record_id=record_id, request=asked)
-        deadline_s = self.app.clock.monotonic_s() + REQUEST_WAIT_MS / 1000
         with self.hub.expect(record_id) as waiter:
-            await self.following.watch(self.partition(desk_id))
+            await self.following.watch(self.partition(desk_id), patience.left_s())
             await self.append(inbound)
             while True:
-                outcome = await waiter.outcome(max(0.0, deadline_s - self.app.clock.monotonic_s()))
+                outcome = await waiter.outcome(patience.left_s())
                 if outcome is None:
                     raise unknown_yet()
                 if outcome.name == "skipped":
@@ -289,9 +297,9 @@ class Edge:
     async def heard(self, desk_id: str) -> None:
         """From now on everything about the desk is heard here, and what was is shown by the views: so a
         snapshot that is read behind this misses nothing that a stream does not tell. Raises Busy."""
-        partition = self.partition(desk_id)
-        await self.following.watch(partition)
-        await self.following.caught_up(partition)
+        partition, patience = self.partition(desk_id), self.patience()
+        await self.following.watch(partition, patience.left_s())
+        await self.following.caught_up(partition, patience.left_s())
 
     async def agent_snapshot(self, desk_id: str, agent_id: str) -> dict[str, Any]:
         """What an agent's stream begins with, behind what is heard. Raises Busy."""
@@ -337,41 +345,41 @@ class Edge:
         if known is None:
             raise no_agent()
 
-    async def know_conversation(self, desk_id: str, conversation_id: str) -> None:
+    async def know_conversation(self, desk_id: str, conversation_id: str, patience: Patience) -> None:
         """Raise Refusal 404 for what can't be a conversation of the desk: what is one the router knows."""
-        await self._seen(desk_id, conversation_id)
+        await self._seen(desk_id, conversation_id, patience)
 
-    async def whose(self, desk_id: str, conversation_id: str) -> Whose:
+    async def whose(self, desk_id: str, conversation_id: str, patience: Patience) -> Whose:
         """Whose a conversation of the desk is, by the views or else by the log. Raises Refusal 404, Busy."""
-        doc = await self._seen(desk_id, conversation_id)
-        people = self.app.people
+        doc = await self._seen(desk_id, conversation_id, patience)
+        people, partition = self.app.people, self.partition(desk_id)
         if doc is not None:
             try:
                 return Whose(doc.id, doc.identity_hash, await self.reads.hidden(desk_id, doc.customer))
             except Busy:
                 if people is None:
                     raise
-        found = await people.whose(self.partition(desk_id), desk_id, conversation_id) if people else None
+        found = None
+        if people is not None:
+            found = await people.whose(partition, desk_id, conversation_id, patience.left_s())
         if found is None:
             raise no_conversation()
         return found
 
-    async def _seen(self, desk_id: str, conversation_id: str) -> Conversation | None:
-        """As the views have it. None: they are away, or stay behind the offer that told of it, each log's
-        views being written apart. Raises Refusal 404 and, where nothing else can be asked, Busy."""
-        is_near = self.app.people is None
-        if not is_near and not _CONVERSATION_ID.fullmatch(conversation_id):
+    async def _seen(self, desk_id: str, conversation_id: str, patience: Patience) -> Conversation | None:
+        """As the views have it. None: they are away, or behind ingest's log, which may tell of it. Raises
+        Refusal 404 and, where nothing else can be asked, Busy."""
+        if not _CONVERSATION_ID.fullmatch(conversation_id):
             raise no_conversation()
         try:
             try:
                 return await self.conversation(desk_id, conversation_id)
             except Refusal:
-                if is_near:
-                    raise
-            await self.heard(desk_id)
+                within_s = min(VIEWS_WAIT_S, patience.left_s())
+                await self.following.at_end("conversations", self.partition(desk_id), within_s)
             return await self.conversation(desk_id, conversation_id)
         except Busy:
-            if is_near:
+            if self.app.people is None:
                 raise
             return None
 

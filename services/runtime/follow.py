@@ -15,12 +15,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from services.kernel.engine import Input
 from services.kernel.errors import Busy
-from services.kernel.limits import REQUEST_WAIT_MS
 from services.runtime.clock import Clock
 from services.runtime.decided import Answered, Answers, decided_by
 from services.runtime.documents import Document
@@ -28,10 +27,11 @@ from services.runtime.event_log import OWNED_TOPICS, TRY_LATER, EventLog
 from services.runtime.hub import Hub
 from services.runtime.inputs import Inputs, Place, Unreadable
 from services.runtime.loop import Loop
+from services.runtime.patience import Patience
 from services.runtime.projections import NO_OUTCOME
 from services.runtime.snapshots import SnapshotStore
 from services.runtime.streams import Streams, is_told, looked_at
-from services.runtime.views_feed import HeadFeed
+from services.runtime.views_feed import HeadFeed, Wanted
 from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
@@ -43,39 +43,11 @@ AGAIN_S = 0.2
 """Before a log is read again after an error."""
 SHOWN_ONLY = ("sla", "notices")
 """Logs whose news boards show and nobody waits for."""
+BEHIND = "The views do not show yet what has happened."
 UNUSED_S = 60.0
 """A partition that nobody here asks about is followed that much longer."""
 
 _log = logging.getLogger(__name__)
-
-
-class Following(Protocol):
-    """How an edge hears of what happens: from the loops of its own process, or from the log."""
-
-    def bind(self, loop: Loop) -> None:
-        """Follow a loop of this process."""
-
-    async def run(self) -> None:
-        """Follow until cancelled."""
-
-    async def watch(self, partition: int) -> None:
-        """From now on everything about the partition is heard. Raises Busy if that cannot be had soon."""
-
-    async def shown(self, partition: int, mailbox_end: int, timeout_s: float) -> bool:
-        """Wait until the views show what follows from the mailbox's records before `mailbox_end`; False
-        after `timeout_s`. Raises Busy."""
-
-    async def caught_up(self, partition: int) -> None:
-        """Wait until the views show everything that was heard of the partition. Raises Busy."""
-
-    async def look(self, partition: int) -> None:
-        """See how far ingest is with a partition's mailbox."""
-
-    def backlog(self, partition: int, mailbox_end: int) -> int:
-        """How many records of the mailbox, up to `mailbox_end`, were not decided at the last look."""
-
-    def answered(self, partition: int, record_id: str) -> Answered | None:
-        """What an agent's request was answered, if that was heard here not long ago."""
 
 
 class _Said(NamedTuple):
@@ -115,13 +87,7 @@ class Follower:
         try:
             while not hearing.done():
                 await asyncio.sleep(UNUSED_S / 4)
-                watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
-                for partition, tail in list(self._tails.items()):
-                    if partition in watched:
-                        tail.used_s = self._clock.monotonic_s()
-                    elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
-                        self._tails.pop(partition).stop()
-                        await self._feed.forget(partition)
+                await self.let_go()
             hearing.result()
         finally:
             hearing.cancel()
@@ -129,56 +95,79 @@ class Follower:
                 tail.stop()
             self._tails.clear()
 
-    async def watch(self, partition: int) -> None:
+    async def let_go(self) -> None:
+        """Follow no longer what nobody has asked about for a while."""
+        watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
+        for partition, tail in list(self._tails.items()):
+            if partition in watched:
+                tail.used_s = self._clock.monotonic_s()
+            elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
+                self._tails.pop(partition).stop()
+                await self._feed.forget(partition)
+
+    async def watch(self, partition: int, within_s: float) -> None:
         """See Following."""
+        await self._tail(partition, within_s)
+
+    async def _tail(self, partition: int, within_s: float) -> _Tail:
+        """The partition's tail, once it was at the log's end. Raises Busy."""
         tail = self._tails.get(partition)
-        if tail is None or tail.over():
+        is_new = tail is None or tail.over()
+        if tail is None or is_new:
             where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
             tail = self._tails[partition] = _Tail(partition, *where)
-            tail.used_s = (
-                self._clock.monotonic_s()
-            )  # before anything waits: it may be looked through meanwhile
+        tail.used_s = self._clock.monotonic_s()  # before anything waits: `let_go` may come meanwhile
+        if is_new:
             await self._feed.follow(partition)
-        tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
             try:
-                await asyncio.wait_for(tail.ready.wait(), REQUEST_WAIT_MS / 1000)
+                await asyncio.wait_for(tail.ready.wait(), within_s)
             except TimeoutError:
                 raise Busy("What happens to the desk is not heard here yet.") from None
+        return tail
 
-    async def caught_up(self, partition: int) -> None:
+    async def caught_up(self, partition: int, within_s: float) -> None:
         """See Following."""
         tail = self._tails.get(partition)
         if tail is not None:
-            # By seq: claims, and what counts for nobody, move a log's end, and are in no view.
             seqs = {topic: place.next_seq for topic, place in tail.places.items()}
-            if not await self._until(partition, lambda heads: show(heads, seqs)):
-                raise Busy("The views do not show yet what has happened.")
+            await self._shown_soon(partition, lambda heads: show(heads, seqs), within_s)
+
+    async def at_end(self, topic: str, partition: int, within_s: float) -> None:
+        """See Following."""
+        try:
+            async with asyncio.timeout(within_s):
+                end = await self._log.end(topic, partition)
+                tail = await self._tail(partition, within_s)
+                wanted = functools.partial(tail.ends, topic, end)
+                await self._shown_soon(partition, wanted, within_s)
+        except TimeoutError:
+            raise Busy(BEHIND) from None
+
+    async def _shown_soon(self, partition: int, wanted: Wanted, within_s: float) -> None:
+        if not await self._until(partition, wanted, within_s):
+            raise Busy(BEHIND)
 
     async def shown(self, partition: int, mailbox_end: int, timeout_s: float) -> bool:
         """See Following: what ingest says of them, what the others say of that, and what they say of each
         other's words on it."""
+        patience = Patience(self._clock, timeout_s)
         steps = ({"inbound"}, {"conversations"}, {"routing", "sla", "notices"})
         ends = {"inbound": mailbox_end}
         for topics in steps:
             wanted = {topic: end for topic, end in ends.items() if topic in topics}
-            if not await self._until(partition, functools.partial(have_read, wanted), timeout_s):
+            if not await self._until(partition, functools.partial(have_read, wanted), patience.left_s()):
                 return False
             heads = await self._views.part(partition).heads()
             ends = {topic: head.offset for topic, head in heads.items()}
         return True
 
-    async def _until(
-        self,
-        partition: int,
-        wanted: Callable[[Mapping[str, Head]], bool],
-        timeout_s: float = REQUEST_WAIT_MS / 1000,
-    ) -> bool:
-        """Wait until the heads are as wanted. Raises Busy."""
-        until_s = self._clock.monotonic_s() + timeout_s
+    async def _until(self, partition: int, wanted: Wanted, within_s: float) -> bool:
+        """Wait until the heads are as wanted; False if they are not in time. Raises Busy."""
+        patience = Patience(self._clock, within_s)
         part, was_told = self._views.part(partition), False
         while not wanted(await part.heads()):
-            if self._clock.monotonic_s() >= until_s:
+            if not patience.left_s():
                 return False
             if was_told:
                 self._feed.distrust(partition)
@@ -216,8 +205,8 @@ def show(heads: Mapping[str, Head], seqs: Mapping[str, int]) -> bool:
 
 
 def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:
-    """Whether each log's writer has decided its inputs up to an offset."""
-    return all(
+    """Whether each log's writer has decided its inputs up to an offset; of whom nothing is known has not."""
+    return all(topic in heads for topic in OWNED_TOPICS) and all(
         read >= offsets.get(topic, 0) for head in heads.values() for topic, read in head.inputs.items()
     )
 
@@ -265,6 +254,12 @@ class _Tail:
             return True
         return False
 
+    def ends(self, topic: str, end: int, heads: Mapping[str, Head]) -> bool:
+        """Whether the views show a log up to what was its end. By offset while they move on; at rest by seq,
+        since claims, and what counts for nobody, move a log's end and are in no view."""
+        place = self.places[topic]
+        return covers(heads, {topic: end}) or (place.offset >= end and show(heads, {topic: place.next_seq}))
+
     async def _read(self) -> None:
         """Hear everything, in order, until cancelled."""
         while True:
@@ -274,7 +269,8 @@ class _Tail:
             reader = self._log.reader(inputs.starts(), lazy=SHOWN_ONLY)
             try:
                 while True:
-                    fetched = await reader.fetch(1_000)
+                    # Who waits for the log's end does not wait for more than there is.
+                    fetched = await reader.fetch(1_000 if self.ready.is_set() else 0)
                     inputs.add(fetched.records)
                     for record in inputs.merged():
                         self._hear(record, inputs.places[record.topic].offset)

@@ -26,7 +26,7 @@ from services.runtime.auth import Auth
 from services.runtime.blobs import Blobs
 from services.runtime.clock import Clock
 from services.runtime.event_log import EventLog
-from services.runtime.follow import Following
+from services.runtime.following import Following
 from services.runtime.hub import Hub
 from services.runtime.keys import KeyStore
 from services.runtime.loop import Loop

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from services.kernel.engine import Engine
 from services.kernel.errors import Busy
-from services.kernel.limits import REQUEST_WAIT_MS
 from services.runtime.clock import Clock
 from services.runtime.event_log import EventLog
 from services.runtime.snapshots import SnapshotStore
@@ -53,12 +52,14 @@ class People:
         self._clock = clock
         self._folds: dict[int, tuple[Standby, float]] = {}
 
-    async def whose(self, partition: int, desk_id: str, conversation_id: str) -> Whose | None:
-        """What the log says up to its end; None if the desk has no such conversation. Raises Busy while it is
-        being read."""
+    async def whose(
+        self, partition: int, desk_id: str, conversation_id: str, within_s: float
+    ) -> Whose | None:
+        """What the log says up to its end; None if the desk has no such conversation. Raises Busy if it is
+        not read in time: it goes on being read for the next one who asks."""
         standby = self._standby(partition)
         try:
-            async with asyncio.timeout(REQUEST_WAIT_MS / 1000):
+            async with asyncio.timeout(within_s):
                 end = await self._log.end(self._engine.TOPIC, partition)
                 state = await standby.state_at(end)
                 return self._ask(state, desk_id, conversation_id, self._clock.now_ms())

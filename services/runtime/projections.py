@@ -150,11 +150,14 @@ class Projector:
                 await asyncio.wait_for(self._moved.wait(), LOOK_AGAIN_S)
         return True
 
-    async def watch(self, partition: int) -> None:
+    async def watch(self, partition: int, within_s: float) -> None:
         """See Following: everything is heard."""
 
-    async def caught_up(self, partition: int) -> None:
+    async def caught_up(self, partition: int, within_s: float) -> None:
         """See Following: what is heard is shown."""
+
+    async def at_end(self, topic: str, partition: int, within_s: float) -> None:
+        """See Following: what is committed is shown."""
 
     async def look(self, partition: int) -> None:
         """See Following: there is nothing to ask."""

@@ -53,6 +53,8 @@ class Distributed(NamedTuple):
     owners: App
     edges: Sequence[Installation]
     shared: Shared
+    publishers: Publishers
+    """Of the owners' views: `detach` leaves the views behind, `attach` lets them go on."""
 
     async def whole(self) -> None:
         """Wait until the views are whole."""
@@ -75,8 +77,8 @@ def made(shared: Shared) -> tuple[App, Publishers]:
 
 
 @asynccontextmanager
-async def owners(shared: Shared) -> AsyncIterator[App]:
-    """All four engines, which publish their views."""
+async def owners(shared: Shared) -> AsyncIterator[tuple[App, Publishers]]:
+    """All four engines, and what publishes their views."""
     app, publishers = made(shared)
     for bind in (ingest.bind, router.bind, sla.bind, notify.bind):
         bind(app)
@@ -84,7 +86,7 @@ async def owners(shared: Shared) -> AsyncIterator[App]:
     app.add_task("publishers", publishers.run)
     await app.start()
     try:
-        yield app
+        yield app, publishers
     finally:
         await app.stop()
 
@@ -108,8 +110,8 @@ async def distributed(url: str, edges: int = 2, within_ms: int = PATIENT_MS) -> 
     """Owners and edges, over a log in memory and a Redis."""
     shared = stores(SystemClock(), url, within_ms)
     async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(owners(shared))
+        app, publishers = await stack.enter_async_context(owners(shared))
         running_edges = [await stack.enter_async_context(edge(shared)) for _ in range(edges)]
-        running = Distributed(app, running_edges, shared)
+        running = Distributed(app, running_edges, shared, publishers)
         await running.whole()
         yield running

@@ -7,14 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from redis.asyncio import from_url as connection
 
 from bench.redis_server import RedisServer, redis_server
 from services.runtime.clock import SystemClock
-from services.runtime.documents import Conversation
-from services.runtime.views_redis import Head, Names
 from tests.edges.distributed import Distributed, distributed
 from tests.edges.test_streams import Stream
 
@@ -191,36 +187,6 @@ async def test_conversations_end_without_redis(made: Distributed, redis: RedisSe
     await stream.close()
 
 
-async def behind(redis: RedisServer, conversation_id: str) -> None:
-    """Put the views of ingest's log of the desk back to before the conversation; they stay there until ingest
-    says something new."""
-    views: Any = connection(redis.url)
-    root = Names(0).head
-    head = msgspec.msgpack.decode(await views.hget(root, "conversations"), type=Head)
-    old = Head(0, head.epoch, 0, whole=True, inputs=head.inputs)
-    await views.hset(root, "conversations", msgspec.msgpack.encode(old))
-    life = (await views.hget(root, "life")).decode()
-    name, _ = Names(0, life).document(Conversation.KIND, conversation_id)
-    assert await views.delete(name)
-    await views.aclose()
-
-
-async def test_views_behind_the_offer(made: Distributed, redis: RedisServer) -> None:
-    """Where the views stay behind the offer that told of a conversation, an agent works on it."""
-    stream = await begun(made)
-    _, _, offer = await stream.event("offer")
-    accept = f"/v1/desks/rowery/offers/{offer['offer_id']}/accept"
-    assert (await made.edges[0].call("POST", accept, {"agent": "ola"})).status_code == 200
-    path = f"/v1/desks/rowery/conversations/{offer['conversation_id']}"
-    for asked, text in (("replies", "Już sprawdzam."), ("resolve", "")):
-        await everything(made)
-        await behind(redis, offer["conversation_id"])
-        body = {"agent": "ola", **({"text": text} if text else {})}
-        answer = await made.edges[1].call("POST", f"{path}/{asked}", body)
-        assert answer.status_code == 202, answer.text
-    await stream.close()
-
-
 async def test_what_there_is_not_costs_nothing(made: Distributed) -> None:
     """Where the views show everything, an invented conversation is not there: nothing is appended, and nobody
     reads ingest's log for it."""
@@ -244,6 +210,23 @@ async def test_what_there_is_not_costs_nothing(made: Distributed) -> None:
     people = made.edges[1].app.people
     assert people is not None
     assert people.folded() == []
+    await stream.close()
+
+
+async def test_what_can_be_no_conversation_costs_nothing(made: Distributed, redis: RedisServer) -> None:
+    """What can't be a conversation's id is not there, also with Redis away: nothing is appended or folded."""
+    stream = await begun(made)
+    await everything(made)
+    redis.kill()
+    log, people = made.shared.log, made.edges[1].app.people
+    assert people is not None
+    before = await log.end("inbound", 0)
+    for name in ("nothing", f"C{'0' * 32}", f"c{'0' * 31}", f"c{'0' * 31}g"):
+        for asked, more in (("resolve", {}), ("notes", {"text": "?"})):
+            path = f"/v1/desks/rowery/conversations/{name}/{asked}"
+            answer = await made.edges[1].call("POST", path, {"agent": "ola", **more})
+            assert answer.status_code == 404, answer.text
+    assert (await log.end("inbound", 0), people.folded()) == (before, [])
     await stream.close()
 
 

@@ -99,8 +99,8 @@ async def test_a_rebuild_begins_at_the_base(redis: RedisServer, left_open: int) 
     clock = ShiftedClock()
     log = WatchedLog(clock)
     shared = stores(clock, redis.url)._replace(log=log)
-    async with owners(shared), edge(shared) as at:
-        made = Distributed(at.app, [at], shared)
+    async with owners(shared) as (app, publishers), edge(shared) as at:
+        made = Distributed(app, [at], shared, publishers)
         await made.whole()
         await at.desk("ola")
         # No promises: an open conversation would be escalated all the time that is let pass.

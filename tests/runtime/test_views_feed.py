@@ -19,6 +19,7 @@ from services.runtime.redis_link import RedisLink
 from services.runtime.view_store import Changes, Position
 from services.runtime.views_feed import HeadFeed, Wanted
 from services.runtime.views_redis import Head, Names, RedisStore
+from tests.runtime.told import Told
 
 pytestmark = pytest.mark.servers
 
@@ -195,3 +196,16 @@ async def test_a_silent_connection_is_noticed(plain: RedisServer) -> None:
                 await asyncio.sleep(0.05)
         plain.thaw()
         await heard(feed, link, 4)
+
+
+async def test_a_connection_that_answers_is_kept() -> None:
+    """Where nothing is told for long, but every question is answered, the feed stays with its connection."""
+    told = Told()
+    for _ in range(3):
+        told.silence()
+        told.pong()
+    told.says(LOG.topic, Head(3, 1, 3))
+    async with listening(cast("RedisLink", told)) as feed, asyncio.timeout(WITHIN_S):
+        while not await feed.heard(LOG.partition, at_least(3)):
+            await asyncio.sleep(0)
+        assert (told.pings, told.connections) == (3, 1)

@@ -1,0 +1,99 @@
+"""An edge follows what it is asked about, and waits for the views without looking all the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from services.runtime.clock import Clock, ManualClock, SystemClock
+from services.runtime.event_log import OWNED_TOPICS, EventLog
+from services.runtime.follow import Follower
+from services.runtime.hub import Hub
+from services.runtime.log_memory import MemoryLog
+from services.runtime.redis_link import RedisLink
+from services.runtime.snapshots import MemorySnapshots
+from services.runtime.views_read import RemoteViews
+from services.runtime.views_redis import Head
+from tests.edges.held_log import HeldLog
+from tests.runtime.told import Told
+
+WITHIN_S = 20
+SPINS_S = 5.0
+"""Who looks without a pause keeps everybody else from going on for so long, and is done when they do."""
+
+
+@asynccontextmanager
+async def following(told: Told, log: EventLog, clock: Clock) -> AsyncIterator[Follower]:
+    """Somebody who follows partition 0 and listens to its writers."""
+    views = RemoteViews(cast("RedisLink", told), 2)
+    follower = Follower(views, Hub(), log, clock, MemorySnapshots())
+    task = asyncio.create_task(follower.run())
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            await follower.watch(0, WITHIN_S)
+            await told.listens.wait()
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def written(told: Told, offset: int, inbound: int) -> None:
+    """Write a head of each log, and tell of it."""
+    for topic in OWNED_TOPICS:
+        head = Head(offset, 1, offset, inputs={"inbound": inbound})
+        told.shows(topic, head)
+        told.says(topic, head)
+
+
+async def a_moment() -> None:
+    """Let everybody go on who can."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_what_was_told_and_is_not_so_is_waited_for() -> None:
+    """Where a store was put back behind what it told, who waits for that does not look again and again
+    without a pause, and is woken when it is told anew."""
+    told, clock = Told(), SystemClock()
+    async with following(told, MemoryLog(clock), clock) as follower:
+        written(told, 1, inbound=9)
+        await a_moment()
+        for topic in OWNED_TOPICS:
+            told.shows(topic, Head(0, 1, 0, inputs={"inbound": 3}))
+        waiting = asyncio.create_task(follower.shown(0, 8, SPINS_S))
+        await a_moment()
+        assert not waiting.done()
+        written(told, 2, inbound=9)
+        assert await waiting
+
+
+async def test_of_whom_nothing_was_told_is_waited_for() -> None:
+    """Where only some of the writers were heard of, who waits for all does not look without a pause."""
+    told, clock = Told(), SystemClock()
+    async with following(told, MemoryLog(clock), clock) as follower:
+        told.says("sla", Head(1, 1, 1, inputs={"conversations": 3}))
+        waiting = asyncio.create_task(follower.shown(0, 8, SPINS_S))
+        await a_moment()
+        assert not waiting.done()
+        written(told, 2, inbound=9)
+        assert await waiting
+
+
+async def test_what_is_asked_about_is_not_let_go() -> None:
+    """A partition that somebody has just asked about goes on being followed, though its words are not heard
+    yet when it is looked what nobody asks about."""
+    told, clock = Told(), ManualClock()
+    log = HeldLog(MemoryLog(clock))
+    async with following(told, log, clock) as follower:
+        told.asked.clear()
+        told.goes_on.clear()
+        log.flows.clear()
+        asking = asyncio.create_task(follower.watch(1, WITHIN_S))
+        await told.asked.wait()
+        await follower.let_go()
+        told.goes_on.set()
+        log.flows.set()
+        await asking
