@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from proto.v1.content_pb2 import IdentityContent
-from proto.v1.conversations_pb2 import ConversationsEvent, MessageReceived
+from proto.v1.content_pb2 import IdentityContent, OrderContent
+from proto.v1.conversations_pb2 import ConversationsEvent, CustomersMerged, MessageReceived
 from services.kernel.limits import ERASURE_DELAY_MS
 from services.runtime.blobs import MemoryBlobs
 from services.runtime.clock import SystemClock
-from services.runtime.documents import Conversation, Customer
+from services.runtime.documents import Conversation, Customer, OrderView, SendView
 from services.runtime.keys import MemoryKeys
 from services.runtime.project_conversations import HANDLERS
 from services.runtime.reads import Reads
@@ -56,6 +56,15 @@ class Desk(Mailbox):
         assert doc is not None
         shown = await self.reads.person("d", doc.customer, doc.opened_ms)
         return shown["name"], sorted(one["address"] for one in shown["identities"])
+
+    async def items(self, order_id: str) -> str | None:
+        """What an order shows."""
+        await self._project()
+        doc = self.views.peek(OrderView, f"d/{order_id}")
+        assert doc is not None
+        [shown] = await self.reads.orders([doc])
+        items: str | None = shown["items_json"]
+        return items
 
     async def hidden(self, external: str) -> bool:
         """Whether words are hidden in the conversation which a message opened."""
@@ -137,13 +146,38 @@ async def test_who_was_never_erased_keeps_their_name() -> None:
     desk = await ann_and_bob()
     desk.erased(desk.asks("ann"))
     await desk.chats("m3", "ann")
-    desk.when("inbound", orders("o1", "bob", "ann"))
-    assert "merged" in desk.bodies()
-    both = ["ann@example.pl", "bob@example.pl"]
-    [name] = {(await desk.person(external))[0] for external in ("m2", "m3")}
-    assert name is not None
-    assert await desk.person("m2") == await desk.person("m3") == (name, both)
+    same = CustomersMerged(customer_id=customer("ann"), merged_id=customer("bob"))
+    desk.given(ConversationsEvent(desk_id="d", occurred_at_ms=desk.now_ms, merged=same))
+    both = ("ann", ["ann@example.pl", "bob@example.pl"])
+    assert await desk.person("m2") == await desk.person("m3") == both
     assert await desk.person("m1") == NOBODY
+
+
+async def test_a_name_is_hidden_wherever_it_would_show() -> None:
+    """Eve turns out to be Ann while Ann's erasure waits: Eve's words stay, and Ann's name shows when it is
+    done."""
+    desk = await ann_and_bob()
+    erasure_id = desk.asks("ann")
+    await desk.chats("m3", "ann")
+    await desk.chats("m4", "eve")
+    desk.when("inbound", orders("o1", "eve", "ann"))
+    assert desk.body("merged").customer_id == customer("ann")
+    assert (await desk.hidden("m4"), await desk.person("m4")) == (False, NOBODY)
+    desk.erased(erasure_id)
+    assert (await desk.person("m4"))[0] == "ann"
+
+
+async def test_an_order_is_hidden_with_its_own_customer() -> None:
+    """What the shop tells of an order while its customer's erasure waits shows in nobody's conversation until
+    it is done."""
+    desk = await ann_and_bob()
+    erasure_id = desk.asks("bob")
+    content = desk.sealing.seal(await desk.sealing.own_key("d"), OrderContent(items_json="[]"))
+    desk.days_later(1)
+    desk.when("inbound", orders("o1", "bob", content=content))
+    assert await desk.items("o1") is None
+    desk.erased(erasure_id)
+    assert await desk.items("o1") == "[]"
 
 
 async def test_a_second_erasure_is_not_ended_by_the_first() -> None:
@@ -209,8 +243,13 @@ async def test_the_customers_page_leads_to_nothing_of_before() -> None:
         listed = (await made.call("GET", f"{PATH}/conversations?customer={customer_id}")).json()
         assert [one["id"] for one in listed["items"]] == [new]
         whole = (await made.call("GET", f"{PATH}/conversations/{old}")).json()
+        assert (whole["customer"]["name"], whole["customer"]["identities"]) == NOBODY
         [order] = whole["orders"]
         assert (order["order_id"], order["customer"], order["items_json"]) == ("77/1", None, None)
+        for send_id, at_ms in (("s1", 1), ("s2", clock.now_ms())):
+            made.views.put(SendView(send_id, "rowery", "", True, at_ms, "sent", customer=customer_id))
+        notices = (await made.call("GET", f"{PATH}/notices?customer={customer_id}")).json()["items"]
+        assert [one["id"] for one in notices] == ["s2"]
         told = await made.call("POST", f"{PATH}/orders", {**ORDER, "items": [{"name": "pompka"}]})
         after = f"?after={told.json()['record_id']}"
         page = (await made.call("GET", f"{PATH}/customers/{customer_id}{after}")).json()
