@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from services.runtime import auth, shapes
 from services.runtime.documents import Conversation, Customer, OrderView
 from services.runtime.edge import Edge
 from services.runtime.problems import Refusal
+from services.runtime.reads import theirs
 
 HISTORY_MAX = 200
 
@@ -30,7 +32,7 @@ class Customers:
         router.add_api_route(path, self.erase, methods=["DELETE"], status_code=202)
 
     async def get(self, desk: str, customer: str, request: Request, after: str = "") -> dict[str, Any]:
-        """Who the customer is, their conversations (newest first) and orders."""
+        """Who the customer is, their conversations (newest first) and orders, but for what was erased."""
         self._edge.check(request, desk, auth.READERS)
         await self._edge.shown(desk, after)
         reads = self._edge.reads
@@ -38,35 +40,40 @@ class Customers:
         if doc is None or doc.desk != desk:
             raise _nobody()
         shown = await reads.person(desk, doc.id)
-        found = await self._conversations(doc)
+        family = await reads.family(desk, doc.id)
+        every = await self._conversations(desk, family)
+        found = [one for one in every if theirs(family, one.customer, one.opened_ms)]
         conversations = [await reads.conversation(one) for one in found[:HISTORY_MAX]]
-        orders = await self._orders(doc, found)
+        orders = await self._orders(desk, family, found)
         return {
             **shown,
             "desk": desk,
             "merged": list(doc.merged),
-            "erasing": doc.erasing,
+            "erasing": bool(doc.erasing),
             "erased_at": shapes.moment(doc.erased_ms),
             "conversations": conversations,
-            "orders": [await reads.order(order, doc.erasing) for order in orders],
+            "orders": await reads.orders(orders, bool(doc.erasing)),
         }
 
-    async def _conversations(self, doc: Customer) -> list[Conversation]:
+    async def _conversations(self, desk: str, customers: Iterable[str]) -> list[Conversation]:
         """Newest first."""
         found = []
-        for one in (doc.id, *doc.merged):
-            found += await self._edge.views.of(doc.desk).find(Conversation, f"customer/{one}", HISTORY_MAX)
+        for one in customers:
+            found += await self._edge.views.of(desk).find(Conversation, f"customer/{one}", HISTORY_MAX)
         found.sort(key=lambda entry: entry[0], reverse=True)
         return [conversation for _, conversation in found]
 
-    async def _orders(self, doc: Customer, conversations: list[Conversation]) -> list[OrderView]:
+    async def _orders(
+        self, desk: str, family: Mapping[str, Customer], conversations: list[Conversation]
+    ) -> list[OrderView]:
         """Those of the conversations, then the others, newest first."""
-        views = self._edge.views.of(doc.desk)
-        ids = [f"{doc.desk}/{order}" for one in conversations for order in one.orders]
+        views = self._edge.views.of(desk)
+        ids = [f"{desk}/{order}" for one in conversations for order in one.orders]
         known = {order.id: order for order in await views.many(OrderView, ids) if order is not None}
-        for one in (doc.id, *doc.merged):
+        for one in family:
             for _, order in await views.find(OrderView, f"customer/{one}", HISTORY_MAX):
-                known.setdefault(order.id, order)
+                if theirs(family, order.customer, order.seen_ms):
+                    known.setdefault(order.id, order)
         return list(known.values())
 
     async def erase(self, desk: str, customer: str, request: Request) -> dict[str, str]:
@@ -99,7 +106,7 @@ class Customers:
         found: dict[bytes, None] = {}
         if doc is not None:
             found.update(dict.fromkeys(identity.hash for identity in doc.identities))
-            for one in await self._conversations(doc):
+            for one in await self._conversations(desk, await self._edge.reads.family(desk, doc.id)):
                 found[one.identity_hash] = None
         if not found:
             async for identity in self._edge.app.keys.identities(desk):

@@ -17,12 +17,12 @@ from services.ingest.invariants import Invariants
 from services.kernel.errors import CentralaError
 from services.kernel.ids import HASH_BYTES, derive_id
 from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS, QUARANTINE_DAYS
-from services.runtime.documents import Conversation, Message, OrderView
+from services.runtime.documents import Conversation, Customer, Message, OrderView
 from services.runtime.event_log import TRY_LATER, LogReset, TopicPartition
 from services.runtime.keys import WHENEVER_MS, made_ms
 from services.runtime.loop import Committed
 from services.runtime.retention import Retention
-from services.runtime.view_store import Place
+from services.runtime.view_store import DeskViews, Place
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -126,9 +126,18 @@ class Eraser:
         await self._app.log.append("inbound", self._partition, [report.SerializeToString()])
 
     async def _blobs_of(self, desk_id: str, due: ErasureDue) -> list[str]:
-        """Blobs that the customer's messages and orders name, found while their keys still open them."""
+        """Blobs that messages and orders name of the customer and of whom the erasure takes along; found
+        while their keys still open them."""
         views = self._app.views.of(desk_id)
-        found, term = list[str](), f"customer/{due.customer_id}"
+        customer = await views.get(Customer, due.customer_id)
+        taken = customer.erasing.get(due.erasure_id, ()) if customer is not None else ()
+        found: dict[str, None] = {}
+        for one in (due.customer_id, *taken):
+            found.update(dict.fromkeys(await self._blobs_under(views, f"customer/{one}", due)))
+        return [blob for blob in found if blob]
+
+    async def _blobs_under(self, views: DeskViews, term: str, due: ErasureDue) -> list[str]:
+        found = list[str]()
         after: Place | None = None
         more = True
         while more:
@@ -146,7 +155,7 @@ class Eraser:
                 found.append(order.full_blob)
             after = orders[-1][0] if orders else None
             more = len(orders) == CONVERSATIONS_AT_ONCE
-        return [blob for blob in dict.fromkeys(found) if blob]
+        return found
 
     async def _dying(self, raw: Sequence[bytes], due: ErasureDue, cls: type[M]) -> list[M]:
         """Contents under keys that this erasure deletes."""

@@ -99,9 +99,9 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
 
 
 def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
+    """Of everybody who was merged nothing leads anywhere any more; each begins anew, as in ingest."""
     customer_id = state.customer(body.customer_id)
-    for conversation_id in state.by_customer.get(customer_id, ()):
-        state.data.routes[conversation_id].sealed = b""
+    conversations = state.by_customer.pop(customer_id, ())
     merged = [each for each in state.data.merged if state.customer(each) == customer_id]
     state.closed.forget([customer_id, *merged])
     desk = state.data.desks.get(event.desk_id)
@@ -111,6 +111,12 @@ def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
     for send in state.data.sends.values():
         if state.customer(send.customer_id) == customer_id:
             send.erased = True
+    for each in merged:
+        del state.data.merged[each]
+    for conversation_id in conversations:
+        route = state.data.routes[conversation_id]
+        route.sealed = b""
+        state.index_route(conversation_id, route)
 
 
 def _merged(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:

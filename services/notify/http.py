@@ -14,6 +14,7 @@ from services.runtime.auth import READERS
 from services.runtime.documents import SendView
 from services.runtime.edge import Edge
 from services.runtime.paging import Cursor, Limit, page
+from services.runtime.reads import theirs
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -51,14 +52,13 @@ class _Notices:
         edge.check(request, desk, READERS)
         await edge.shown(desk, after)
         edge.know_desk(desk)
-        person = await edge.reads.customer(desk, customer) if customer else None
-        ids = {person.id, *person.merged} if person is not None else {customer}
+        family = await edge.reads.family(desk, customer) if customer else {}
 
         def fits(doc: SendView) -> bool:
             return (
                 doc.desk == desk
                 and (not order_id or doc.order == order_id)
-                and (not customer or doc.customer in ids)
+                and (not customer or theirs(family, doc.customer, doc.at_ms))
                 and (not state or doc.state == state)
             )
 
@@ -71,8 +71,8 @@ class _Notices:
         term = f"all/{desk}"
         if order_id:
             term = f"order/{desk}/{order_id}"
-        elif customer and len(ids) == 1:
-            term = f"customer/{next(iter(ids))}"
+        elif customer and len(family) == 1:
+            term = f"customer/{next(iter(family))}"
         elif state:
             term = f"state/{desk}/{state}"
         return await page(edge.views.of(desk), SendView, term, cursor, limit, wanted, shown)

@@ -19,6 +19,7 @@ from services.runtime.documents import AgentLoad, Conversation, Ownership, Promi
 from services.runtime.edge import Edge, no_desk
 from services.runtime.paging import page
 from services.runtime.problems import Refusal
+from services.runtime.reads import theirs
 from services.runtime.streams import load_row, ownership_row
 from services.runtime.view_store import DeskViews
 
@@ -52,15 +53,14 @@ class Reading:
         """A page of summaries, newest first. Raises Refusal 404."""
         self._edge.know_desk(desk)
         views, reads = self._edge.views.of(desk), self._edge.reads
-        person = await reads.customer(desk, by.customer) if by.customer else None
-        ids = {person.id, *person.merged} if person is not None else {by.customer}
+        family = await reads.family(desk, by.customer) if by.customer else {}
 
         def fits(doc: Conversation, owned: Ownership | None) -> bool:
             return (
                 doc.desk == desk
                 and (not by.state or (owned.state if owned else "waiting") == by.state)
                 and (not by.agent or (owned is not None and owned.owner == by.agent))
-                and (not by.customer or doc.customer in ids)
+                and (not by.customer or theirs(family, doc.customer, doc.opened_ms))
                 and (not by.channel or doc.channel == by.channel)
                 and (not by.order_id or by.order_id in doc.orders)
             )
@@ -76,8 +76,8 @@ class Reading:
         term = f"all/{desk}"
         if by.order_id:
             term = f"order/{desk}/{by.order_id}"
-        elif by.customer and len(ids) == 1:
-            term = f"customer/{next(iter(ids))}"
+        elif by.customer and len(family) == 1:
+            term = f"customer/{next(iter(family))}"
         elif by.channel and not by.customer:
             term = f"channel/{desk}/{by.channel}"
         return await page(views, Conversation, term, cursor, limit, wanted, reads.summaries)

@@ -17,7 +17,7 @@ from services.runtime.documents_requests import Answer as Answer
 from services.runtime.documents_requests import Asked as Asked
 from services.runtime.view_document import Document as Document
 
-VERSION = 4
+VERSION = 5
 
 
 class Conversation(Document):
@@ -219,8 +219,8 @@ class KnownIdentity(msgspec.Struct, array_like=True):
 
 
 class Customer(Document):
-    """Topic conversations: a person. While `erasing`, no surface shows anything of them; `erasing_ms`: when
-    that was asked for last, so that what is older has nobody's name for ever."""
+    """Topic conversations: a person. `erasing`: their erasures under way, each with the others whom it takes
+    along; meanwhile no surface shows anything of them. `erasing_ms`: when the last one was asked for."""
 
     KIND: ClassVar[str] = "customer"
     id: str
@@ -228,9 +228,13 @@ class Customer(Document):
     identities: tuple[KnownIdentity, ...] = ()
     merged_into: str = ""
     merged: tuple[str, ...] = ()
-    erasing: bool = False
+    erasing: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     erased_ms: int = 0
     erasing_ms: int = 0
+
+    def took(self, began_ms: int) -> bool:
+        """Whether an erasure took what began then (Unix ms), so that it is nobody's for ever."""
+        return bool(self.erasing_ms) and began_ms <= self.erasing_ms
 
 
 class ShipmentOfOrder(msgspec.Struct, array_like=True):
@@ -265,6 +269,8 @@ class OrderView(Document):
     currency: str = ""
     content: bytes = b""
     shipments: tuple[ShipmentOfOrder, ...] = ()
+    seen_ms: int = 0
+    """When the order itself, and so its customer, was told last."""
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by."""

@@ -149,7 +149,8 @@ def _order(views: Views, event: ConversationsEvent, body: OrderSeen) -> None:
     doc.customer, doc.status = body.customer_id, word(OrderStatus, body.status)
     doc.placed_ms, doc.promised_ms = body.placed_at_ms, body.promised_at_ms
     doc.value_minor, doc.currency = body.value_minor, body.currency
-    doc.content, doc.changed_ms = body.content.SerializeToString(), event.occurred_at_ms
+    doc.content = body.content.SerializeToString()
+    doc.changed_ms = doc.seen_ms = event.occurred_at_ms
 
 
 def _shipment(views: Views, event: ConversationsEvent, body: ShipmentSeen) -> None:
@@ -233,15 +234,26 @@ def _api_key_removed(views: Views, event: ConversationsEvent, body: ApiKeyRemove
 
 
 def _erasure_requested(views: Views, event: ConversationsEvent, body: ErasureRequested) -> None:
+    """Everybody who was merged is erased, and apart from now on, as the engine has it: what is linked or
+    merged later is of somebody who begins anew."""
     doc = _customer(views, event.desk_id, body.customer_id)
-    doc.erasing_ms = event.occurred_at_ms
-    doc.erasing, doc.identities = True, ()  # what is linked from now on is of somebody who begins anew
+    taken = doc.merged
+    for one in (doc.id, *taken):
+        member = _customer(views, event.desk_id, one)
+        member.erasing = {**member.erasing, body.erasure_id: ()}
+        member.erasing_ms = event.occurred_at_ms
+        member.identities, member.merged, member.merged_into = (), (), ""
+    doc.erasing[body.erasure_id] = taken
 
 
 def _erasure_completed(views: Views, event: ConversationsEvent, body: ErasureCompleted) -> None:
+    """Done for those whom it took along, who may have been merged with others meanwhile."""
     doc = _customer(views, event.desk_id, body.customer_id)
-    doc.erasing, doc.erased_ms = False, event.occurred_at_ms
-    views.put(Leaving(doc.id, doc.id, event.occurred_at_ms + RESOLVED_DAYS * DAY_MS))
+    for one in (doc.id, *doc.erasing.get(body.erasure_id, ())):
+        member = _customer(views, event.desk_id, one)
+        member.erasing = {key: others for key, others in member.erasing.items() if key != body.erasure_id}
+        member.erased_ms = event.occurred_at_ms
+        views.put(Leaving(one, one, event.occurred_at_ms + RESOLVED_DAYS * DAY_MS))
 
 
 def _forgotten(views: Views, event: ConversationsEvent, body: ConversationForgotten) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -56,6 +56,12 @@ async def survivor(views: DeskViews, customer_id: str) -> Customer | None:
     return doc
 
 
+def theirs(family: Mapping[str, Customer], customer_id: str, began_ms: int) -> bool:
+    """Whether what began then (Unix ms) is of one of these customers, and no erasure took it."""
+    member = family.get(customer_id)
+    return member is not None and not member.took(began_ms)
+
+
 class Reads:
     """What the edge shows, put together from the views."""
 
@@ -94,11 +100,22 @@ class Reads:
         """The customer of a desk, after merges."""
         return await survivor(self.views.of(desk_id), customer_id)
 
-    async def person(self, desk_id: str, customer_id: str, opened_ms: int = 0) -> dict[str, Any]:
-        """A customer as a conversation shows them that was opened then (Unix ms; 0: whenever)."""
-        doc = await self.customer(desk_id, customer_id)
-        if doc is None or doc.erasing or (opened_ms and opened_ms <= doc.erasing_ms):
-            return {"id": doc.id if doc else customer_id, "name": None, "identities": []}
+    async def family(self, desk_id: str, customer_id: str) -> dict[str, Customer]:
+        """The customer after merges and those merged into them: by whose ids their work is found, and what
+        of it an erasure took. Just the customer where the views have none."""
+        views = self.views.of(desk_id)
+        doc = await survivor(views, customer_id) or Customer(customer_id, desk_id)
+        members = await views.many(Customer, doc.merged) if doc.merged else []
+        return {member.id: member for member in (doc, *members) if member is not None}
+
+    async def person(self, desk_id: str, customer_id: str, opened_ms: int | None = None) -> dict[str, Any]:
+        """A customer as a conversation of theirs shows them that was opened then (Unix ms; None: whenever).
+        Whether an erasure took it is asked of the customer whose it was, their name of who they are now."""
+        own = await self.views.of(desk_id).get(Customer, customer_id)
+        taken = own is None or own.erasing or (opened_ms is not None and own.took(opened_ms))
+        doc = None if taken else await self.customer(desk_id, customer_id)
+        if doc is None or doc.erasing:
+            return {"id": customer_id, "name": None, "identities": []}
         opened = await self.opened([known.sealed for known in doc.identities], IdentityContent)
         shown = [content for content in opened if content is not None]
         name = next((content.name for content in shown if content.name), None)
@@ -106,9 +123,9 @@ class Reads:
         return {"id": doc.id, "name": name, "identities": identities}
 
     async def hidden(self, desk_id: str, customer_id: str) -> bool:
-        """Whether an erasure of the customer is under way."""
-        doc = await self.customer(desk_id, customer_id)
-        return doc is not None and doc.erasing
+        """Whether an erasure of the customer is under way, whoever they were merged into since."""
+        doc = await self.views.of(desk_id).get(Customer, customer_id)
+        return doc is not None and bool(doc.erasing)
 
     async def summaries(self, docs: Sequence[Conversation]) -> list[dict[str, Any]]:
         """Conversations of one desk without their words."""
@@ -139,7 +156,7 @@ class Reads:
         ]
         orders = await views.many(OrderView, [f"{doc.desk}/{order_id}" for order_id in doc.orders])
         known = [order for order in orders if order is not None]
-        shown["orders"] = [await self.order(order, hidden) for order in known]
+        shown["orders"] = await self.orders(known, hidden)
         shown["delay"] = shapes.delay(known, shown["orders"])
         return shown
 
@@ -162,8 +179,23 @@ class Reads:
             shown.append(shapes.message(view, content, state, why or None))
         return shown
 
-    async def order(self, doc: OrderView, hidden: bool = False) -> dict[str, Any]:
-        """An order with its shipments."""
+    async def orders(self, docs: Sequence[OrderView], hidden: bool = False) -> list[dict[str, Any]]:
+        """Orders of one desk with their shipments. What an erasure took is nobody's, as in the engine."""
+        if not docs:
+            return []
+        named = list({doc.customer for doc in docs if doc.customer})
+        customers = await self.views.of(docs[0].desk).many(Customer, named) if named else []
+        by_id = {customer.id: customer for customer in customers if customer is not None}
+        shown = []
+        for doc in docs:
+            customer = by_id.get(doc.customer)
+            taken = customer is not None and customer.took(doc.seen_ms)
+            away = hidden or taken or (customer is not None and bool(customer.erasing))
+            one = await self._order(doc, away)
+            shown.append({**one, "customer": None} if taken else one)
+        return shown
+
+    async def _order(self, doc: OrderView, hidden: bool) -> dict[str, Any]:
         [content] = await self.opened([b"" if hidden else doc.content], OrderContent)
         content = await self._whole(content, OrderContent)
         raw = [b"" if hidden else seen.content for seen in doc.shipments]

@@ -80,9 +80,11 @@ async def _dropped(views: Views, kind: type[D], term: str, before_ms: int) -> As
 async def _without_work(views: Views, customer_id: str) -> list[str]:
     """The customer and who was merged into them, if no conversation and no order of theirs is left."""
     doc = await survivor(views, customer_id) if customer_id else None
-    if doc is None or doc.erasing:
+    if doc is None:
         return []
     members = [doc.id, *doc.merged]
+    if any(member is not None and member.erasing for member in await views.many(Customer, members)):
+        return []
     for one in members:
         if await views.find(Conversation, f"customer/{one}", 1):
             return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from proto.v1.conversations_pb2 import (
     ConversationForgotten,
     ConversationsEvent,
+    CustomersMerged,
     ErasureCompleted,
     ErasureRequested,
     IdentityLinked,
@@ -107,9 +108,11 @@ async def test_replies_leave_with_their_conversation() -> None:
 
 
 async def test_an_erased_customer_is_told_for_ninety_days() -> None:
-    """Nothing but the time of the erasure is left of a person, and that leaves too."""
+    """Nothing but the time of the erasure is left of a person, or of who was merged into them, and that
+    leaves too."""
     views = await empty()
     tell(views, 0, linked("u1"))
+    tell(views, 0, ConversationsEvent(merged=CustomersMerged(customer_id="u1", merged_id="u2")))
     tell(views, 1, ConversationsEvent(erasure_requested=ErasureRequested(customer_id="u1")))
     tell(views, 1, ConversationsEvent(erasure_completed=ErasureCompleted(customer_id="u1")))
     await sweep(views, 90 * DAY_MS)
@@ -117,7 +120,17 @@ async def test_an_erased_customer_is_told_for_ninety_days() -> None:
     assert doc is not None
     assert (doc.identities, doc.erased_ms) == ((), DAY_MS)
     await sweep(views, 92 * DAY_MS)
-    assert views.peek(Customer, "u1") is None
+    assert views.under(Customer, "") == []
+
+
+async def test_who_is_being_erased_stays_until_it_is_done() -> None:
+    """Somebody whose erasure waits does not leave with the customer into whom they were merged meanwhile."""
+    views = await empty()
+    tell(views, 0, order("o1", "u1", ORDER_STATUS_DELIVERED))
+    tell(views, 90, ConversationsEvent(erasure_requested=ErasureRequested(customer_id="u2")))
+    tell(views, 90, ConversationsEvent(merged=CustomersMerged(customer_id="u1", merged_id="u2")))
+    await sweep(views, 91 * DAY_MS)
+    assert [one.id for one in views.under(Customer, "")] == ["u1", "u2"]
 
 
 async def test_quarantine_leaves_with_its_key() -> None:

@@ -27,7 +27,7 @@ from services.kernel.errors import Busy
 from services.kernel.limits import DAY_MS, QUARANTINE_DAYS
 from services.runtime.blobs import MemoryBlobs
 from services.runtime.clock import ManualClock
-from services.runtime.documents import Conversation, Message, OrderView
+from services.runtime.documents import Conversation, Customer, Message, OrderView
 from services.runtime.event_log import TopicPartition
 from services.runtime.keys import WHENEVER_MS, MemoryKeys, StoredKey
 from services.runtime.log_memory import MemoryLog
@@ -184,6 +184,16 @@ async def test_the_blob_of_an_order_goes_with_its_customer() -> None:
     shell.views.put(OrderView(DESK, "o1", 1, customer="u1", content=content))
     await shell.eraser.erase(DESK, shell.due("u1", PERSON))
     assert await shell.blobs.get(blob) is None
+
+
+async def test_an_erasure_deletes_the_blobs_of_whom_it_takes_along() -> None:
+    """What lies beside the log of a customer who was merged into the erased one is deleted too."""
+    shell = Shell()
+    gone = await shell.wrote("u1", PERSON, "c1") + await shell.wrote("u2", OTHER, "c2")
+    due = shell.due("u1", PERSON, OTHER)
+    shell.views.put(Customer("u1", DESK, erasing={due.erasure_id: ("u2",)}))
+    await shell.eraser.erase(DESK, due)
+    assert [await shell.blobs.get(blob) for blob in gone] == [None] * 6
 
 
 async def test_an_erasure_that_is_done_twice_is_the_same() -> None:

@@ -345,6 +345,19 @@ def test_erasure_of_a_merged_customer_reaches_both() -> None:
     story.then_replays()
 
 
+def test_who_was_erased_together_is_told_apart_afterwards() -> None:
+    """Two who were one customer are erased, and begin anew as two, so that nothing of the one is sent to the
+    other; what was open before can be closed."""
+    same = s.said(merged={"customer_id": "u1", "merged_id": "u9"})
+    story = s.story().when("conversations", s.message("A", "u9")).when("conversations", same)
+    story.when("conversations", s.erasure("u1")).then_replays()
+    story.when("conversations", s.message("B", "u9")).then_replays()
+    assert story.state.data.merged == {}
+    assert story.state.by_customer == {"u9": (s.conv("A"), s.conv("B"))}
+    story.when("routing", s.resolved("A")).when("routing", s.resolved("B")).then_replays()
+    assert story.state.by_customer == {}
+
+
 def test_a_skipped_deadline_goes_away() -> None:
     """A deadline that could not be decided is over, so that the engine goes on."""
     story, send_id = asked()

@@ -259,4 +259,7 @@ async def test_an_unfinished_erasure_goes_on_after_a_restart(tmp_path: Path) -> 
         old = docs.pop(first["id"])
         assert (old["name"], old["identities"]) == (None, [])
         assert [(one["id"], one["name"]) for one in docs.values()] == [(customer, JAN["name"])]
+        page = await world.must("GET", f"customers/{customer}")
+        assert page["name"] == JAN["name"]
+        assert [one["id"] for one in page["conversations"]] == list(docs)
         assert found_in(tmp_path, {key[12:]: "wrapped key" for key in erased}) == []
