@@ -26,7 +26,10 @@ Word = Annotated[str, Query(max_length=200)]
 def bind(app: App) -> None:
     """Hang notify's routes onto the App."""
     router = APIRouter(tags=["notify"])
-    router.add_api_route("/v1/desks/{desk}/notices", _Notices(Edge.of(app)).list, methods=["GET"])
+    edge = Edge.of(app)
+    notices = _Notices(edge)
+    edge.reads.word = notices.word
+    router.add_api_route("/v1/desks/{desk}/notices", notices.list, methods=["GET"])
     app.add_router(router)
 
 
@@ -78,8 +81,12 @@ class _Notices:
         return await page(edge.views.of(desk), SendView, term, cursor, limit, wanted, shown)
 
     async def _shown(self, desk_id: str, doc: SendView) -> dict[str, Any]:
-        """Its words follow from its fields, so they are worded anew as they were sent."""
-        desk = self._edge.directory.get(desk_id)
-        if not doc.event or desk is None or await self._edge.reads.hidden(desk_id, doc.customer):
-            return shapes.notice(doc, None)
-        return shapes.notice(doc, render(SendRequested.FromString(doc.event), desk).text)
+        is_hidden = await self._edge.reads.hidden(desk_id, doc.customer, doc.at_ms)
+        return shapes.notice(doc, None if is_hidden else self.word(doc))
+
+    def word(self, doc: SendView) -> str | None:
+        """Its words follow from its fields, so they are worded anew as they were sent; None: it has none."""
+        desk = self._edge.directory.get(doc.desk)
+        if not doc.event or desk is None:
+            return None
+        return render(SendRequested.FromString(doc.event), desk).text

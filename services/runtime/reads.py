@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -68,6 +68,8 @@ class Reads:
     def __init__(self, views: ViewReader, sealing: Sealing, blobs: Blobs) -> None:
         self.views = views
         self.directory = Directory(views)
+        self.word: Callable[[SendView], str | None] = _wordless
+        """What a notice said, which only notify can tell."""
         self._sealing = sealing
         self._blobs = blobs
 
@@ -122,10 +124,11 @@ class Reads:
         identities = [{"channel": content.channel, "address": content.address} for content in shown]
         return {"id": doc.id, "name": name, "identities": identities}
 
-    async def hidden(self, desk_id: str, customer_id: str) -> bool:
-        """Whether an erasure of the customer is under way, whoever they were merged into since."""
+    async def hidden(self, desk_id: str, customer_id: str, began_ms: int | None = None) -> bool:
+        """Whether an erasure of the customer is under way, whoever they were merged into since, or took what
+        began then (Unix ms)."""
         doc = await self.views.of(desk_id).get(Customer, customer_id)
-        return doc is not None and bool(doc.erasing)
+        return doc is not None and (bool(doc.erasing) or (began_ms is not None and doc.took(began_ms)))
 
     async def summaries(self, docs: Sequence[Conversation]) -> list[dict[str, Any]]:
         """Conversations of one desk without their words."""
@@ -139,7 +142,7 @@ class Reads:
     async def conversation(self, doc: Conversation) -> dict[str, Any]:
         """A whole conversation."""
         views = self.views.of(doc.desk)
-        hidden = await self.hidden(doc.desk, doc.customer)
+        hidden = await self.hidden(doc.desk, doc.customer, doc.opened_ms)
         found = await views.find(SendView, f"conversation/{doc.id}", SENDS_SHOWN_MAX)
         sends = [send for _, send in found]
         [shown] = await self.summaries([doc])
@@ -152,7 +155,9 @@ class Reads:
         shown["customer"] = await self.person(doc.desk, doc.customer, doc.opened_ms)
         shown["messages"] = await self._messages(doc, sends, hidden, shown["attributes"])
         shown["notices"] = [
-            shapes.notice(send, None) for send in sorted(sends, key=SendView.sort) if send.notice
+            shapes.notice(send, None if hidden else self.word(send))
+            for send in sorted(sends, key=SendView.sort)
+            if send.notice
         ]
         orders = await views.many(OrderView, [f"{doc.desk}/{order_id}" for order_id in doc.orders])
         known = [order for order in orders if order is not None]
@@ -255,3 +260,8 @@ class Reads:
             "offers": offers,
             "conversations": [await self.card(doc) for doc in owned if doc],
         }
+
+
+def _wordless(doc: SendView) -> str | None:
+    """Where notify has no surface."""
+    return None

@@ -106,7 +106,7 @@ async def test_a_delay_becomes_one_notice_for_each_order(tmp_path: Path) -> None
         assert {n["why"] for n in notices if n["state"] == "suppressed"} == {"already_told", "too_small"}
         [doc] = await world.conversations(channel="telegram")
         whole = await world.conversation(doc["id"])
-        assert [n["order_id"] for n in whole["notices"]] == ["PL1"]
+        assert [(n["order_id"], n["text"]) for n in whole["notices"]] == [("PL1", told["text"])]
         assert [o["order_id"] for o in whole["orders"]] == ["PL1"]
         assert whole["delay"]["order_id"] == "PL1"
         assert (made.telegram.empty(), made.mail.empty()) == (True, True)

@@ -178,6 +178,7 @@ async def test_the_data_directory_tells_nothing_and_an_erased_customer_is_gone(
         customer = await customer_of_many_channels(world, made, tmp_path / "secrets")
         before = await everything(world)
         shown = await surfaces(world)
+        assert DESK_WORD in shown
         assert not [
             word for word in ("Chrząszczyżewoszyce", "grzegorz.tajny", "trzmielojad") if word not in shown
         ]
@@ -208,6 +209,9 @@ async def test_the_data_directory_tells_nothing_and_an_erased_customer_is_gone(
         assert len(list((data / "blobs").rglob("*"))) < blobs
         after = await everything(world)
         the_history_stands(before, after)
+        shown = await surfaces(world)
+        assert [word for word in (*WORDS, DESK_WORD) if word in shown] == []
+        assert {notice["text"] for notice in after["notices"]} == {None}
         again = await world.message(
             "m9", "Dzień dobry", sender={"address": "grzegorz.tajny@tajnepole.example"}
         )
