@@ -59,13 +59,17 @@ def installation_key(data: Path, given: str) -> tuple[bytes, str]:
     """The hash of the installation's key, and the key itself if it was made just now, else "".
 
     given: CENTRALA_ADMIN_KEY; it wins over the file. One that was made counts from `keep_key` on.
-    Raises Invalid if the file holds no hash: no key would be known then.
+    Raises Invalid if the file cannot be read or holds no hash: no key would be known then.
     """
     if given:
         return hash_of(given), ""
     path = data / KEY_FILE
     if path.exists():
-        if not (kept := HASH.fullmatch(path.read_bytes().strip())):
+        try:
+            kept = HASH.fullmatch(path.read_bytes().strip())
+        except OSError as error:
+            raise Invalid(f"{path} cannot be read: {error.strerror}") from error
+        if kept is None:
             raise Invalid(
                 f"{path} holds no hash of the installation's key: put it back from a backup, set"
                 " CENTRALA_ADMIN_KEY, or remove the file, and the next start makes a new key"

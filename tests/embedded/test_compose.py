@@ -70,6 +70,11 @@ async def test_a_key_file_that_holds_no_hash_is_named(tmp_path: Path, kept: byte
     async with assembled(settings, SystemClock()) as made:
         assert not made.made_key
     path.unlink()
+    path.mkdir()
+    with pytest.raises(Invalid, match=r"admin\.sha256 cannot be read: "):
+        async with assembled(settings, SystemClock()):
+            pass
+    path.rmdir()
     async with assembled(settings, SystemClock()) as made:
         assert made.made_key
 
