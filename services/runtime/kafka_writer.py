@@ -21,8 +21,8 @@ from services.runtime.kafka_access import KafkaAccess
 from services.runtime.kafka_wire import NOT_NOW
 
 APPEND_WITHIN_S = 6.0
-"""Longest wait for an acknowledgement: brokers replace a leader that died within 3 s or so, and an agent
-whose request hangs is answered before that in any case (REQUEST_WAIT_MS)."""
+"""Longest wait for an acknowledgement: brokers replace a leader that died within 3 s or so. A request's own
+bound (`patience.py`) does not end it: a cancelled append throws the mailboxes' shared producer away."""
 CLOSE_WITHIN_S = 1.0
 REQUEST_BYTES_MAX = 1_048_576
 """Kafka's own default of the largest batch (message.max.bytes), less its headers."""
