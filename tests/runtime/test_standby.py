@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.errors import Corrupt, Fenced
@@ -65,6 +66,16 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+async def never() -> None:
+    """No permission to claim, ever."""
+    await asyncio.Event().wait()
+
+
+async def claimed_again(loop: Loop, epoch: int) -> None:
+    """Wait until the loop owns its partition under this epoch."""
+    await until(lambda: loop.place()[1] == epoch)
 
 
 def standby(log: MemoryLog) -> Standby:
@@ -144,7 +155,7 @@ async def test_who_gives_a_partition_away_appends_nothing_behind_a_claim(heeds: 
         await turns(lambda: loop.tally.batches == 1)
         loop.heed(True)
         loop.heed(heeds)
-        loop.permit = asyncio.Event().wait  # type: ignore[assignment]
+        loop.permit = never
         claim = Batch(epoch=loop.place()[1] + 1, now_ms=1).SerializeToString()
         behind = await log.append(*OWN, [claim]) + 1
         await turns(lambda: loop.tally.fenced == int(heeds))
@@ -165,7 +176,7 @@ async def test_an_owner_heeds_the_successor_of_each_ownership() -> None:
         await turns(lambda: loop.tally.batches == 2)
         for epoch in (20, 30):
             await log.append(*OWN, [Batch(epoch=epoch, now_ms=1).SerializeToString()])
-            await until(lambda epoch=epoch: loop.place()[1] == epoch + 1)  # type: ignore[misc]
+            await claimed_again(loop, epoch + 1)
             loop.heed(True)
         await say(log, "n:3")
         await until(lambda: loop.state.data.said == ["n:1", "n:2", "n:3"])
@@ -230,3 +241,15 @@ async def test_a_log_that_cannot_be_folded_ends_a_standby() -> None:
     follower = standby(log)
     with pytest.raises(Corrupt):
         await follower.task
+
+
+async def test_a_look_that_fails_is_not_silent() -> None:
+    """What cannot be read while an owner looks out for its successor ends the owner."""
+    log = MemoryLog(CLOCK)
+    with pytest.raises(DecodeError):
+        async with running(log) as (loop, _):
+            await say(log, "n:1")
+            await turns(lambda: loop.tally.batches == 1)
+            loop.heed(True)
+            await log.append(*OWN, [b"\xff"])
+            await until(lambda: not loop.ready.is_set())
