@@ -246,10 +246,11 @@ async def test_a_log_that_cannot_be_folded_ends_a_standby() -> None:
 async def test_a_look_that_fails_is_not_silent() -> None:
     """What cannot be read while an owner looks out for its successor ends the owner."""
     log = MemoryLog(CLOCK)
+    loop = Loop(toy, log, CLOCK, MemorySnapshots())
+    owning = asyncio.create_task(loop.run())
+    await say(log, "n:1")
+    await turns(lambda: loop.tally.batches == 1)
+    loop.heed(True)
+    await log.append(*OWN, [b"\xff"])
     with pytest.raises(DecodeError):
-        async with running(log) as (loop, _):
-            await say(log, "n:1")
-            await turns(lambda: loop.tally.batches == 1)
-            loop.heed(True)
-            await log.append(*OWN, [b"\xff"])
-            await until(lambda: not loop.ready.is_set())
+        await owning
