@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import smtplib
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
-from services.runtime.event_log import LogReset
-from services.runtime.sqlite_open import rows
+from tests.full_disk import FullDisk
 from tests.system.outside import DESK, NEWEST, chat_message
 from tests.system.providers import HOOK_TOKEN, providers, telegram_update
 from tests.system.streams import WAIT_S
@@ -28,23 +27,12 @@ LARGE = 40_000
 """Letters of a text that needs pages of its own."""
 
 
-async def fill(world: World) -> None:
-    """From now on the file cannot grow."""
-    await world.embedded.file.run(lambda connection: rows(connection, "PRAGMA max_page_count=1"))
-
-
-async def free(world: World) -> None:
-    """From now on it can again. The loops try to claim meanwhile, and what shares a commit with a claim that
-    finds no room falls with it, this too: then once more."""
-
-    def grow(connection: apsw.Connection) -> None:
-        rows(connection, "PRAGMA max_page_count=4294967294")
-
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            with contextlib.suppress(LogReset):
-                await world.embedded.file.run(grow)
-                return
+@asynccontextmanager
+async def on_full_disk(data: Path) -> AsyncIterator[tuple[World, FullDisk]]:
+    """An installation on a disk that has room until it is told otherwise."""
+    with FullDisk() as disk:
+        async with start_embedded(data) as world:
+            yield world, disk
 
 
 def large(external_id: str) -> dict[str, Any]:
@@ -55,12 +43,12 @@ def large(external_id: str) -> dict[str, Any]:
 async def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
     """While the disk is full HTTP and webhooks answer 503, SMTP 451, the process lives; afterwards the same
     records are taken, each acknowledged one is there once, and all loops go on."""
-    async with start_embedded(tmp_path / "data") as world, providers() as made:
+    async with on_full_disk(tmp_path / "data") as (world, disk), providers() as made:
         await world.desk(channels=made.channels(tmp_path / "secrets"))
         ola = await world.agent("ola", capacity=1_000)
         acked = {(await world.message("m0"))["message_id"]}
         offer = await ola.offer()
-        await fill(world)
+        disk.is_full = True
         refused = await asyncio.gather(*(world.call("POST", "messages", large(f"l{n}")) for n in range(10)))
         assert {answer.status_code for answer in refused} == {503}
         for answer in refused:
@@ -86,7 +74,7 @@ async def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         assert (await world.call("GET", "/readyz")).status_code == 503
         assert (await world.call("GET", "/livez")).status_code == 200
 
-        await free(world)
+        disk.is_full = False
         sent = [await again(world, large(f"l{n}")) for n in range(10)]
         acked |= {one["message_id"] for one in sent}
         await post_mail(world, long_mail)
@@ -145,7 +133,7 @@ async def whole(world: World) -> list[Any]:
 async def test_an_accept_on_a_full_disk_is_unknown_and_then_decided_once(tmp_path: Path) -> None:
     """An agent's request that the full disk swallowed gets 503; the same key afterwards gets its answer, and
     the conversation has one owner."""
-    async with start_embedded(tmp_path) as world:
+    async with on_full_disk(tmp_path) as (world, disk):
         await world.desk()
         ola = await world.agent("ola")
         await world.message("m1")
@@ -153,10 +141,10 @@ async def test_an_accept_on_a_full_disk_is_unknown_and_then_decided_once(tmp_pat
         await world.accept("ola", offer)
         path = f"conversations/{offer['conversation_id']}/replies"
         body = {"agent": "ola", "text": os.urandom(LARGE // 2).hex()}
-        await fill(world)
+        disk.is_full = True
         lost = await world.call("POST", path, body, idempotency="r")
         assert lost.status_code == 503
-        await free(world)
+        disk.is_full = False
         await asyncio.gather(*(loop.ready.wait() for loop in world.app.loops.values()))
         told = await world.must("POST", path, body, idempotency="r")
         assert await world.must("POST", path, body, idempotency="r") == told
