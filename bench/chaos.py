@@ -100,7 +100,7 @@ async def _played(arguments: argparse.Namespace, fleet: Fleet, weather: Weather)
         await log.close()
     for program in fleet.programs().values():
         program.kill()
-    found = await asyncio.to_thread(_look, fleet, worlds, waits, storm.leaders_away())
+    found = await asyncio.to_thread(_look, fleet, worlds, waits, storm.stood_still())
     broken = found.pop("broken") | _broken(worlds, storm)
     if not settled:
         broken["not_settled"] = "acknowledged records were undecided after everything ran again"

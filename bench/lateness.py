@@ -7,10 +7,10 @@ stays missed, however long another desk, or the same one an hour later, stood st
 A partition stood still from when something was appended until it was decided, if that took longer than
 `STILL_MS`: measured by `bench.waits` for ingest, and read from the log for sla, whose events name their
 cause. While sla has no owner it writes nothing at all: from its last batch until the take-over. And a
-partition stands still while the broker that led one of its logs is stopped, as told by who stopped it:
-deadlines wait until all that came before them was read. A broker that follows holds appends up as well until
-it is fenced: that is shorter than `SLACK_MS`, so it is not told. However many pauses follow each other, they
-excuse no more than `EXCUSED_MS_MAX`.
+partition stands still while a broker that is stopped leads one of its logs, since deadlines wait until all
+that came before them was read, or follows in one and is not given up yet, since nothing is acknowledged
+without it: `bench.storm`, who stopped it, asks the others for how long. However many pauses follow each
+other, they excuse no more than `EXCUSED_MS_MAX`.
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ REDIS_AWAY_S = (0.5, 4.0)
 STARTS_MAX = 5
 LOST_MAX = 10
 LATE_MAX = 3
-NEW_LEADER_S = 6.0
-"""A broker that has died is missed after three seconds (deploy/kafka: broker.session.timeout.ms), and others
-are elected then: twice that on two cores."""
+NO_LEADER = -1
 WHOLE_WITHIN_S = 300.0
 LOOK_S = 0.5
+LOOK_WITHIN_S = 2.0
+"""For an answer about the topics: one who is asked may be the broker that is frozen."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,8 @@ class Storm:
         self._seed = seed
         self._clock = SystemClock()
         self._until_s = 0.0
-        self._away: list[tuple[Trouble, set[int]]] = []
+        self._still: list[tuple[int, float, float]] = []
+        """When a partition stood still with a broker: its number, from when to when, seconds of the clock."""
         self._brokers = asyncio.Lock()
         """Held while a broker is in trouble."""
 
@@ -166,20 +167,29 @@ class Storm:
 
     async def _broker(self, node: int, what: Callable[[int, float], Awaitable[None]], away_s: float) -> None:
         async with self._brokers:
-            partitions = await self._led_by(node)
-            began_s = self._clock.monotonic_s()
-            await what(node, away_s)
+            led = held_by(node, await self._described(), self._fleet.partitions, "leader")
+            began_s, is_back = self._clock.monotonic_s(), asyncio.Event()
+            async with asyncio.timeout(WHOLE_WITHIN_S), asyncio.TaskGroup() as tasks:
+                freed = tasks.create_task(self._freed_s(node, is_back))
+                await what(node, away_s)
+                is_back.set()
             self._note(began_s, what.__name__.removeprefix("_broker_"), f"kafka-{node}")
-            self._away.append((self.troubles[-1], partitions))
+            if what == self._broker_frozen:  # who asked it waits for its answer, others may lead or not
+                freed.result().update(dict.fromkeys(led, self.troubles[-1].ended_s))
+            self._still += ((partition, began_s, at_s) for partition, at_s in freed.result().items())
             await self._whole()
 
-    async def _led_by(self, node: int) -> set[int]:
-        """The partitions of which it leads a log now; all, if brokers do not say."""
-        found = await self._described()
-        every = [one for topic in found for one in topic["partitions"]]
-        if not every:
-            return set(range(self._fleet.partitions))
-        return {one["partition"] for one in every if one["leader"] == node}
+    async def _freed_s(self, node: int, is_back: asyncio.Event) -> dict[int, float]:
+        """When each partition went on without the broker, or with it again."""
+        freed: dict[int, float] = {}
+        count = self._fleet.partitions
+        while len(freed) < count:
+            await asyncio.sleep(LOOK_S)
+            roles = () if is_back.is_set() else ("leader", "isr")
+            held = held_by(node, await self._described(), count, *roles)
+            for partition in set(range(count)) - held:
+                freed.setdefault(partition, self._clock.monotonic_s())
+        return freed
 
     async def _broker_killed(self, node: int, away_s: float) -> None:
         await asyncio.to_thread(self._fleet.cluster.signal, node, signal.SIGKILL)
@@ -213,9 +223,10 @@ class Storm:
         access = self._fleet.access
         admin = AIOKafkaAdminClient(**access.options())
         try:
-            await admin.start()
-            found: Sequence[Any] = await admin.describe_topics([access.topic(topic) for topic in TOPICS])
-        except NOT_NOW as error:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                await admin.start()
+                found: Sequence[Any] = await admin.describe_topics([access.topic(topic) for topic in TOPICS])
+        except NOT_NOW as error:  # TimeoutError is among them
             _log.info("brokers do not say how our topics are: %r", error)
             return ()
         finally:
@@ -253,16 +264,13 @@ class Storm:
             self._weather.to_delay = dice.randint(1, LATE_MAX)
             self._note(began_s, "delay", f"{self._weather.to_delay} appends")
 
-    def leaders_away(self) -> dict[int, list[Pause]]:
-        """When the broker that led one of a partition's logs was stopped, by partition. One that is gone, not
-        frozen, is followed by another."""
+    def stood_still(self) -> dict[int, list[Pause]]:
+        """When a partition stood still because a broker did, by partition."""
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
         found: dict[int, list[Pause]] = {}
-        for one, partitions in self._away:
-            until_s = one.ended_s if one.what == "frozen" else min(one.ended_s, one.began_s + NEW_LEADER_S)
-            since_ms, until_ms = (now_ms - round((now_s - at_s) * 1000) for at_s in (one.began_s, until_s))
-            for partition in partitions:
-                found.setdefault(partition, []).append(Pause(since_ms, until_ms))
+        for partition, *times_s in self._still:
+            since_ms, until_ms = (now_ms - round((now_s - at_s) * 1000) for at_s in times_s)
+            found.setdefault(partition, []).append(Pause(since_ms, until_ms))
         return found
 
     def clock_s(self, unix_ms: int) -> float:
@@ -271,3 +279,19 @@ class Storm:
 
     def _note(self, began_s: float, what: str, whom: str) -> None:
         self.troubles.append(Trouble(began_s, self._clock.monotonic_s(), what, whom))
+
+
+def held_by(node: int, topics: Sequence[Any], partitions: int, *roles: str) -> set[int]:
+    """The partitions that have a log without a leader, or one in which the broker has one of these roles:
+    "leader", or "isr", without whom nothing is acknowledged. topics: as Kafka describes them; none: brokers
+    do not say, and every partition counts."""
+    every = [one for topic in topics for one in topic["partitions"]]
+    if not every:
+        return set(range(partitions))
+    return {
+        one["partition"]
+        for one in every
+        if one["leader"] == NO_LEADER
+        or ("leader" in roles and one["leader"] == node)
+        or ("isr" in roles and node in one["isr"])
+    }

@@ -24,7 +24,7 @@ def test_a_storm_breaks_no_promise(tmp_path: Path) -> None:
     """While processes, a broker and Redis are killed, frozen and restarted, acknowledgements get lost and
     appends land late, everything acknowledged has one outcome and the log is whole."""
     result = _chaos("--minutes", MINUTES, "--rate", RATE, "--seed", SEED, "--no-roll", "--settle-s", 8)
-    assert result["broken"] == {}, result
+    assert result["broken"] == {}, json.dumps(result, indent=1)
     assert result["ok"]
     assert result["check_log"] == "green"
     assert result["acknowledged"] > MINUTES * 60 * RATE / 4, "hardly anything came through"
