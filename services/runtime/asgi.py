@@ -130,8 +130,9 @@ class Dispatcher:
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
+        at_once = scope.pop(ANSWER, None)  # out of the scope, which its server holds too: else a cycle
         if is_head := scope["method"] == "HEAD":
-            scope, receive, send = _as_get(scope, send)
+            at_once, (scope, receive, send) = None, _as_get(scope, send)
         template, began_s = "", self.monotonic_s()
         answer: HotResponse | HotStream
         try:
@@ -166,7 +167,7 @@ class Dispatcher:
             await _stream_head(send, answer)
         elif isinstance(answer, HotStream):
             await stream(receive, send, answer)
-        elif answer.headers != JSON_ONLY or ANSWER not in scope or not scope[ANSWER](answer[0], answer[1]):
+        elif at_once is None or answer.headers != JSON_ONLY or not at_once(answer.status, answer.body):
             await respond(send, answer)
 
     def _match(self, scope: Scope) -> tuple[_Route, list[str]] | None:
@@ -246,9 +247,7 @@ def _as_get(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
             await send({"type": "http.response.body", "body": b""})
             answered.set()
 
-    asking = {**scope, "method": "GET"}
-    asking.pop(ANSWER, None)
-    return asking, receive, headers_only
+    return {**scope, "method": "GET"}, receive, headers_only
 
 
 def _text(segment: bytes) -> str:

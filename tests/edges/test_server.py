@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from services.runtime.asgi import HotRequest, HotResponse
 from services.runtime.hub import Told
@@ -203,3 +205,27 @@ async def test_a_body_over_a_routes_bound_is_refused_though_it_came_whole() -> N
         made.app.add_hot("POST", "/v1/desks/{desk}/small", never, body_max=10)
         done = await client.post("/v1/desks/rowery/small", content=b"x" * 11)
         assert done.status_code == 413
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_what_is_answered_leaves_nothing_to_collect(method: str) -> None:
+    """A request holds no cycle, so its memory is free at once: a thousand a second made the garbage collector
+    stop everything for a tenth of a second."""
+    async with installation() as made, served(made) as (client, _):
+        await made.desk("ola")
+
+        async def empty(_request: HotRequest) -> HotResponse:
+            return HotResponse(200, b"{}")
+
+        made.app.add_hot("GET", "/v1/desks/{desk}/small", empty)
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(3):
+                assert (await client.request(method, "/v1/desks/rowery/small")).status_code == 200
+            gc.collect()
+            found = [one for one in gc.garbage if isinstance(one, RequestResponseCycle)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    assert found == []
