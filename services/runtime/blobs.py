@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,6 +18,8 @@ from services.kernel.errors import Busy, Corrupt, Invalid
 
 BLOB_ID = re.compile(r"[0-9a-f]{64}")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+ABANDONED_S = 3_600
+"""A file that is written aside for longer is not written any more."""
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -74,7 +77,8 @@ class MemoryBlobs:
 class FileBlobs:
     """Blobs as files `ROOT/ab/cd/abcd…`, each written aside, synced, and renamed into its place.
 
-    What a crash left half-written under `ROOT/new` is removed by `check`, at the start.
+    What a crash left half-written under `ROOT/new` is removed by `check`, at the start, once it is so old
+    that no other process with the same directory still writes it.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -127,11 +131,14 @@ class FileBlobs:
 
     def _check(self) -> None:
         self._new.mkdir(parents=True, exist_ok=True)
-        for left in self._new.iterdir():
-            left.unlink(missing_ok=True)
-        probe = self._new / "probe"
+        probe = self._new / secrets.token_hex(16)
         probe.touch()
+        now_s = probe.stat().st_mtime
         probe.unlink(missing_ok=True)
+        for left in self._new.iterdir():
+            with suppress(FileNotFoundError):  # another process that has the directory was done with it
+                if now_s - left.stat().st_mtime > ABANDONED_S:
+                    left.unlink()
 
     def _put(self, data: bytes) -> str:
         blob_id = hashlib.sha256(data).hexdigest()

@@ -16,11 +16,11 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from services.kernel.engine import Engine
 from services.kernel.errors import Invalid
-from services.runtime import problems
+from services.runtime import problems, query
 from services.runtime.asgi import BODY_BYTES_MAX, Dispatcher, HotHandler
 from services.runtime.auth import Auth
 from services.runtime.blobs import Blobs
@@ -84,7 +84,12 @@ class App:
         self.tracing: Tracing = Untraced()
         self.loops: dict[str, Loop] = {}
         self.fastapi = FastAPI(
-            title="Centrala", version="0.1.0", docs_url=None, redoc_url=None, redirect_slashes=False
+            title="Centrala",
+            version="0.1.0",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            dependencies=[Depends(query.known)],
         )
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)

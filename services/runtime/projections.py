@@ -16,6 +16,7 @@ from typing import Any
 
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
+from services.kernel.errors import Busy
 from services.runtime import project_conversations, project_notices, project_routing, project_sla
 from services.runtime.clock import Clock
 from services.runtime.decided import Answered
@@ -202,17 +203,26 @@ class Projector:
             await reader.close()
 
     async def run(self) -> None:
-        """Write the views behind, until cancelled. A store that fails is tried again, loudly."""
-        swept_ms = self._clock.now_ms()
+        """Write the views behind, until cancelled. A store that fails is tried again, and said once."""
+        swept_ms, fails = self._clock.now_ms(), False
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), FLUSH_AFTER_MS / 1000)
             self._wake.clear()
             try:
                 await self._views.flush()
-            except Exception:  # views can be made anew; the logs and the engines go on
-                _log.exception("the views cannot be written; trying again")
+            except Exception as error:  # views can be made anew; the logs and the engines go on
+                if not fails:
+                    unforeseen = None if isinstance(error, Busy) else error
+                    _log.error(
+                        "the views cannot be written, tried each second: %s", error, exc_info=unforeseen
+                    )
+                fails = True
                 await asyncio.sleep(1)
+            else:
+                if fails:
+                    _log.warning("the views are written again")
+                fails = False
             if self._clock.now_ms() - swept_ms >= SWEEP_EVERY_MS:
                 swept_ms = self._clock.now_ms()
                 await sweep(self._views, swept_ms)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from services.kernel.errors import Busy, Corrupt, Invalid
-from services.runtime.blobs import Blobs, FileBlobs, MemoryBlobs
+from services.runtime.blobs import ABANDONED_S, Blobs, FileBlobs, MemoryBlobs
 from tests.s3 import S3Server
 
 
@@ -70,11 +71,16 @@ async def test_files_lie_in_two_levels_and_survive(tmp_path: Path) -> None:
 
 
 async def test_a_half_written_file_is_swept(tmp_path: Path) -> None:
-    """What a crash left beside the blobs is removed at the next start and was never visible."""
+    """What a crash left beside the blobs is removed at a later start and was never visible; what another
+    process writes there now stays."""
     await FileBlobs(tmp_path).check()
-    (tmp_path / "new" / "left").write_bytes(b"half")
+    left, written = tmp_path / "new" / "left", tmp_path / "new" / "written"
+    for path in (left, written):
+        path.write_bytes(b"half")
+    made_s = left.stat().st_mtime - ABANDONED_S - 1
+    os.utime(left, (made_s, made_s))
     await FileBlobs(tmp_path).check()
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list((tmp_path / "new").iterdir()) == [written]
 
 
 async def test_a_damaged_file_is_not_returned(tmp_path: Path) -> None:

@@ -172,6 +172,28 @@ async def test_problems_everywhere(method: str, path: str, status: int) -> None:
         assert done.json()["status"] == status
 
 
+async def test_a_query_that_is_not_understood_is_not_passed_over() -> None:
+    """A read with a parameter that its route does not have is refused, and told which ones it has; one that
+    takes none says so; pages and probes do not mind."""
+    async with installation() as made:
+        await made.desk("ola")
+        desk = "/v1/desks/rowery"
+        refused = await made.client.get(f"{desk}/notices?sate=sent&limit=5", headers=HEADERS)
+        assert refused.status_code == 422
+        assert refused.json()["errors"] == [
+            {
+                "pointer": "/query/sate",
+                "rule": "is unknown here; known: order_id, customer, state, cursor, limit, after",
+            }
+        ]
+        refused = await made.client.get(f"{desk}/keys?limit=5", headers=HEADERS)
+        assert refused.json()["errors"] == [
+            {"pointer": "/query/limit", "rule": "is unknown: this takes none"}
+        ]
+        assert (await made.client.get(f"{desk}/notices?limit=5", headers=HEADERS)).status_code == 200
+        assert (await made.client.get("/livez?now=1")).status_code == 200
+
+
 async def test_an_unknown_desk_is_never_an_empty_one() -> None:
     """Whatever is read of a desk, of one that there is not it is 404 and says so."""
     async with installation() as made:
