@@ -188,6 +188,11 @@ class App:
             self.broken.exception()
         for closer in reversed(self._closers):
             await closer()
+        # Some of the application lives on in FastAPI's caches. Whatever ran must not: gRPC's thread ends with
+        # its server, and complains where the interpreter ends first.
+        self._jobs.clear()
+        self._tasks.clear()
+        self._closers.clear()
 
 
 class _Server(uvicorn.Server):
