@@ -170,7 +170,6 @@ async def steady(load: Load, key: str, rate: float, seconds: float) -> None:
     connections: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(32):
         connections.put_nowait(load.server.connect(key))
-    tasks: set[asyncio.Task[None]] = set()
 
     async def one(number: int) -> None:
         connection = await connections.get()
@@ -178,12 +177,10 @@ async def steady(load: Load, key: str, rate: float, seconds: float) -> None:
         connections.put_nowait(connection)
 
     began = load.now()
-    for nth in range(int(rate * seconds)):
-        await asyncio.sleep(max(0.0, began + nth / rate - load.now()))
-        task = asyncio.create_task(one(nth))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    await asyncio.gather(*tasks)
+    async with asyncio.TaskGroup() as under_way:  # ends with the first that loses its connection
+        for nth in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, began + nth / rate - load.now()))
+            under_way.create_task(one(nth))
 
 
 async def closed(
