@@ -76,7 +76,7 @@ def _begin(
     if wanted is not None and not fresh.human_only:
         fresh.human_only = True
         draft.human_only(key, wanted)
-    draft.queue(key, fresh, queued)
+    draft.queue(key, fresh, queued, by_customer=queued == rt.QUEUED_WHY_REOPENED)
 
 
 def _fresh(draft: Draft, received: MessageReceived) -> Conversation:

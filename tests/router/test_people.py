@@ -137,6 +137,14 @@ def test_nobody_waits_for_an_absent_last_agent() -> None:
         assert scene.where("c1") == ("offered", "bob")
 
 
+def test_who_is_brought_back_by_a_message_is_said() -> None:
+    """A conversation that the customer opened again says so, by which message and since when."""
+    scene = Scene().agent("anna").arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
+    queued = scene.writes("c1", "m2").body("queued")
+    assert (queued.by_customer, queued.last_message_id, queued.since_ms) == (True, "m2", scene.now_ms)
+    assert not scene.arrives("c2").body("queued").by_customer
+
+
 def test_an_automatic_reply_brings_nobody_back() -> None:
     """An out-of-office reply to a resolved conversation does not reopen it."""
     scene = Scene().agent("anna").arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
