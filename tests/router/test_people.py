@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
+from services.router.state import SHARED_MAX
 from tests.router.scenes import DAY, MINUTE, SECOND, Scene, desk, queue
 
 ONLINE, BUSY, AWAY, OFFLINE = (
@@ -314,3 +315,11 @@ def test_what_can_wait_waits_longer_for_its_last_agent() -> None:
     scene.arrives("c2", customer_id="uchat")
     assert not scene.body("queued").last_agent_until_ms
     assert scene.where("c2") == ("offered", "bob")
+
+
+def test_what_senders_say_does_not_stay_for_ever() -> None:
+    """Attributes may differ with each message: once their conversations are done nothing is left of them."""
+    state = Scene().state
+    for number in range(SHARED_MAX + 10):
+        state.share((("attributes.code", str(number)),))
+    assert len(state.shared) <= SHARED_MAX
