@@ -233,7 +233,7 @@ class SendRequested(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ...) -> None: ...
 
 class SendSuppressed(_message.Message):
-    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late")
+    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late", "by_shipment_id")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
     NOTICE_KIND_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +243,7 @@ class SendSuppressed(_message.Message):
     TOLD_NOW_MS_FIELD_NUMBER: _ClassVar[int]
     SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
     SAID_LATE_FIELD_NUMBER: _ClassVar[int]
+    BY_SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     why: SuppressedWhy
     notice_kind: NoticeKind
@@ -252,7 +253,8 @@ class SendSuppressed(_message.Message):
     told_now_ms: int
     shipment_id: str
     said_late: bool
-    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ..., said_late: _Optional[bool] = ...) -> None: ...
+    by_shipment_id: str
+    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ..., said_late: _Optional[bool] = ..., by_shipment_id: _Optional[str] = ...) -> None: ...
 
 class SendWithdrawn(_message.Message):
     __slots__ = ("send_id", "why", "estimated_at_ms", "shipment_id")
