@@ -6,8 +6,9 @@ the customer knows: the later of what was promised and what they were told last.
 as the order is remembered, even if that notice failed.
 
 A notice that has not left yet (quiet hours, retries) is overtaken by a newer date of the same shipment, or
-by a later one of another, and withdrawn when the order or the shipment arrives. One that is under way is
-not tried again then; if it does not arrive, the date that came meanwhile is held against the order anew.
+by a later one of another (`parcels`), and withdrawn when the order or the shipment arrives. One that is under
+way is not tried again then; if it does not arrive, the date that came meanwhile is held against the order
+anew.
 Where nothing was promised the first date counts as known, unless the carrier itself calls it a delay.
 
 A shipment may hold thousands of orders: the first ORDERS_IN_STEP are decided at once, the rest becomes a
