@@ -206,6 +206,7 @@ def _admitted(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
         content=admitted.content,
         dead_at_ms=now_ms + SEND_DEAD_AFTER_MS,
         author_agent_id=admitted.agent_id,
+        bot=admitted.bot,
     )
     route = state.route(admitted.conversation_id)
     if route is None or route.desk_id != cause.desk_id:

@@ -121,3 +121,11 @@ def test_breaches_and_escalations_call_their_webhooks() -> None:
     assert story.body("requested").url == "https://erp.example/hooks/sla"
     story.when("sla", s.measured(escalated={**step, "do": "ESCALATION_DO_NOTIFY"})).then_bodies()
     story.then_replays()
+
+
+def test_whose_answer_is_a_bots_is_said() -> None:
+    """The sender is told that no person wrote it."""
+    story = s.story().when("conversations", s.message("A", way=s.WHATSAPP))
+    reply = s.reply("A", "r1")
+    reply.admitted.bot = True
+    assert story.when("routing", reply).body("requested").bot
