@@ -141,7 +141,7 @@ class _Mail:
         return text, html
 
     def _kind(self, sender: str) -> AutoKind:
-        report_type = words(str(self.message.get_param("report-type") or "")).lower()
+        report_type = words(_parameter(self.message, "report-type")).lower()
         subject = self.headers.text("subject")
         signs = Signs(
             self.headers.raw,
@@ -259,8 +259,16 @@ def _content_type(part: Message) -> str:
 def _charset(part: Message) -> str | None:
     try:
         return part.get_content_charset()
-    except (LookupError, ValueError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _parameter(part: Message, name: str) -> str:
+    """A parameter of the content type; "" if there is none, or they cannot be read."""
+    try:
+        return str(part.get_param(name) or "")
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return ""
 
 
 def _file_name(part: Message) -> str:
