@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proto.v1.inbound_pb2 import (
     ORDER_STATUS_DELIVERED,
@@ -12,9 +14,9 @@ from proto.v1.inbound_pb2 import (
     SHIPMENT_STATUS_DELIVERED,
 )
 from proto.v1.notices_pb2 import SUPPRESSED_WHY_CLOSED, SUPPRESSED_WHY_OFF, SUPPRESSED_WHY_OVERTAKEN
-from services.kernel.limits import DAY_MS, HOUR_MS
+from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.notify import samples as s
-from tests.notify.test_delays import LATE, MORNING_MS, NIGHT, held, why
+from tests.notify.test_delays import EVENING_MS, LATE, MORNING_MS, NIGHT, held, why
 from tests.notify.test_overtaken import under_way
 from tests.story import START_MS, Story
 
@@ -147,3 +149,22 @@ def test_a_matter_that_a_plan_decides_again_is_another_send() -> None:
         story.when("conversations", event).until(story.now_ms)
     sends = [e.requested.send_id for e in story.log if e.HasField("requested")]
     assert len(sends) == len(set(sends)) == 3
+
+
+WORDS = st.tuples(st.sampled_from(["S1", "S2", "S3"]), st.sampled_from([None, *range(-2, 8)]), st.booleans())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WORDS, max_size=12))
+def test_in_the_morning_the_latest_of_all_parcels_is_told(words: list[tuple[str, int | None, bool]]) -> None:
+    """Whatever the carrier said in the night, in whatever order: what holds at its end is told, alone."""
+    story = s.story(s.desk(quiet=NIGHT)).when("conversations", s.order()).at(EVENING_MS)
+    dates: dict[str, int] = {}
+    for shipment_id, steps, rests in words:
+        dates[shipment_id] = 0 if steps is None else s.PROMISED + steps * 25 * MINUTE_MS
+        status = {"status": SHIPMENT_STATUS_DELIVERED} if steps is None else {}
+        event = s.shipment(dates[shipment_id], shipment_id=shipment_id, **status)
+        story.when("conversations", event).until(story.now_ms + rests)
+    story.until(MORNING_MS).then_replays()
+    latest_ms = max(dates.values(), default=0)
+    assert told(story) == [latest_ms] * (latest_ms >= s.PROMISED + HOUR_MS)
