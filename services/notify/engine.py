@@ -132,7 +132,7 @@ def _message(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
                 customer_id=message.customer_id,
                 channel=message.channel,
                 account=message.account,
-                language=message.language,
+                language=message.language or (known.language if known is not None else ""),
                 route=message.route,
                 order_ids=message.order_ids,
             ),
@@ -147,7 +147,7 @@ def _changed(state: State, known: Route, m: MessageReceived) -> bool:
         known.closed_ms
         or known.channel != m.channel
         or known.account != m.account
-        or known.language != m.language
+        or (m.language and known.language != m.language)
         or known.order_ids != tuple(m.order_ids)
         or state.customer(known.customer_id) != state.customer(m.customer_id)
         or Sealed.FromString(known.sealed).key_id != m.route.key_id

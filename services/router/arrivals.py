@@ -51,6 +51,7 @@ def message(draft: Draft, received: MessageReceived) -> None:
     why = None
     if short is not None:
         fresh.last_agent, fresh.human_only = short.last_agent, short.human_only
+        fresh.language = short.language  # for words too few to tell
         # Whoever comes back after a bot resolved it was not helped by the bot.
         fresh.bot_failed = failed = short.bot_failed + 1 if draft.is_bot(short.last_agent) else 0
         if planning.has_failed(draft.desk, failed):

@@ -129,3 +129,15 @@ def test_whose_answer_is_a_bots_is_said() -> None:
     reply = s.reply("A", "r1")
     reply.admitted.bot = True
     assert story.when("routing", reply).body("requested").bot
+
+
+@pytest.mark.parametrize("way", [s.EMAIL, s.WHATSAPP])
+@pytest.mark.parametrize("is_resolved", [False, True])
+def test_few_words_do_not_change_the_language(way: tuple[str, str], is_resolved: bool) -> None:
+    """A message too short to tell its language leaves the conversation's, also where it opens it again."""
+    story = s.story().when("conversations", s.message("A", way=way, language="en"))
+    if is_resolved:
+        story.when("routing", s.resolved("A"))
+    story.when("conversations", s.message("A", way=way, message_id="m2")).then_replays()
+    story.when("conversations", s.order(language="pl")).when("conversations", s.shipment(s.PROMISED + DAY_MS))
+    assert story.body("requested").language == "en"

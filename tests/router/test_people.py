@@ -146,6 +146,18 @@ def test_who_is_brought_back_by_a_message_is_said() -> None:
     assert not scene.arrives("c2").body("queued").by_customer
 
 
+def test_who_comes_back_with_few_words_is_asked_in_their_language() -> None:
+    """A message too short to tell its language opens a conversation again: it needs what it needed before."""
+    scene = Scene().agent("anna", languages=("pl",)).agent("bob", languages=("en",))
+    scene.arrives("c1", language="en").accepts("c1").asks("resolve", "bob", "c1").presence("bob", OFFLINE)
+    scene.writes("c1", "m2")
+    assert scene.where("c1") == ("waiting", "")
+    assert scene.body("queued").language == "en"
+    scene.presence("bob", ONLINE)
+    assert scene.where("c1") == ("offered", "bob")
+    scene.then_replays()
+
+
 def test_an_automatic_reply_brings_nobody_back() -> None:
     """An out-of-office reply to a resolved conversation does not reopen it."""
     scene = Scene().agent("anna").arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
