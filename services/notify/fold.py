@@ -7,7 +7,7 @@ from sys import intern
 from typing import Any
 
 from proto.v1.desk_pb2 import DeskConfig
-from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent
+from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent, SendRequested
 from services.kernel.engine import DEADLINE
 from services.notify import parcels, taken
 from services.notify.closed import Route
@@ -132,6 +132,8 @@ def _merged(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
 
 def _requested(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     data = state.data
+    if body.copy_of_send_id:
+        body = _whole(body, data.sends.get(body.copy_of_send_id))
     send = send_of(body, event.desk_id, event.origin_id, now_ms, data.next_number)
     data.next_number += 1
     data.sends[send.send_id] = send
@@ -143,6 +145,17 @@ def _requested(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
             order.told = (*order.told, send.told_now_ms)
             parcels.take(order, send.shipment_id)
             order.seen_ms = now_ms
+
+
+def _whole(copy: SendRequested, original: Send | None) -> SendRequested:
+    """A copy with what the send has sealed."""
+    whole = SendRequested()
+    whole.CopyFrom(copy)
+    if original is not None:
+        sealed = SendRequested.FromString(original.request)
+        whole.content.CopyFrom(sealed.content)
+        whole.route.CopyFrom(sealed.route)
+    return whole
 
 
 def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:

@@ -102,7 +102,8 @@ def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) 
 def _sent(
     state: State, send: Send | Uncertain, send_id: str, attempt: int, provider_id_hash: bytes, cause: Cause
 ) -> list[NoticesEvent]:
-    """It is sent; what the provider reported of it before is told right after."""
+    """It is sent; what the provider reported of it before is told right after. Copies stand before: they need
+    what the send has."""
     cause = cause.about(send)
     copied = copies(state, cause, send) if isinstance(send, Send) and send.kind == SEND_KIND_NOTICE else ()
     events = [
@@ -120,7 +121,7 @@ def _sent(
     if parked is not None and parked.until_ms > cause.now_ms and parked.level > taken.SENT:
         known = taken.TakenSend(send_id, send.conversation_id, send.origin_id, send.kind, taken.SENT)
         events.append(_reported(known, parked.level, provider_id_hash, cause))
-    return [*events, *copied]
+    return [*copied, *events]
 
 
 def _reported(send: taken.TakenSend, level: int, provider_id_hash: bytes, cause: Cause) -> NoticesEvent:
