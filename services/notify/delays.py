@@ -90,8 +90,8 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
     pending = state.data.sends.get(old.pending) if old else None
     if closed and pending is not None:
         events.append(_over(pending, cause))
-    elif old is not None and pending is not None and seen.promised_at_ms != old.promised_ms:
-        events += parcels.promised_anew(pending, cause)
+    elif old is not None and pending is not None and parcels.is_another(state, old, seen):
+        events += parcels.decided_anew(pending, cause)
     late = desk.late.get(seen.order_id)
     if late is not None and not closed:
         events.append(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from proto.v1.conversations_pb2 import OrderSeen
+from proto.v1.envelope_pb2 import Sealed
 from proto.v1.notices_pb2 import (
     NOTICE_KIND_DELAY,
     SUPPRESSED_WHY_CLOSED,
@@ -18,7 +20,7 @@ from proto.v1.notices_pb2 import (
     SendSuppressed,
 )
 from services.notify.outbox import Cause, drop
-from services.notify.state import Order, Send
+from services.notify.state import Order, Send, State
 
 ASIDE_MAX = 20
 """Parcels of one order whose dates are put aside; the newest stay."""
@@ -72,8 +74,20 @@ def again(order_id: str, shipment_id: str, date_ms: int, cause: Cause) -> Notice
     )
 
 
-def promised_anew(pending: Send, cause: Cause) -> list[NoticesEvent]:
-    """The shop promises another date while a notice that names the old one waits: it is decided anew."""
+def is_another(state: State, order: Order, seen: OrderSeen) -> bool:
+    """Whether a notice of the order would say something else now, or to somebody else: the shop promises
+    another date, or has put right whose order it is or where they are reached. A data key belongs to one
+    address, so another key may mean another address."""
+    key_id = Sealed.FromString(order.sealed).key_id
+    return (
+        seen.promised_at_ms != order.promised_ms
+        or state.customer(seen.customer_id) != state.customer(order.customer_id)
+        or (seen.first_identity.key_id if seen.identity_channels else b"") != key_id
+    )
+
+
+def decided_anew(pending: Send, cause: Cause) -> list[NoticesEvent]:
+    """What a notice that waits rests on is another now: it is withdrawn, and its date held against that."""
     if pending.lease_ms or pending.doubtful:
         return []
     over = drop(pending, SUPPRESSED_WHY_OVERTAKEN, cause, by_shipment_id=pending.shipment_id)

@@ -125,6 +125,19 @@ def test_a_notice_names_the_promise_that_holds() -> None:
     assert told(story) == [LATE]
 
 
+@pytest.mark.parametrize("is_theirs", [True, False])
+def test_a_notice_goes_where_the_order_belongs_when_it_goes(is_theirs: bool) -> None:
+    """In the night the shop put right whose order it is, or where they are reached: nobody else is told."""
+    story, _ = held()
+    order = s.order(customer="u1" if is_theirs else "u2")
+    order.order.first_identity.key_id = b"key-2"
+    story.when("conversations", order).then_bodies("order", "suppressed", "delay_planned").until(MORNING_MS)
+    assert told(story) == [LATE]
+    newest = [e.requested for e in story.log if e.HasField("requested")][-1]
+    assert (newest.customer_id, newest.route.key_id) == (order.order.customer_id, b"key-2")
+    story.then_replays()
+
+
 def test_an_order_that_is_only_said_again_keeps_its_notice() -> None:
     """What does not touch the promise leaves the notice that waits as it is."""
     story, send_id = held()
