@@ -53,7 +53,7 @@ def message_received(state: State, draft: Draft, body: Any, record: Input) -> No
         start(draft, live, policy, names, kind, at_ms, body.message_id)
         start(draft, live, policy, names, TARGET_KIND_RESOLUTION, at_ms, body.message_id)
         return
-    if labels != conversation.facts():
+    if labels != conversation.facts() or body.channel != conversation.channel:
         see(draft, live, body.conversation_id, body.channel, labels)
     go_on(draft, live, conversation, at_ms)
     if not _answer_due(conversation):
