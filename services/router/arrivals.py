@@ -148,8 +148,16 @@ def desk_configured(draft: Draft, configured: DeskConfigured) -> None:
 
 
 def agent_configured(draft: Draft, configured: AgentConfigured) -> None:
-    """Take over an agent's settings."""
+    """Take over an agent's settings. Who becomes a bot keeps nothing that is for humans only."""
+    agent_id = configured.agent.agent_id
     draft.say(agent=RouterAgentSeen(agent=configured.agent))
+    known = draft.desk.agents.get(agent_id)
+    if known is None or known.bot or configured.agent.kind != pb.AGENT_KIND_BOT:
+        return
+    for key in draft.state.matcher.in_hand(draft.desk_id, agent_id):
+        c = draft.state.data.conversations[key]
+        if c.human_only:
+            releasing.release(draft, key, c, rt.RELEASED_WHY_HUMAN_WANTED, bar=True, refill=False)
 
 
 def presence_set(draft: Draft, put: PresenceSet) -> None:

@@ -329,6 +329,21 @@ def test_what_can_wait_waits_longer_for_its_last_agent() -> None:
     assert scene.where("c2") == ("offered", "bob")
 
 
+def test_who_becomes_a_bot_keeps_nothing_for_humans() -> None:
+    """An agent is made a bot while they have conversations: what is for humans only waits for one again."""
+    scene = Scene().agent("anna", capacity=100).arrives("c1", wants_human=True).accepts("c1")
+    scene.arrives("c2").accepts("c2").arrives("c3", wants_human=True)
+    scene.agent("anna", capacity=100, bot=True)
+    assert [scene.where(key) for key in ("c1", "c2", "c3")] == [
+        ("waiting", ""),
+        ("owned", "anna"),
+        ("waiting", ""),
+    ]
+    scene.agent("bob", capacity=100)
+    assert {scene.where(key) for key in ("c1", "c3")} == {("offered", "bob")}
+    scene.then_replays()
+
+
 def test_what_senders_say_does_not_stay_for_ever() -> None:
     """Attributes may differ with each message: once their conversations are done nothing is left of them."""
     state = Scene().state
