@@ -181,7 +181,7 @@ class DelayPlanned(_message.Message):
     def __init__(self, shipment_id: _Optional[str] = ..., order_ids: _Optional[_Iterable[str]] = ..., estimated_at_ms: _Optional[int] = ..., received_at_ms: _Optional[int] = ..., done: _Optional[int] = ..., said_late: _Optional[bool] = ...) -> None: ...
 
 class SendRequested(_message.Message):
-    __slots__ = ("send_id", "kind", "conversation_id", "customer_id", "order_id", "channel", "account", "language", "notice_kind", "matter", "told_before_ms", "told_now_ms", "content", "route", "route_is_identity", "held_until_ms", "dead_at_ms", "idempotent", "url", "event_name", "event_json", "author_agent_id", "template_version", "shipment_id")
+    __slots__ = ("send_id", "kind", "conversation_id", "customer_id", "order_id", "channel", "account", "language", "notice_kind", "matter", "told_before_ms", "told_now_ms", "content", "route", "route_is_identity", "held_until_ms", "dead_at_ms", "idempotent", "url", "event_name", "event_json", "author_agent_id", "template_version", "shipment_id", "bot", "copy_of_send_id")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +206,8 @@ class SendRequested(_message.Message):
     AUTHOR_AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_VERSION_FIELD_NUMBER: _ClassVar[int]
     SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    BOT_FIELD_NUMBER: _ClassVar[int]
+    COPY_OF_SEND_ID_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     kind: SendKind
     conversation_id: str
@@ -230,10 +232,12 @@ class SendRequested(_message.Message):
     author_agent_id: str
     template_version: int
     shipment_id: str
-    def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ...) -> None: ...
+    bot: bool
+    copy_of_send_id: str
+    def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ..., bot: _Optional[bool] = ..., copy_of_send_id: _Optional[str] = ...) -> None: ...
 
 class SendSuppressed(_message.Message):
-    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late")
+    __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late", "by_shipment_id")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
     NOTICE_KIND_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +247,7 @@ class SendSuppressed(_message.Message):
     TOLD_NOW_MS_FIELD_NUMBER: _ClassVar[int]
     SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
     SAID_LATE_FIELD_NUMBER: _ClassVar[int]
+    BY_SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     why: SuppressedWhy
     notice_kind: NoticeKind
@@ -252,7 +257,8 @@ class SendSuppressed(_message.Message):
     told_now_ms: int
     shipment_id: str
     said_late: bool
-    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ..., said_late: _Optional[bool] = ...) -> None: ...
+    by_shipment_id: str
+    def __init__(self, send_id: _Optional[str] = ..., why: _Optional[_Union[SuppressedWhy, str]] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., matter: _Optional[str] = ..., told_now_ms: _Optional[int] = ..., shipment_id: _Optional[str] = ..., said_late: _Optional[bool] = ..., by_shipment_id: _Optional[str] = ...) -> None: ...
 
 class SendWithdrawn(_message.Message):
     __slots__ = ("send_id", "why", "estimated_at_ms", "shipment_id")

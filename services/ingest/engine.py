@@ -47,7 +47,7 @@ TOPIC = "conversations"
 INPUTS = ("inbound", "routing", "notices")
 HEARS = {"routing": ("resolved", "reopened"), "notices": ("sent",)}
 EVENT = ConversationsEvent
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 _Decide = Callable[[State, Inbound, Input, int], list[ConversationsEvent]]
 

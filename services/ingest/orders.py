@@ -252,14 +252,18 @@ def evolve_attached(state: State, event: ConversationsEvent, body: OrderAttached
 
 
 def decide_shipment(state: State, inbound: Inbound, record: Input, now_ms: int) -> list[ConversationsEvent]:
-    """The outcome of a shipment. Orders are named as they came: one may be heard of later."""
+    """The outcome of a shipment. Orders are named as they came: one may be heard of later. A word that its
+    sender dates before the newest one came late, and changes nothing any more."""
     shipment, event = inbound.shipment, ConversationsEvent(
         desk_id=inbound.desk_id, occurred_at_ms=now_ms, cause_id=record.id, origin_id=inbound.record_id
     )  # fmt: skip
     key = _key(inbound.desk_id, "shipment", shipment.shipment_id)
     before = state.data.shipments.get(key, day_of(now_ms))
-    if before is not None and shipment.body_hash and before == _start(shipment.body_hash):
+    if before is not None and shipment.body_hash and before[:8] == _start(shipment.body_hash):
         event.unchanged.what = "shipment"
+        return [event]
+    if before is not None and 0 < shipment.happened_at_ms // 1000 < int.from_bytes(before[8:], "big"):
+        event.unchanged.what = "shipment_older"
         return [event]
     seen = event.shipment
     seen.shipment_id = shipment.shipment_id
@@ -275,6 +279,9 @@ def decide_shipment(state: State, inbound: Inbound, record: Input, now_ms: int) 
 
 
 def evolve_shipment(state: State, event: ConversationsEvent, body: ShipmentSeen) -> None:
-    """Remember the shipment's body."""
-    key = _key(event.desk_id, "shipment", body.shipment_id)
-    state.data.shipments.put(key, _start(body.body_hash), day_of(event.occurred_at_ms))
+    """Remember the shipment's body, and the newest time that it was dated: none beyond when it came."""
+    key, day = _key(event.desk_id, "shipment", body.shipment_id), day_of(event.occurred_at_ms)
+    before = state.data.shipments.get(key, day)
+    newest_s = int.from_bytes(before[8:], "big") if before is not None else 0
+    newest_s = max(newest_s, min(body.happened_at_ms // 1000, body.received_at_ms // 1000, 0xFFFFFFFF))
+    state.data.shipments.put(key, _start(body.body_hash) + newest_s.to_bytes(4, "big"), day)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from proto.v1 import content_pb2, desk_pb2
@@ -24,6 +24,8 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 """A language tag (BCP 47): a language, perhaps with script, region or variant."""
 REFERENCES_MAX = 50
 """Ids that one message may answer; the nearest are kept."""
+ROUTE_REFERENCES_CHARS_MAX = 4_096
+"""Of the ids that an answer will refer to: a hundred routes stand in one batch of a shipment's notices."""
 SUBJECT_CHARS_MAX = 998
 """RFC 5322: the longest line of a header."""
 
@@ -78,10 +80,22 @@ def route_of(parsed: ParsedMessage) -> content_pb2.MessageRoute:
         address=parsed.answer_to or parsed.senders[0].address,
         name=parsed.name[:NAME_CHARS_MAX],
         external_id=parsed.external_id,
-        references=parsed.references[-REFERENCES_MAX:],
+        references=_newest(parsed.references[-REFERENCES_MAX:]),
         subject=parsed.subject[:SUBJECT_CHARS_MAX],
         thread=parsed.thread,
     )
+
+
+def _newest(references: Sequence[str]) -> list[str]:
+    """The newest that fit, in their order."""
+    kept: list[str] = []
+    left = ROUTE_REFERENCES_CHARS_MAX
+    for one in reversed(references):
+        left -= len(one)
+        if left < 0:
+            break
+        kept.append(one)
+    return kept[::-1]
 
 
 def reference_hashes(desk_key: bytes, parsed: ParsedMessage, about: str) -> list[bytes]:

@@ -110,7 +110,8 @@ class Data(msgspec.Struct):
     closings: day -> conversations resolved on it with their desks' numbers, 20 bytes each.
     known: customer without open work -> `Known`.
     links: identity -> customer, of every customer with more than one; merged: customer -> survivor.
-    closed_orders: order -> `Closed`; shipments: shipment -> first bytes of the body's hash.
+    closed_orders: order -> `Closed`; shipments: shipment -> first bytes of the body's hash,
+        and the Unix second that it was dated.
     """
 
     desks: dict[str, Desk] = {}
@@ -128,7 +129,7 @@ class Data(msgspec.Struct):
     links: Horizon = _horizon(FOR_EVER, 16)
     merged: Horizon = _horizon(FOR_EVER, 16)
     closed_orders: Horizon = _horizon(RESOLVED_DAYS, 32)
-    shipments: Horizon = _horizon(RESOLVED_DAYS, 8)
+    shipments: Horizon = _horizon(RESOLVED_DAYS, 12)
 
 
 class Short(msgspec.Struct, gc=False):

@@ -65,9 +65,13 @@ def copies(state: State, cause: Cause, send: Send) -> list[NoticesEvent]:
 
 def copy(state: State, cause: Cause, told: SendRequested, url: str, event_name: str) -> list[NoticesEvent]:
     """The same once more, to a webhook that only wants to know. It tells no customer anything, so it does
-    not wait for the morning."""
+    not wait for the morning. What the send has sealed is not said again: a desk may have many webhooks, and
+    all of it goes into one batch."""
     requested = SendRequested()
     requested.CopyFrom(told)
+    requested.ClearField("content")
+    requested.ClearField("route")
+    requested.copy_of_send_id = told.send_id
     requested.send_id = derive_id("s", told.send_id, url)
     requested.kind, requested.url, requested.event_name = SEND_KIND_WEBHOOK, url, event_name
     requested.idempotent, requested.held_until_ms = True, 0

@@ -6,8 +6,9 @@ the customer knows: the later of what was promised and what they were told last.
 as the order is remembered, even if that notice failed.
 
 A notice that has not left yet (quiet hours, retries) is overtaken by a newer date of the same shipment, or
-by a later one of another, and withdrawn when the order or the shipment arrives. One that is under way is
-not tried again then; if it does not arrive, the date that came meanwhile is held against the order anew.
+by a later one of another (`parcels`), and withdrawn when the order or the shipment arrives. One that is under
+way is not tried again then; if it does not arrive, the date that came meanwhile is held against the order
+anew.
 Where nothing was promised the first date counts as known, unless the carrier itself calls it a delay.
 
 A shipment may hold thousands of orders: the first ORDERS_IN_STEP are decided at once, the rest becomes a
@@ -50,7 +51,7 @@ from proto.v1.notices_pb2 import (
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
-from services.notify import ways
+from services.notify import parcels, ways
 from services.notify.outbox import Cause, drop, quiet, withdraw
 from services.notify.state import DeskData, Order, Send, State
 from services.notify.templates import TEMPLATE_VERSION
@@ -89,6 +90,8 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
     pending = state.data.sends.get(old.pending) if old else None
     if closed and pending is not None:
         events.append(_over(pending, cause))
+    elif old is not None and pending is not None and parcels.is_another(state, old, seen):
+        events += parcels.decided_anew(pending, cause)
     late = desk.late.get(seen.order_id)
     if late is not None and not closed:
         events.append(
@@ -159,9 +162,7 @@ def _step(
         if order is None:
             events += _unknown(desk, order_id, shipment_id, date_ms, said_late, cause)
         elif date_ms == 0:
-            pending = state.data.sends.get(order.pending) if order.pending else None
-            if pending is not None and shipment_id in (pending.shipment_id, pending.instead_of):
-                events.append(_over(pending, cause))
+            events += _arrived(state, order_id, order, shipment_id, cause)
         else:
             events += _Affected(state, cause, order_id, order, shipment_id, date_ms, said_late).decide()
     return events
@@ -190,6 +191,17 @@ def _unknown(
     return [cause.event(suppressed=suppressed)]
 
 
+def _arrived(state: State, order_id: str, order: Order, shipment_id: str, cause: Cause) -> list[NoticesEvent]:
+    """A parcel is there: its notice is over, and what another says counts again."""
+    pending = state.data.sends.get(order.pending) if order.pending else None
+    if pending is None or shipment_id not in (pending.shipment_id, pending.instead_of):
+        return parcels.arrived(order_id, order, shipment_id, cause)
+    over = _over(pending, cause)
+    if over.HasField("withdrawn"):
+        return [over]
+    return [over, *parcels.held_anew(order_id, order, shipment_id, 0, cause)]
+
+
 def _over(pending: Send, cause: Cause) -> NoticesEvent:
     """There is nothing left to tell: what waits is dropped, what is under way is not tried again."""
     if pending.lease_ms:
@@ -204,7 +216,7 @@ def _matter(order_id: str, date_ms: int) -> str:
 class _Affected:
     """One order and the date that it is to be held against."""
 
-    __slots__ = ("cause", "date_ms", "order", "order_id", "said_late", "shipment_id", "state")
+    __slots__ = ("by", "cause", "date_ms", "order", "order_id", "said_late", "shipment_id", "state")
 
     def __init__(
         self,
@@ -223,6 +235,7 @@ class _Affected:
         self.shipment_id = shipment_id
         self.date_ms = date_ms
         self.said_late = said_late
+        self.by = ""
 
     def decide(self) -> list[NoticesEvent]:
         """The events that follow for this order."""
@@ -231,17 +244,19 @@ class _Affected:
         known_ms = max(order.promised_ms, order.told_ms)
         if pending is None:
             return self._against(known_ms, [])
-        if (
-            pending.shipment_id != self.shipment_id
-            and date_ms < pending.told_now_ms
-            and not pending.withdrawn
-        ):
-            return [self._suppressed(SUPPRESSED_WHY_OVERTAKEN)]
+        if pending.shipment_id != self.shipment_id and date_ms <= pending.told_now_ms:
+            self.by = pending.shipment_id
+            if date_ms < pending.told_now_ms and not pending.withdrawn:
+                return [self._suppressed(SUPPRESSED_WHY_OVERTAKEN)]
         if pending.lease_ms or pending.doubtful:
             return self._beside(pending, self._against(max(known_ms, pending.told_now_ms), []))
         if pending.told_now_ms == date_ms:
             return self._against(known_ms, [])
-        return self._against(known_ms, [drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)])
+        over = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, by_shipment_id=self.shipment_id)
+        events = self._against(known_ms, [over])
+        if pending.shipment_id != self.shipment_id:
+            return events
+        return events + parcels.held_anew(self.order_id, order, self.shipment_id, date_ms, self.cause)
 
     def _beside(self, pending: Send, events: list[NoticesEvent]) -> list[NoticesEvent]:
         """What becomes of a notice that is under way or may have arrived: a newer one takes its place, or
@@ -313,6 +328,7 @@ class _Affected:
                 matter=_matter(self.order_id, self.date_ms),
                 told_now_ms=self.date_ms,
                 shipment_id=self.shipment_id,
+                by_shipment_id=self.by,
             )
         )
 
@@ -321,7 +337,8 @@ class _Affected:
         desk = state.configs[cause.desk_id]
         matter = _matter(self.order_id, self.date_ms)
         requested = SendRequested(
-            send_id=derive_id("s", cause.desk_id, matter, cause.cause_id),
+            # A plan may decide the same matter again under the same deadline, if it was withdrawn in between.
+            send_id=derive_id("s", cause.desk_id, matter, cause.cause_id, str(state.data.next_number)),
             kind=SEND_KIND_NOTICE,
             customer_id=state.customer(order.customer_id),
             order_id=self.order_id,

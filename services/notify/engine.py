@@ -64,7 +64,7 @@ __all__ = [
 TOPIC = "notices"
 INPUTS = ("conversations", "routing", "sla")
 EVENT = NoticesEvent
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 NO_ROUTE = "nobody knows where this customer is answered"
 
@@ -132,7 +132,7 @@ def _message(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
                 customer_id=message.customer_id,
                 channel=message.channel,
                 account=message.account,
-                language=message.language,
+                language=message.language or (known.language if known is not None else ""),
                 route=message.route,
                 order_ids=message.order_ids,
             ),
@@ -147,7 +147,7 @@ def _changed(state: State, known: Route, m: MessageReceived) -> bool:
         known.closed_ms
         or known.channel != m.channel
         or known.account != m.account
-        or known.language != m.language
+        or (m.language and known.language != m.language)
         or known.order_ids != tuple(m.order_ids)
         or state.customer(known.customer_id) != state.customer(m.customer_id)
         or Sealed.FromString(known.sealed).key_id != m.route.key_id
@@ -206,6 +206,7 @@ def _admitted(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent
         content=admitted.content,
         dead_at_ms=now_ms + SEND_DEAD_AFTER_MS,
         author_agent_id=admitted.agent_id,
+        bot=admitted.bot,
     )
     route = state.route(admitted.conversation_id)
     if route is None or route.desk_id != cause.desk_id:

@@ -7,9 +7,9 @@ from sys import intern
 from typing import Any
 
 from proto.v1.desk_pb2 import DeskConfig
-from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent
+from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, NoticesEvent, SendRequested
 from services.kernel.engine import DEADLINE
-from services.notify import taken
+from services.notify import parcels, taken
 from services.notify.closed import Route
 from services.notify.state import (
     UNCERTAIN_MS,
@@ -95,6 +95,7 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
         erased=bool(old and old.erased and not sealed),
         pending=old.pending if old else "",
         told=old.told if old else (),
+        aside=old.aside if old else (),
     )
 
 
@@ -131,6 +132,8 @@ def _merged(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
 
 def _requested(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     data = state.data
+    if body.copy_of_send_id:
+        body = _whole(body, data.sends.get(body.copy_of_send_id))
     send = send_of(body, event.desk_id, event.origin_id, now_ms, data.next_number)
     data.next_number += 1
     data.sends[send.send_id] = send
@@ -140,7 +143,19 @@ def _requested(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
         if order is not None:
             order.pending = send.send_id
             order.told = (*order.told, send.told_now_ms)
+            parcels.take(order, send.shipment_id)
             order.seen_ms = now_ms
+
+
+def _whole(copy: SendRequested, original: Send | None) -> SendRequested:
+    """A copy with what the send has sealed."""
+    whole = SendRequested()
+    whole.CopyFrom(copy)
+    if original is not None:
+        sealed = SendRequested.FromString(original.request)
+        whole.content.CopyFrom(sealed.content)
+        whole.route.CopyFrom(sealed.route)
+    return whole
 
 
 def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:
@@ -156,21 +171,30 @@ def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:
             order.pending = ""
         if told:
             order.told_ms = max(order.told_ms, send.told_now_ms)
+            order.aside = ()
     return send
 
 
 def _suppressed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     desk = _desk(state, event.desk_id)
+    known = desk.orders.get(body.order_id)
+    if known is not None:
+        parcels.put_aside(known, body)
     if body.send_id:
         send = _finish(state, body.send_id, False, now_ms)
         order = desk.orders.get(send.order_id) if send and send.kind == SEND_KIND_NOTICE else None
         if send is not None and order is not None:
             order.told = tuple(each for each in order.told if each != send.told_now_ms)
-    elif body.order_id not in desk.orders:
+    elif known is None:
         if body.why == SUPPRESSED_WHY_CLOSED:
             desk.late.pop(body.order_id, None)
-        elif body.told_now_ms:
+        elif body.told_now_ms and _is_news(desk.late.get(body.order_id), body):
             desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms, body.said_late)
+
+
+def _is_news(late: Late | None, body: Any) -> bool:
+    """Whether a date replaces what is remembered: of several parcels' dates the latest counts."""
+    return late is None or late.shipment_id == body.shipment_id or body.told_now_ms >= late.date_ms
 
 
 def _withdrawn(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:

@@ -31,6 +31,7 @@ from proto.v1.notices_pb2 import (
     SEND_KIND_NOTICE,
     SUPPRESSED_WHY_CLOSED,
     SUPPRESSED_WHY_ERASED,
+    SUPPRESSED_WHY_OFF,
     NoticesEvent,
     SendAttempted,
     SendDeferred,
@@ -107,6 +108,8 @@ def begin(state: State, send: Send, cause: Cause) -> NoticesEvent:
         order = desk_data.orders.get(send.order_id) if desk_data else None
         if order is not None and order.closed:
             return drop(send, SUPPRESSED_WHY_CLOSED, cause)
+        if not _is_wanted(state, send):
+            return drop(send, SUPPRESSED_WHY_OFF, cause)
         quiet_ms = quiet(state, send.desk_id, cause.now_ms)
         if quiet_ms:
             return cause.event(
@@ -127,6 +130,12 @@ def begin(state: State, send: Send, cause: Cause) -> NoticesEvent:
     )
 
 
+def _is_wanted(state: State, send: Send) -> bool:
+    """Whether the desk still tells of delays: that may have ended while the notice waited."""
+    desk = state.configs.get(send.desk_id)
+    return desk is None or desk.notices.delay_on
+
+
 def quiet(state: State, desk_id: str, now_ms: int) -> int:
     """When the desk's quiet hours that hold now end; 0 outside them."""
     desk = state.configs.get(desk_id)
@@ -136,9 +145,11 @@ def quiet(state: State, desk_id: str, now_ms: int) -> int:
     return quiet_until(desk.time_zone, notices.quiet_start_min, notices.quiet_end_min, now_ms)
 
 
-def drop(send: Send, why: SuppressedWhy, cause: Cause, maybe_sent: bool = False) -> NoticesEvent:
+def drop(
+    send: Send, why: SuppressedWhy, cause: Cause, maybe_sent: bool = False, by_shipment_id: str = ""
+) -> NoticesEvent:
     """Not sent after all; uncertain, if an attempt may have arrived. What is no notice fails instead: sla
-    waits for a reply's result by that name."""
+    waits for a reply's result by that name. `by_shipment_id`: whose date is told in its place."""
     if send.doubtful or maybe_sent:
         return uncertain(send, DROPPED, cause)
     if send.kind != SEND_KIND_NOTICE:
@@ -151,6 +162,7 @@ def drop(send: Send, why: SuppressedWhy, cause: Cause, maybe_sent: bool = False)
             customer_id=send.customer_id,
             told_now_ms=send.told_now_ms,
             shipment_id=send.shipment_id,
+            by_shipment_id=by_shipment_id,
         )
     )
 

@@ -24,7 +24,6 @@ from proto.v1.inbound_pb2 import (
 )
 from proto.v1.notices_pb2 import (
     SEND_KIND_NOTICE,
-    DelayPlanned,
     NoticesEvent,
     ReportParked,
     SendDelivered,
@@ -33,7 +32,7 @@ from proto.v1.notices_pb2 import (
     SendSent,
 )
 from services.kernel.engine import Input
-from services.notify import taken
+from services.notify import parcels, taken
 from services.notify.calls import copies
 from services.notify.outbox import Cause, again, doubt, failed, uncertain
 from services.notify.state import PARKED_MS, Send, State, Uncertain
@@ -63,13 +62,24 @@ def send_report(state: State, record: Input, now_ms: int) -> Sequence[NoticesEve
         return ()
     if report.outcome == SEND_OUTCOME_RETRY:
         events = [again(send, report.error, report.retry_after_ms, False, cause)]
-        if send.instead_ms and events[0].HasField("suppressed"):
-            events.append(_instead(send, cause))
+        if events[0].HasField("suppressed"):
+            events += _anew(state, send, cause)
         return events
     if report.outcome == SEND_OUTCOME_FAILED:
         end = uncertain if send.doubtful else failed
         return [end(send, report.error, cause)]
     return [doubt(send, report.error or "unknown outcome", cause)]
+
+
+def _anew(state: State, send: Send, cause: Cause) -> list[NoticesEvent]:
+    """What is held against the order now that a notice did not arrive and is not tried again."""
+    desk = state.data.desks.get(send.desk_id)
+    order = desk.orders.get(send.order_id) if desk is not None else None
+    instead_ms = send.instead_ms
+    events = [parcels.again(send.order_id, send.instead_of, instead_ms, cause)] if instead_ms else []
+    return events + parcels.held_anew(
+        send.order_id, order, send.instead_of or send.shipment_id, instead_ms, cause
+    )
 
 
 def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) -> Sequence[NoticesEvent]:
@@ -92,7 +102,8 @@ def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) 
 def _sent(
     state: State, send: Send | Uncertain, send_id: str, attempt: int, provider_id_hash: bytes, cause: Cause
 ) -> list[NoticesEvent]:
-    """It is sent; what the provider reported of it before is told right after."""
+    """It is sent; what the provider reported of it before is told right after. Copies stand before: they need
+    what the send has."""
     cause = cause.about(send)
     copied = copies(state, cause, send) if isinstance(send, Send) and send.kind == SEND_KIND_NOTICE else ()
     events = [
@@ -110,7 +121,7 @@ def _sent(
     if parked is not None and parked.until_ms > cause.now_ms and parked.level > taken.SENT:
         known = taken.TakenSend(send_id, send.conversation_id, send.origin_id, send.kind, taken.SENT)
         events.append(_reported(known, parked.level, provider_id_hash, cause))
-    return [*events, *copied]
+    return [*copied, *events]
 
 
 def _reported(send: taken.TakenSend, level: int, provider_id_hash: bytes, cause: Cause) -> NoticesEvent:
@@ -173,15 +184,3 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
             )
         )
     ]
-
-
-def _instead(send: Send, cause: Cause) -> NoticesEvent:
-    """Hold the date that came meanwhile against the order anew. One that a plan has since is newer."""
-    return cause.event(
-        delay_planned=DelayPlanned(
-            shipment_id=send.instead_of,
-            order_ids=[send.order_id],
-            estimated_at_ms=send.instead_ms,
-            said_late=True,
-        )
-    )

@@ -50,6 +50,8 @@ class Order(msgspec.Struct, gc=False):
     """The notice about it that is not at its end yet."""
     told: tuple[int, ...] = ()
     """Every date that a notice was made for and not withdrawn: one matter each, never told again."""
+    aside: tuple[tuple[str, int], ...] = ()
+    """Other shipments and their dates, which `pending` covers; see `parcels`."""
 
 
 class Late(msgspec.Struct, gc=False):

@@ -51,6 +51,7 @@ def message(draft: Draft, received: MessageReceived) -> None:
     why = None
     if short is not None:
         fresh.last_agent, fresh.human_only = short.last_agent, short.human_only
+        fresh.language = short.language  # for words too few to tell
         # Whoever comes back after a bot resolved it was not helped by the bot.
         fresh.bot_failed = failed = short.bot_failed + 1 if draft.is_bot(short.last_agent) else 0
         if planning.has_failed(draft.desk, failed):
@@ -76,7 +77,7 @@ def _begin(
     if wanted is not None and not fresh.human_only:
         fresh.human_only = True
         draft.human_only(key, wanted)
-    draft.queue(key, fresh, queued)
+    draft.queue(key, fresh, queued, by_customer=queued == rt.QUEUED_WHY_REOPENED)
 
 
 def _fresh(draft: Draft, received: MessageReceived) -> Conversation:
@@ -147,8 +148,16 @@ def desk_configured(draft: Draft, configured: DeskConfigured) -> None:
 
 
 def agent_configured(draft: Draft, configured: AgentConfigured) -> None:
-    """Take over an agent's settings."""
+    """Take over an agent's settings. Who becomes a bot keeps nothing that is for humans only."""
+    agent_id = configured.agent.agent_id
     draft.say(agent=RouterAgentSeen(agent=configured.agent))
+    known = draft.desk.agents.get(agent_id)
+    if known is None or known.bot or configured.agent.kind != pb.AGENT_KIND_BOT:
+        return
+    for key in draft.state.matcher.in_hand(draft.desk_id, agent_id):
+        c = draft.state.data.conversations[key]
+        if c.human_only:
+            releasing.release(draft, key, c, rt.RELEASED_WHY_HUMAN_WANTED, bar=True, refill=False)
 
 
 def presence_set(draft: Draft, put: PresenceSet) -> None:

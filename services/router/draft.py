@@ -75,10 +75,13 @@ class Draft:
         """Add an event; the keyword names its body, a message or a mapping, which takes half the time."""
         self.events.append(RoutingEvent(**self.base, **body))
 
-    def queue(self, conversation_id: str, c: Conversation, why: rt.QueuedWhy) -> None:
+    def queue(
+        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, by_customer: bool = False
+    ) -> None:
         """Make it wait as the rules say, and offer it at once if somebody can take it.
 
-        `c` is a copy, or new: what is known goes in, what the rules say is put into it.
+        `c` is a copy, or new: what is known goes in, what the rules say is put into it. `by_customer`: their
+        message opened it again.
         """
         queue = self.plan(c)
         if c.since_ms == 0:
@@ -110,6 +113,8 @@ class Draft:
         body = self._queued(conversation_id, c, why, wait)
         if around is not None:
             body["around"] = forecast.pack(around)
+        if by_customer:
+            body["by_customer"] = True
         if put_off:
             body["put_off"] = True
         elif choice.best:

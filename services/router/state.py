@@ -47,6 +47,8 @@ BEAT_MS = 30_000
 """How often work that was held back is looked at again; whoever is freed looks by themselves."""
 BEAT_AT_REST_MS = 600_000
 """The same while nobody has room for it."""
+SHARED_MAX = 10_000
+"""Different tuples that are had once; senders' attributes may differ without end, and it is only a saving."""
 
 
 class Status(IntEnum):
@@ -267,6 +269,8 @@ class State:
 
     def share(self, pairs: _Pairs) -> _Pairs:
         """The one copy of an equal tuple: thousands wait for the same."""
+        if len(self.shared) >= SHARED_MAX:
+            self.shared.clear()
         shared: _Pairs = self.shared.setdefault(pairs, pairs)
         return shared
 

@@ -9,6 +9,7 @@ from proto.v1.routing_pb2 import QUEUED_WHY_REOPENED
 from proto.v1.sla_pb2 import (
     CANCELLED_WHY_RESOLVED,
     PAUSED_WHY_CUSTOMER,
+    TARGET_KIND_NEXT_RESPONSE,
     TARGET_KIND_RESOLUTION,
     SlaConversationClosed,
     SlaConversationSeen,
@@ -104,8 +105,8 @@ def resolve_admitted(state: State, draft: Draft, body: Any, record: Input) -> No
 
 
 def conversation_resolved(state: State, draft: Draft, body: Any, record: Input) -> None:
-    """It is resolved. Where an agent asked for it, their admitted request says when: the mailbox time."""
-    if body.by_agent_id:
+    """It is resolved. Where somebody asked for it, the admitted request says when: the mailbox time."""
+    if body.by_agent_id or record.event.origin_id:
         return
     _close(state, draft, body.conversation_id, record.event.occurred_at_ms or draft.now_ms)
 
@@ -132,7 +133,11 @@ def _close(state: State, draft: Draft, conversation_id: str, at_ms: int) -> None
 
 
 def conversation_queued(state: State, draft: Draft, body: Any, record: Input) -> None:
-    """Opened again by an agent, it waits once more: a new resolution is promised."""
+    """Opened again, it waits once more: a new resolution is promised.
+
+    Where the customer did, their message has promised all of it, unless it crossed the resolution: read
+    before that, its promise was cancelled with the others, and an answer is due all the same.
+    """
     conversation = state.find(draft.desk_id, body.conversation_id)
     live = state.live.get(draft.desk_id)
     known = conversation is not None and not conversation.closed
@@ -142,4 +147,7 @@ def conversation_queued(state: State, draft: Draft, body: Any, record: Input) ->
     policy = see(draft, live, body.conversation_id, body.channel, labels)
     at_ms = record.event.occurred_at_ms or draft.now_ms
     names = (body.conversation_id, body.channel)
+    if body.by_customer:
+        at_ms = body.since_ms
+        start(draft, live, policy, names, TARGET_KIND_NEXT_RESPONSE, at_ms, body.last_message_id, record.id)
     start(draft, live, policy, names, TARGET_KIND_RESOLUTION, at_ms, record.id)

@@ -48,11 +48,12 @@ def message_received(state: State, draft: Draft, body: Any, record: Input) -> No
     names = (body.conversation_id, body.channel)
     if conversation is None or conversation.closed:
         policy = see(draft, live, body.conversation_id, body.channel, labels)
-        kind = TARGET_KIND_NEXT_RESPONSE if body.reopens else TARGET_KIND_FIRST_RESPONSE
+        first = conversation is None and not body.reopens
+        kind = TARGET_KIND_FIRST_RESPONSE if first else TARGET_KIND_NEXT_RESPONSE
         start(draft, live, policy, names, kind, at_ms, body.message_id)
         start(draft, live, policy, names, TARGET_KIND_RESOLUTION, at_ms, body.message_id)
         return
-    if labels != conversation.facts():
+    if labels != conversation.facts() or body.channel != conversation.channel:
         see(draft, live, body.conversation_id, body.channel, labels)
     go_on(draft, live, conversation, at_ms)
     if not _answer_due(conversation):

@@ -152,6 +152,27 @@ def test_the_same_configuration_again_changes_nothing() -> None:
     story.then_replays()
 
 
+def test_a_carriers_word_that_comes_late_changes_nothing() -> None:
+    """Words of a parcel that overtook each other on the way: the one that happened last holds. One without
+    a time, and one dated in the future, hold when they come, and stand in nobody's way."""
+
+    def word(name: str, happened_at_ms: int) -> Inbound:
+        body = Shipment(shipment_id="s1", order_ids=["o9"], body_hash=h(name), happened_at_ms=happened_at_ms)
+        return record(name, shipment=body)
+
+    story = Mailbox()
+    now_ms = story.now_ms
+    story.when("inbound", word("delivered", now_ms - 5_000)).then_bodies("shipment")
+    story.when("inbound", word("on its way", now_ms - 60_000)).then_bodies("unchanged")
+    assert story.body("unchanged").what == "shipment_older"
+    story.when("inbound", word("undated", 0)).then_bodies("shipment")
+    story.when("inbound", word("older again", now_ms - 60_000)).then_bodies("unchanged")
+    story.when("inbound", word("same moment", now_ms - 5_000)).then_bodies("shipment")
+    story.when("inbound", word("wrong clock", now_ms + 10 * DAY_MS)).then_bodies("shipment")
+    story.at(now_ms + 60_000).when("inbound", word("newest", now_ms + 30_000)).then_bodies("shipment")
+    story.then_replays()
+
+
 def test_a_shipment_says_when_the_mailbox_took_it_and_keeps_unknown_orders() -> None:
     """Orders of a shipment that nobody has heard of are named all the same."""
     story = Mailbox()

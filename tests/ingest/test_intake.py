@@ -21,10 +21,10 @@ from services.ingest.channels import (
 )
 from services.ingest.channels.email import parse
 from services.ingest.intake import EXCERPT_CHARS
-from services.ingest.parts import message_names, named_attributes
+from services.ingest.parts import message_names, named_attributes, route_of
 from services.kernel.errors import Busy, Invalid
 from services.kernel.external_ids import external_hash
-from services.kernel.limits import CONTENT_BYTES_MAX, RECORD_BYTES_MAX
+from services.kernel.limits import BATCH_BYTES_MAX, CONTENT_BYTES_MAX, RECORD_BYTES_MAX
 from services.kernel.reply_token import reply_address
 from tests.ingest.edge import DESK, MAIL, Edge, desk
 
@@ -309,6 +309,18 @@ async def test_all_items_of_a_request_land_together_or_not_at_all() -> None:
     assert await edge.records() == []
     assert len(await edge.intake.submit_all(DESK, items)) == 2
     assert await edge.intake.submit_all(DESK, [Ignored("x")]) == []
+
+
+def test_how_to_answer_stays_small() -> None:
+    """A hundred notices of one shipment stand in one batch, each with its customer's route: however long a
+    mail's References are, the newest of them are kept, in order."""
+    references = tuple(f"<{number:02}{'r' * 980}@x>" for number in range(50))
+    mail = replace(MESSAGE, external_id=references[-1], subject="ż" * 998, references=references)
+    route = route_of(mail)
+    assert 100 * (route.ByteSize() + 1_000) < BATCH_BYTES_MAX
+    assert route.references == list(references[-4:])
+    usual = tuple(f"<{number}@mail.example>" for number in range(50))
+    assert route_of(replace(mail, references=usual)).references == list(usual)
 
 
 async def test_a_message_from_nowhere_is_refused() -> None:

@@ -43,7 +43,7 @@ def test_reply_is_requested_then_attempted_with_a_lease() -> None:
     assert requested.kind == SEND_KIND_REPLY
     assert requested.route.data == b"route of A"
     assert requested.content.data == b"words"
-    assert requested.author_agent_id == "ola"
+    assert (requested.author_agent_id, requested.bot) == ("ola", False)
     assert requested.dead_at_ms == START_MS + SEND_DEAD_AFTER_MS
     assert (attempted.send_id, attempted.attempt) == (send_id, 1)
     assert attempted.lease_until_ms == START_MS + SEND_LEASE_MS

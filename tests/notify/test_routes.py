@@ -7,8 +7,9 @@ import tracemalloc
 import pytest
 
 from proto.v1.inbound_pb2 import AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE, AUTO_KIND_NONE
+from proto.v1.notices_pb2 import SendRequested
 from proto.v1.routing_pb2 import RequestAdmitted
-from services.kernel.limits import DAY_MS, RESOLVED_DAYS
+from services.kernel.limits import BATCH_BYTES_MAX, CONTENT_BYTES_MAX, DAY_MS, RESOLVED_DAYS
 from services.notify.closed import ClosedRoutes, Route
 from tests.notify import samples as s
 from tests.story import START_MS
@@ -120,4 +121,48 @@ def test_breaches_and_escalations_call_their_webhooks() -> None:
     story.when("sla", s.measured(escalated=step)).then_bodies("requested", "attempted")
     assert story.body("requested").url == "https://erp.example/hooks/sla"
     story.when("sla", s.measured(escalated={**step, "do": "ESCALATION_DO_NOTIFY"})).then_bodies()
+    story.then_replays()
+
+
+def test_whose_answer_is_a_bots_is_said() -> None:
+    """The sender is told that no person wrote it."""
+    story = s.story().when("conversations", s.message("A", way=s.WHATSAPP))
+    reply = s.reply("A", "r1")
+    reply.admitted.bot = True
+    assert story.when("routing", reply).body("requested").bot
+
+
+@pytest.mark.parametrize("way", [s.EMAIL, s.WHATSAPP])
+@pytest.mark.parametrize("is_resolved", [False, True])
+def test_few_words_do_not_change_the_language(way: tuple[str, str], is_resolved: bool) -> None:
+    """A message too short to tell its language leaves the conversation's, also where it opens it again."""
+    story = s.story().when("conversations", s.message("A", way=way, language="en"))
+    if is_resolved:
+        story.when("routing", s.resolved("A"))
+    story.when("conversations", s.message("A", way=way, message_id="m2")).then_replays()
+    story.when("conversations", s.order(language="pl")).when("conversations", s.shipment(s.PROMISED + DAY_MS))
+    assert story.body("requested").language == "en"
+
+
+@pytest.mark.parametrize("what", ["reply", "notice"])
+def test_many_webhooks_fit_one_batch(what: str) -> None:
+    """A desk may have fifty webhooks, a reply 64 KB of words and a mail as much of headers: what follows from
+    one input must fit a batch, or it would be skipped and the customer never answered. Each copy is whole."""
+    value = s.desk()
+    for number in range(50):
+        value.webhooks.add(url=f"https://hook{number}.example/", events=["message.out", "notice"])
+    mail = s.message("A", order_ids=["O1"])
+    mail.message.route.data = b"r" * 50_000
+    story = s.story(value).when("conversations", mail).when("conversations", s.order())
+    if what == "reply":
+        story.when("routing", s.reply("A", "r1", b"w" * CONTENT_BYTES_MAX))
+    else:
+        story.when("conversations", s.shipment(s.PROMISED + DAY_MS)).until(START_MS)
+        story.when("conversations", s.report(story.body("attempted").send_id))
+    assert sum(event.ByteSize() for event in story.new) < BATCH_BYTES_MAX
+    sends = [SendRequested.FromString(each.request) for each in story.state.data.sends.values()]
+    copies = [each for each in sends if each.url]
+    assert len(copies) == 50
+    assert {each.route.data for each in copies} == {mail.message.route.data}
+    assert {len(each.content.data) for each in copies} == {CONTENT_BYTES_MAX if what == "reply" else 0}
     story.then_replays()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
+from services.router.state import SHARED_MAX
 from tests.router.scenes import DAY, MINUTE, SECOND, Scene, desk, queue
 
 ONLINE, BUSY, AWAY, OFFLINE = (
@@ -135,6 +136,26 @@ def test_nobody_waits_for_an_absent_last_agent() -> None:
         scene = Scene().agent("anna").arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
         scene.presence("anna", state).agent("bob").writes("c1", "m2")
         assert scene.where("c1") == ("offered", "bob")
+
+
+def test_who_is_brought_back_by_a_message_is_said() -> None:
+    """A conversation that the customer opened again says so, by which message and since when."""
+    scene = Scene().agent("anna").arrives("c1").accepts("c1").asks("resolve", "anna", "c1")
+    queued = scene.writes("c1", "m2").body("queued")
+    assert (queued.by_customer, queued.last_message_id, queued.since_ms) == (True, "m2", scene.now_ms)
+    assert not scene.arrives("c2").body("queued").by_customer
+
+
+def test_who_comes_back_with_few_words_is_asked_in_their_language() -> None:
+    """A message too short to tell its language opens a conversation again: it needs what it needed before."""
+    scene = Scene().agent("anna", languages=("pl",)).agent("bob", languages=("en",))
+    scene.arrives("c1", language="en").accepts("c1").asks("resolve", "bob", "c1").presence("bob", OFFLINE)
+    scene.writes("c1", "m2")
+    assert scene.where("c1") == ("waiting", "")
+    assert scene.body("queued").language == "en"
+    scene.presence("bob", ONLINE)
+    assert scene.where("c1") == ("offered", "bob")
+    scene.then_replays()
 
 
 def test_an_automatic_reply_brings_nobody_back() -> None:
@@ -306,3 +327,26 @@ def test_what_can_wait_waits_longer_for_its_last_agent() -> None:
     scene.arrives("c2", customer_id="uchat")
     assert not scene.body("queued").last_agent_until_ms
     assert scene.where("c2") == ("offered", "bob")
+
+
+def test_who_becomes_a_bot_keeps_nothing_for_humans() -> None:
+    """An agent is made a bot while they have conversations: what is for humans only waits for one again."""
+    scene = Scene().agent("anna", capacity=100).arrives("c1", wants_human=True).accepts("c1")
+    scene.arrives("c2").accepts("c2").arrives("c3", wants_human=True)
+    scene.agent("anna", capacity=100, bot=True)
+    assert [scene.where(key) for key in ("c1", "c2", "c3")] == [
+        ("waiting", ""),
+        ("owned", "anna"),
+        ("waiting", ""),
+    ]
+    scene.agent("bob", capacity=100)
+    assert {scene.where(key) for key in ("c1", "c3")} == {("offered", "bob")}
+    scene.then_replays()
+
+
+def test_what_senders_say_does_not_stay_for_ever() -> None:
+    """Attributes may differ with each message: once their conversations are done nothing is left of them."""
+    state = Scene().state
+    for number in range(SHARED_MAX + 10):
+        state.share((("attributes.code", str(number)),))
+    assert len(state.shared) <= SHARED_MAX

@@ -88,6 +88,7 @@ def test_reopening() -> None:
     assert scene.where("c1") == ("offered", "bob")
     queued = scene.body("queued")
     assert (queued.channel, queued.account, queued.units) == ("chat", "www", 30)
+    assert not queued.by_customer
     assert scene.asks("reopen", "anna", "c9").refusal() == ("unknown_conversation", "")
     scene.then_replays()
 

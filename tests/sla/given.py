@@ -116,16 +116,29 @@ def resolve(at_ms: int, conversation_id: str = "c1") -> RoutingEvent:
     return admitted(at_ms, "q-resolve", kind=REQUEST_KIND_RESOLVE, conversation_id=conversation_id)
 
 
-def resolved(at_ms: int, by: str = "") -> RoutingEvent:
+def resolved(at_ms: int, by: str = "", origin_id: str = "") -> RoutingEvent:
     """The router says that c1 is resolved."""
     body = Resolved(conversation_id="c1", by_agent_id=by)
-    return RoutingEvent(desk_id="d", occurred_at_ms=at_ms, resolved=body)
+    return RoutingEvent(desk_id="d", occurred_at_ms=at_ms, origin_id=origin_id, resolved=body)
 
 
 def reopened(at_ms: int, conversation_id: str = "c1") -> RoutingEvent:
     """An agent opened it again, and it waits."""
     body = ConversationQueued(conversation_id=conversation_id, channel="chat", why=QUEUED_WHY_REOPENED)
     return RoutingEvent(desk_id="d", occurred_at_ms=at_ms, queued=body)
+
+
+def reopened_by(at_ms: int, message_id: str = "m2", conversation_id: str = "c1") -> RoutingEvent:
+    """A message that the router met after the resolution opened it again, and it waits."""
+    body = ConversationQueued(
+        conversation_id=conversation_id,
+        channel="chat",
+        why=QUEUED_WHY_REOPENED,
+        by_customer=True,
+        last_message_id=message_id,
+        since_ms=at_ms,
+    )
+    return RoutingEvent(desk_id="d", occurred_at_ms=at_ms + 5, queued=body)
 
 
 def sent(reply_id: str = "q1") -> NoticesEvent:

@@ -372,3 +372,14 @@ def test_a_skipped_deadline_goes_away() -> None:
 def test_events_that_are_no_business_of_ours_are_passed_over() -> None:
     """Any other event of the inputs follows nothing."""
     Sla().said(ConversationsEvent(desk_id="d")).then_bodies()
+
+
+def test_the_channel_that_the_customer_asked_on_last_says_what_is_promised() -> None:
+    """A conversation goes on by mail while an answer to the chat is under way: what is promised for the mail,
+    which that answer does not answer, is mail's."""
+    policy = POLICY | {"next_response": {"chat": "5m", "email": "8h"}}
+    story = Sla(policy).opened().at(T0 + 2 * MINUTE).said(message(T0 + 2 * MINUTE, "m2", channel="email"))
+    story.routed(admitted(T0 + MINUTE)).then_bodies("reply_suspended", "started")
+    started = story.body("started")
+    assert (started.kind, started.due_at_ms) == (TARGET_KIND_NEXT_RESPONSE, T0 + 2 * MINUTE + 8 * HOUR)
+    story.then_replays()

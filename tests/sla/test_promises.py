@@ -23,6 +23,7 @@ from tests.sla.given import (
     failed,
     message,
     reopened,
+    reopened_by,
     resolve,
     resolved,
     sent,
@@ -39,7 +40,7 @@ POLICIES: list[dict[str, Any]] = [
 HOURS: list[dict[str, Any]] = [{}, {"hours": {"mon-fri": ["08:00-12:00", "12:30-20:00"]}}]
 
 WHAT = (
-    "message reply promise sent failed uncertain suppressed resolve resolved reopened desk wait late"
+    "message reply promise sent failed uncertain suppressed resolve resolved reopened crossed desk wait late"
 ).split()
 STEP = st.tuples(
     st.sampled_from(WHAT),
@@ -67,6 +68,12 @@ def play(story: Sla, steps: list[tuple[str, int, int]]) -> None:
         elif what in ("resolve", "resolved"):
             story.routed((resolve if what == "resolve" else resolved)(now))
             closed = True
+        elif what == "crossed":
+            story.said(message(now, f"x{index}", opens=index == 0, reopens=closed and index > 0))
+            if not closed:
+                story.routed(resolve(now))
+            story.routed(reopened_by(now, f"x{index}"))
+            closed = False
         elif what == "reopened":
             story.routed(reopened(now))
             closed = False

@@ -17,6 +17,7 @@ from tests.sla.given import (
     failed,
     message,
     reopened,
+    reopened_by,
     resolve,
     resolved,
     sent,
@@ -43,6 +44,13 @@ def test_an_agents_resolve_counts_from_its_mailbox_time() -> None:
     """The router decided after the deadline what was asked for before it: the promise is kept."""
     story = Sla({"name": "p", "resolution": "1h"}).opened().at(T0 + HOUR + 500)
     story.routed(resolved(T0 + HOUR + 400, by="ola")).then_bodies()
+    story.routed(resolve(T0 + HOUR - 1)).then_bodies("met", "conversation_closed").then_replays()
+
+
+def test_an_admins_resolve_counts_from_its_mailbox_time() -> None:
+    """A key that is no agent's resolved it: its request says when, as an agent's does."""
+    story = Sla({"name": "p", "resolution": "1h"}).opened().at(T0 + HOUR + 500)
+    story.routed(resolved(T0 + HOUR + 400, origin_id="q-resolve")).then_bodies()
     story.routed(resolve(T0 + HOUR - 1)).then_bodies("met", "conversation_closed").then_replays()
 
 
@@ -95,3 +103,32 @@ def test_reopened_by_an_agent_promises_a_resolution() -> None:
     story.then_bodies("conversation", "started")
     assert story.body("started").kind == TARGET_KIND_RESOLUTION
     story.routed(reopened(T0 + HOUR)).then_bodies().then_replays()
+
+
+def test_a_message_that_crossed_the_resolution_is_still_to_be_answered() -> None:
+    """Read before the resolution, its promise went with the others; the router, who met them in turn, opens
+    the conversation again: the answer is promised anew, from when the customer wrote."""
+    story = Sla().opened().routed(admitted(T0 + MINUTE)).told(sent())
+    story.at(T0 + HOUR).said(message(T0 + HOUR, "m2")).then_bodies("started")
+    due_ms = story.body("started").due_at_ms
+    story.routed(resolve(T0 + HOUR)).then_bodies("met", "cancelled", "conversation_closed")
+    story.routed(reopened_by(T0 + HOUR)).then_bodies("conversation", "started", "started")
+    assert [e.started.kind for e in story.new[1:]] == [TARGET_KIND_NEXT_RESPONSE, TARGET_KIND_RESOLUTION]
+    assert [e.started.started_at_ms for e in story.new[1:]] == [T0 + HOUR, T0 + HOUR]
+    assert story.new[1].started.due_at_ms == due_ms
+    ids = [event.started.target_id for event in story.log if event.WhichOneof("body") == "started"]
+    assert len(set(ids)) == len(ids)
+    story.then_replays()
+
+
+def test_a_message_that_opened_it_again_promises_once() -> None:
+    """Read after the resolution, the message promises all of it; the router's word adds nothing."""
+    story = Sla().opened().routed(resolve(T0)).said(message(T0 + MINUTE, "m2", reopens=True))
+    story.routed(reopened_by(T0 + MINUTE)).then_bodies().then_replays()
+
+
+def test_a_message_to_one_that_is_only_just_resolved_is_no_first_one() -> None:
+    """While the last answer is under way the conversation is known here: who writes then asks the next."""
+    story = Sla().opened().routed(admitted(T0 + MINUTE)).routed(resolve(T0 + MINUTE))
+    story.said(message(T0 + 2 * MINUTE, "m2")).then_bodies("conversation", "started", "started")
+    assert story.new[1].started.kind == TARGET_KIND_NEXT_RESPONSE

@@ -141,7 +141,7 @@ class _Mail:
         return text, html
 
     def _kind(self, sender: str) -> AutoKind:
-        report_type = words(str(self.message.get_param("report-type") or "")).lower()
+        report_type = words(_parameter(self.message, "report-type")).lower()
         subject = self.headers.text("subject")
         signs = Signs(
             self.headers.raw,
@@ -182,16 +182,15 @@ def _walk(part: Message, body: _Body, report: bool) -> None:
     if body.parts > PARTS_MAX:
         return
     kind = _content_type(part)
-    children = part.get_payload()
-    if part.is_multipart() and isinstance(children, list) and not kind.startswith("message/"):
+    children = _parts_of(part)
+    if children is not None and not kind.startswith("message/"):
         for child in children:
-            if isinstance(child, Message):
-                _walk(child, body, report)
+            _walk(child, body, report)
         return
     if kind.startswith("multipart/") or (report and _read_report_part(part, kind, body)):
         return  # a multipart without parts is a broken mail: nothing of it can be told apart
     name = _file_name(part)
-    if kind in ("message/rfc822", "message/global") and isinstance(children, list):
+    if kind in ("message/rfc822", "message/global") and children is not None:
         _walk_nested(part, children, kind, name, body)
         return
     disposition = (part.get_content_disposition() or "").lower()
@@ -202,15 +201,14 @@ def _walk(part: Message, body: _Body, report: bool) -> None:
     body.attachments.append(_attachment(part, kind, name, disposition))
 
 
-def _walk_nested(part: Message, children: list[Message | str], kind: str, name: str, body: _Body) -> None:
+def _walk_nested(part: Message, children: list[Message], kind: str, name: str, body: _Body) -> None:
     """A mail in a mail: a file if it has a name, else words behind a forward's line; its files are ours."""
     nested = _Body(parts=body.parts)
     for child in children:
-        if isinstance(child, Message):
-            _walk(child, nested, report=False)
+        _walk(child, nested, report=False)
     if name:
         body.attachments.append(_attachment(part, kind, name, "attachment"))
-    elif children and isinstance(children[0], Message):
+    elif children:
         headers = Headers(children[0])
         text = "\n".join(nested.texts) or html_to_text("\n".join(nested.htmls))
         top = "\n".join(f"{key}: {headers.text(key.lower())}" for key in ("From", "Date", "Subject"))
@@ -222,9 +220,9 @@ def _walk_nested(part: Message, children: list[Message | str], kind: str, name: 
 def _read_report_part(part: Message, kind: str, body: _Body) -> bool:
     """Take in a machine-readable part of a report; whether it was one (and is no file then)."""
     if kind in ("message/delivery-status", "message/global-delivery-status"):
-        blocks = part.get_payload()
-        if isinstance(blocks, list):
-            headers = [one.raw_items() for one in blocks if isinstance(one, Message)]
+        blocks = _parts_of(part)
+        if blocks is not None:
+            headers = [one.raw_items() for one in blocks]
             fields = "\n".join(f"{name}: {value}" for block in headers for name, value in block)
         else:
             fields = decode(_bytes_of(part), "utf-8")
@@ -234,8 +232,7 @@ def _read_report_part(part: Message, kind: str, body: _Body) -> bool:
         body.original_id = body.original_id or original_message_id(decode(_bytes_of(part), "utf-8"))
         return True
     if kind in ("message/rfc822", "message/global"):
-        nested = part.get_payload()
-        if isinstance(nested, list) and nested and isinstance(nested[0], Message):
+        if nested := _parts_of(part):
             ids = message_ids(Headers(nested[0]).raw("message-id"))
             body.original_id = body.original_id or next(iter(ids), "")
         return not _file_name(part)
@@ -262,8 +259,16 @@ def _content_type(part: Message) -> str:
 def _charset(part: Message) -> str | None:
     try:
         return part.get_content_charset()
-    except (LookupError, ValueError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _parameter(part: Message, name: str) -> str:
+    """A parameter of the content type; "" if there is none, or they cannot be read."""
+    try:
+        return str(part.get_param(name) or "")
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return ""
 
 
 def _file_name(part: Message) -> str:
@@ -278,12 +283,19 @@ def _file_name(part: Message) -> str:
     return "".join(c for c in name if c.isprintable()).strip()[:NAME_CHARS_MAX]
 
 
+def _parts_of(part: Message) -> list[Message] | None:
+    """What it is made of; None for a leaf, whose payload is never asked for as text: that reads its charset,
+    which fails on one that is written as RFC 2231 has it, or with a NUL."""
+    payload = part.get_payload() if part.is_multipart() else None
+    return [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else None
+
+
 def _bytes_of(part: Message) -> bytes:
     """The content, decoded; of a mail in a mail, the mail."""
-    nested = part.get_payload()
-    if isinstance(nested, list):
+    nested = _parts_of(part)
+    if nested is not None:
         try:
-            return b"\n".join(one.as_bytes() for one in nested if isinstance(one, Message))
+            return b"\n".join(one.as_bytes() for one in nested)
         except (LookupError, ValueError, TypeError, AttributeError, KeyError):
             return b""
     data = part.get_payload(decode=True)

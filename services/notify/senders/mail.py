@@ -48,9 +48,9 @@ def build(request: SendRequest) -> tuple[bytes, bool]:
         mail["Reply-To"] = _address(request.desk.name, reply_to)
     mail["Subject"] = _subject(content.subject, route.subject, request.desk.name, notice)
     mail["Date"] = format_datetime(datetime.fromtimestamp(request.now_ms / 1000, UTC))
-    if notice:
+    if notice or request.requested.bot:
         # RFC 3834 section 5: so that no machine answers it.
-        mail["Auto-Submitted"] = "auto-generated"
+        mail["Auto-Submitted"] = "auto-generated" if notice else "auto-replied"
     mail.set_content(content.text or " ", cte="quoted-printable")
     if content.html:
         mail.add_alternative(content.html, subtype="html", cte="quoted-printable")

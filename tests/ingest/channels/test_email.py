@@ -51,6 +51,17 @@ def test_a_plain_polish_mail() -> None:
     assert found.auto_kind == AutoKind.AUTO_KIND_NONE
 
 
+@pytest.mark.parametrize(
+    "charset",
+    ["*=us-ascii'pl'utf-8", "*0*=''utf; charset*1=-8", '="utf-8\0"', "*=''x", "=utf-8; name*0=a; name*=b"],
+)
+def test_a_charset_written_in_an_odd_way_costs_no_mail(charset: str) -> None:
+    """A charset as RFC 2231 writes parameters, or with a NUL, with letters of eight bits: it is read."""
+    kind = f"Content-Type: text/plain; charset{charset}"
+    found = mail(with_headers(kind, "Content-Transfer-Encoding: 8bit", body="Gdzie jest mój rower?"))
+    assert found.text == "Gdzie jest mój rower?"
+
+
 def test_what_it_answers_comes_nearest_first() -> None:
     """In-Reply-To, which may hold several, comes before References from the newest to the oldest."""
     found = mail(

@@ -12,12 +12,15 @@ import pytest
 
 from proto.v1.content_pb2 import Attachment, MessageContent, MessageRoute
 from proto.v1.inbound_pb2 import (
+    AUTO_KIND_AUTO_REPLY,
     SEND_OUTCOME_FAILED,
     SEND_OUTCOME_RETRY,
     SEND_OUTCOME_SENT,
     SEND_OUTCOME_UNCERTAIN,
 )
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE
+from services.ingest.channels import ParsedMessage
+from services.ingest.channels.email import parse
 from services.kernel.reply_token import conversation_of
 from services.notify.senders import SendRequest
 from services.notify.senders.guard import Guard
@@ -216,6 +219,18 @@ def test_a_notice_says_that_it_is_automatic() -> None:
     assert mail["auto-submitted"] == "auto-generated"
     assert mail["subject"] == "Nowy termin"
     assert mail.get_content_type() == "multipart/alternative"
+
+
+def test_a_bots_answer_says_that_it_is_automatic() -> None:
+    """Two bots that write to each other would never stop; what an agent writes is a person's word."""
+    request = answer_to([])
+    assert parsed(build(request)[0])["auto-submitted"] is None
+    request.requested.bot = True
+    mail = parsed(build(request)[0])
+    assert mail["auto-submitted"] == "auto-replied"
+    found = parse(mail.as_bytes(), "other@shop.example")[0]
+    assert isinstance(found, ParsedMessage)
+    assert found.auto_kind == AUTO_KIND_AUTO_REPLY
 
 
 def test_attachments_travel() -> None:
