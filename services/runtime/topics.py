@@ -278,7 +278,7 @@ class _Admin:
                 await self._client.start()
         except NOT_NOW as error:
             await self._client.close()
-            raise Invalid(f"no Kafka broker answers at {self._access.servers}: {error}") from error
+            raise self._access.silent(error) from error
         return self._client
 
     async def __aexit__(self, *_: object) -> None:
