@@ -92,6 +92,12 @@ class KafkaKeys:
         await self._table.write(partition, [(key.key_id, _packed(key))])
         self._kept.setdefault(key.identity, {}).setdefault(key.key_id, key)
 
+    async def put_first(self, key: StoredKey) -> None:
+        """Put a key into a store that seems empty. Unlike after `put`, `sample` gives the one that was there
+        before where another process did the same: whichever lies first in the topic."""
+        await self._table.write(partition_of(key.desk_id, self._partitions), [(key.key_id, _packed(key))])
+        await self._refresh()
+
     async def by_identity(self, desk_id: str, identity: bytes) -> StoredKey | None:
         """See the port. One that another process put a moment ago may be missing: then the identity gets
         a second key, which is as good."""
