@@ -101,6 +101,21 @@ def rules(topic: str, replication: int) -> tuple[Rule, ...]:
     return (*always, delete, by_size, Rule("retention.ms", "-1", kept))
 
 
+def differences(name: str, wanted: Sequence[Rule], values: Mapping[str, str]) -> list[str]:
+    """Which settings of a topic break a rule, one line each."""
+    found = []
+    for rule in wanted:
+        value = values.get(rule.name)
+        if value is None:
+            found.append(
+                f"{name}: brokers do not tell its {rule.name}: CENTRALA_KAFKA_USER needs the right to"
+                " describe the settings of topics (DescribeConfigs)"
+            )
+        elif rule.broken(value):
+            found.append(f"{name}: {rule.name} is {value}, must be {rule.wanted()}: {rule.why}")
+    return found
+
+
 class Topics:
     """All topics of an installation."""
 
@@ -181,10 +196,7 @@ class Topics:
                 found += self._shape(name, described["partitions"])
             settings = await _settings(admin, list(there))
         for name, values in settings.items():
-            for rule in rules(names[name], self._replication):
-                if rule.broken(values[rule.name]):
-                    is_now = f"{rule.name} is {values[rule.name]}"
-                    found.append(f"{name}: {is_now}, must be {rule.wanted()}: {rule.why}")
+            found += differences(name, rules(names[name], self._replication), values)
         return sorted(found)
 
     def _shape(self, name: str, partitions: list[dict[str, Any]]) -> list[str]:

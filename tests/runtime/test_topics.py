@@ -18,7 +18,7 @@ from aiokafka.errors import RequestTimedOutError
 from bench.brokers import Cluster
 from services.kernel.errors import Busy, Invalid
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.topics import TOPICS, Topics, check, placement
+from services.runtime.topics import TOPICS, Topics, check, differences, placement, rules
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installation
 
@@ -116,6 +116,17 @@ async def test_a_wrong_setting_is_refused_in_words(
     (line,) = await topics.problems()
     assert line.startswith(f"{access.prefix}{topic}: {name} is {value}, ")
     assert said in line
+
+
+def test_settings_that_brokers_keep_to_themselves_are_asked_for() -> None:
+    """Of a topic whose settings the user may not see it is said which right is missing."""
+    wanted = rules("routing", 1)
+    values = {rule.name: rule.value for rule in wanted}
+    assert differences("c.routing", wanted, values) == []
+    del values["retention.ms"]
+    (line,) = differences("c.routing", wanted, values)
+    assert line.startswith("c.routing: brokers do not tell its retention.ms")
+    assert "DescribeConfigs" in line
 
 
 async def test_wrong_partitions_are_refused(broker: Cluster) -> None:
