@@ -1,9 +1,10 @@
 """Reads the logs of an installation and checks what must always hold.
 
     python -m tools.check_log --data DIR
-    python -m tools.check_log --kafka HOST:PORT [--prefix centrala.]
+    python -m tools.check_log --kafka [HOST:PORT] [--prefix centrala.]
 
-The second form takes TLS and passwords for Kafka from the environment (docs/settings.md). Offline and
+The second form takes what is not given (CENTRALA_KAFKA), TLS and passwords from the environment
+(docs/settings.md). Offline and
 read-only; a running process is not disturbed. Prints one line for each violation and a summary; exits 1 if
 there is a violation, 2 if the logs cannot be read.
 """
@@ -11,6 +12,7 @@ there is a violation, 2 if the logs cannot be read.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -45,7 +47,13 @@ def main(arguments: list[str]) -> int:
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--data", type=Path, metavar="DIR", help="the data directory")
-    where.add_argument("--kafka", metavar="HOST:PORT", help="brokers, several with commas")
+    where.add_argument(
+        "--kafka",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="",
+        help="brokers, with commas (CENTRALA_KAFKA)",
+    )
     parser.add_argument("--prefix", help="what the topics' names begin with in Kafka (CENTRALA_KAFKA_PREFIX)")
     parser.add_argument(
         "--slack-ms",
@@ -55,8 +63,10 @@ def main(arguments: list[str]) -> int:
         help=f"how late a deadline may be before it counts as missed (default {SLACK_MS})",
     )
     given = parser.parse_args(arguments)
+    # It says twenty times a second that a topic is missing, while we wait for it; we say so once.
+    logging.getLogger("aiokafka.cluster").setLevel(logging.CRITICAL)
     try:
-        if given.kafka:
+        if given.kafka is not None:
             report = _check_kafka(given.kafka, given.prefix, given.slack_ms)
         else:
             report = check(StoredLogs(given.data), engines(), given.slack_ms)
@@ -72,7 +82,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check_kafka(servers: str, prefix: str | None, slack_ms: int) -> Report:
-    settings = Settings.from_environment(os.environ, kafka=servers, kafka_prefix=prefix)
+    settings = Settings.from_environment(os.environ, kafka=servers or None, kafka_prefix=prefix)
     logs = KafkaLogs(KafkaAccess.of(settings))
     try:
         return check(logs, engines(), slack_ms)

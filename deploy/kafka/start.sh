@@ -39,10 +39,21 @@ prepare() {
   done
 }
 
+# listens NODE: where a broker listens, as HOST/PORT.
+listens() {
+  sed -n 's|^listeners=PLAINTEXT://\([0-9.]*\):\([0-9]*\),.*|\1/\2|p' "$dir/node-$1.properties"
+}
+
 run() {
-  local node pids=() addresses=()
+  local node place pids=() addresses=()
   for node in "$@"; do
     [ -e "$dir/node-$node.properties" ] || die "$dir has no broker $node"
+    place="$(listens "$node")"
+    if (: <"/dev/tcp/$place") 2>/dev/null; then
+      die "something listens on ${place/\//:} already: end it, or name another --port"
+    fi
+  done
+  for node in "$@"; do
     (java_main 256m kafka.Kafka "$dir/node-$node.properties") >>"$dir/node-$node.log" 2>&1 &
     pids+=($!)
     echo $! >"$dir/node-$node.pid"
@@ -50,16 +61,15 @@ run() {
   trap 'kill "${pids[@]}" 2>/dev/null || true' EXIT
   trap 'exit 0' INT TERM
   for node in "$@"; do
-    local listens
-    listens="$(sed -n 's|^listeners=PLAINTEXT://\([0-9.]*\):\([0-9]*\),.*|\1/\2|p' "$dir/node-$node.properties")"
-    until (: <"/dev/tcp/$listens") 2>/dev/null; do
+    place="$(listens "$node")"
+    until (: <"/dev/tcp/$place") 2>/dev/null; do
       kill -0 "$(cat "$dir/node-$node.pid")" 2>/dev/null || {
         tail -5 "$dir/node-$node.log" >&2
         die "broker $node did not start"
       }
       sleep 0.1
     done
-    addresses+=("${listens/\//:}")
+    addresses+=("${place/\//:}")
   done
   echo "Kafka listens on $(IFS=,; echo "${addresses[*]}")"
   wait -n || true
@@ -69,6 +79,9 @@ run() {
 command -v java >/dev/null || die "Java 17 or newer is missing. On Debian: apt-get install default-jre-headless"
 dir="" brokers=1 port=29092 node="" what=run
 while [ $# -gt 0 ]; do
+  case "$1" in
+    --brokers | --port | --node) [ $# -gt 1 ] || die "$1 needs a value" ;;
+  esac
   case "$1" in
     --brokers) brokers="$2"; shift 2 ;;
     --port) port="$2"; shift 2 ;;

@@ -85,7 +85,8 @@ def _json(text: str) -> object:
     try:
         return json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer)
     except json.JSONDecodeError as error:
-        _refuse(f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}")
+        place = f"line {error.lineno}, column {error.colno}"
+        _refuse(f"is not JSON: {error.msg} in {place} (for YAML send Content-Type: application/yaml)")
     except RecursionError:
         _refuse(f"is nested more than {DEPTH_MAX} levels deep")
 

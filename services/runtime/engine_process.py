@@ -52,8 +52,8 @@ async def serve(settings: Settings, engine: Engine, bind: Bind, program: str) ->
         if engine.TOPIC in WITH_BLOBS:
             await shared.blobs.check()
         sock = listen(settings.host, settings.port)
-        membership = Membership(shared.access, engine.TOPIC)
         app, publishers = process(settings, clock, shared, settings.partitions)
+        membership = Membership(shared.access, engine.TOPIC)
         seats = Seats(app, engine, bind, membership, publishers.attach, publishers.detach)
         app.also_ready(seats.ready)
         health.add_to(app)

@@ -34,9 +34,26 @@ class KafkaAccess:
 
     @classmethod
     def of(cls, settings: Settings) -> KafkaAccess:
-        """What the environment says. Raises Invalid if it names no brokers."""
+        """What the environment says. Raises Invalid if it names no brokers, or what is set does not go
+        together: a password or certificates that would not be used are a mistake, not a wish."""
         if not settings.kafka:
             raise Invalid("no Kafka brokers are named: set CENTRALA_KAFKA to host:port, several with commas")
+        security = settings.kafka_security
+        by_password, by_tls = security.startswith("sasl"), security.endswith("ssl")
+        if by_password and not (settings.kafka_user and settings.kafka_password):
+            raise Invalid(
+                f"CENTRALA_KAFKA_SECURITY={security} needs CENTRALA_KAFKA_USER and CENTRALA_KAFKA_PASSWORD"
+            )
+        if not by_password and (settings.kafka_user or settings.kafka_password):
+            raise Invalid(
+                "CENTRALA_KAFKA_USER or CENTRALA_KAFKA_PASSWORD is set, and"
+                f" CENTRALA_KAFKA_SECURITY={security} would not use it: sasl_ssl or sasl_plaintext does"
+            )
+        if not by_tls and settings.kafka_ca:
+            raise Invalid(
+                f"CENTRALA_KAFKA_CA is set, and CENTRALA_KAFKA_SECURITY={security} would not use it:"
+                " ssl or sasl_ssl does"
+            )
         return cls(
             settings.kafka,
             settings.kafka_prefix,
@@ -49,6 +66,13 @@ class KafkaAccess:
     def topic(self, name: str) -> str:
         """The full name of a topic."""
         return self.prefix + name
+
+    def silent(self, error: Exception) -> Invalid:
+        """That no broker answers, and what of the settings may be the reason."""
+        return Invalid(
+            f"no Kafka broker answers at {self.servers} (CENTRALA_KAFKA) by {self.security}"
+            f" (CENTRALA_KAFKA_SECURITY): {error}"
+        )
 
     def options(self) -> dict[str, Any]:
         """What every client of aiokafka is given. Raises Invalid if the certificates cannot be read."""

@@ -116,7 +116,7 @@ class Wire:
                 await self._client.bootstrap()
         except NOT_NOW as error:
             await self.close()
-            raise Invalid(f"no Kafka broker answers at {self.access.servers}: {error}") from error
+            raise self.access.silent(error) from error
 
     async def close(self) -> None:
         """Close every connection."""

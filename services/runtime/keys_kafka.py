@@ -18,13 +18,13 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from services.kernel.ids import HASH_BYTES, partition_of
-from services.kernel.limits import DAY_MS, KEY_CACHE_MS
+from services.kernel.limits import CLOCK_SKEW_MS_MAX, DAY_MS, KEY_CACHE_MS
 from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.kafka_table import KafkaTable
 from services.runtime.kafka_wire import Wire
-from services.runtime.keys import WHENEVER_MS, StoredKey, check_id
+from services.runtime.keys import WHENEVER_MS, StoredKey, check_id, made_ms
 from services.runtime.topics import KEYS
 
 FOLLOW_S = 1.0
@@ -47,6 +47,8 @@ class KafkaKeys:
         self._partitions = partitions
         self._kept: dict[bytes, dict[bytes, StoredKey]] = {}
         self._dying: set[bytes] = set()
+        self._ahead: dict[bytes, int] = {}
+        """Keys of clocks that were ahead of the log's, and when they were appended by the log's."""
         self._spared: list[set[bytes]] = []
         self._deleted_ms: dict[int, int] = {}
         self._fresh_s = 0.0
@@ -92,11 +94,19 @@ class KafkaKeys:
         await self._table.write(partition, [(key.key_id, _packed(key))])
         self._kept.setdefault(key.identity, {}).setdefault(key.key_id, key)
 
+    async def put_first(self, key: StoredKey) -> None:
+        """Put a key into a store that seems empty. Unlike after `put`, `sample` gives the one that was there
+        before where another process did the same: whichever lies first in the topic."""
+        await self._table.write(partition_of(key.desk_id, self._partitions), [(key.key_id, _packed(key))])
+        await self._refresh()
+
     async def by_identity(self, desk_id: str, identity: bytes) -> StoredKey | None:
         """See the port. One that another process put a moment ago may be missing: then the identity gets
-        a second key, which is as good."""
+        a second key, which is as good. One of a clock that was ahead would pass for newer than an erasure
+        that it came before: nothing more is sealed under it."""
         await self._recent()
-        found = (k for k in self._kept.get(identity, {}).values() if k.key_id not in self._dying)
+        kept = self._kept.get(identity, {}).values()
+        found = (k for k in kept if k.key_id not in self._dying and k.key_id not in self._ahead)
         return max((key for key in found if key.desk_id == desk_id), default=None)
 
     async def by_id(self, key_id: bytes) -> StoredKey | None:
@@ -165,12 +175,15 @@ class KafkaKeys:
             self._deleted_ms[partition] = at_ms
             found = self._kept.get(identity, {})
             found.pop(key_id, None)
+            self._ahead.pop(key_id, None)
             if not found:
                 self._kept.pop(identity, None)
         elif key_id == MARKER:
             self._deleted_ms.pop(partition, None)
         else:
             desk, wrapped = msgspec.msgpack.decode(value, type=tuple[str, bytes])
+            if made_ms(key_id) - at_ms > CLOCK_SKEW_MS_MAX:
+                self._ahead[key_id] = at_ms
             key = StoredKey(key_id, sys.intern(desk), wrapped)
             self._kept.setdefault(identity, {}).setdefault(key_id, key)
 
@@ -182,7 +195,11 @@ class KafkaKeys:
     def _of(self, desk_id: str, identities: Sequence[bytes], until_ms: int) -> set[bytes]:
         """Ids of the keys of these identities that were made until then."""
         found = (key for identity in identities for key in self._kept.get(identity, {}).values())
-        return {key.key_id for key in found if key.desk_id == desk_id and key.made_ms <= until_ms}
+        return {key.key_id for key in found if key.desk_id == desk_id and self._there_ms(key) <= until_ms}
+
+    def _there_ms(self, key: StoredKey) -> int:
+        """When it was made, or appended if the clock of its maker says a later time."""
+        return min(key.made_ms, self._ahead.get(key.key_id, WHENEVER_MS))
 
 
 def _packed(key: StoredKey) -> bytes:

@@ -21,6 +21,10 @@ from typing import Any, TextIO
 from services.kernel.errors import CentralaError
 
 FIELDS = ("desk", "conversation", "trace")
+LOUD = ("aiokafka", "services.runtime.kafka_reader")
+"""Loggers that say the same at each trial while brokers are away: hundreds of lines a second."""
+SPARED_S = 10.0
+SAID_MAX = 1_000
 TOLD = (CentralaError, OSError)
 """Errors whose texts are ours or the system's, and hold no content."""
 
@@ -31,6 +35,7 @@ def set_up(level: str, form: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     is_json = form == "json" or (form == "auto" and not handler.stream.isatty())
     handler.setFormatter(JsonLine() if is_json else TextLine())
+    handler.addFilter(Sparing())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -45,6 +50,31 @@ def about(event: Any) -> dict[str, str]:
         "conversation": getattr(event, "conversation_id", "") or getattr(body, "conversation_id", ""),
         "trace": trace.hex() or (brought[1] if len(brought) == 4 else origin.removeprefix("r")),
     }
+
+
+class Sparing(logging.Filter):
+    """Lets the same words of a logger in LOUD pass once in SPARED_S; the next says how many were left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if not record.name.startswith(LOUD):
+            return True
+        words = record.getMessage()
+        key = record.name, record.levelno, words
+        since_s, left_out = self._said.get(key, (-SPARED_S, 0))
+        if 0 <= record.created - since_s < SPARED_S:
+            self._said[key] = since_s, left_out + 1
+            return False
+        if len(self._said) >= SAID_MAX:
+            self._said.clear()
+        self._said[key] = record.created, 0
+        if left_out:
+            record.msg, record.args = f"{words} (and {left_out} times since the last line)", ()
+        return True
 
 
 class JsonLine(logging.Formatter):

@@ -151,15 +151,22 @@ class App:
             task = asyncio.create_task(job(), name=name)
             task.add_done_callback(self._ended)
             self._tasks.append(task)
-        owned = asyncio.gather(*(loop.ready.wait() for loop in self.loops.values()))
+        owned = asyncio.create_task(self._owned())
         either: set[asyncio.Future[Any]] = {owned, self.broken}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if self.broken.done():
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             owned.cancel()
+        if self.broken.done():
             self.broken.result()
         for step in self._before:
             await step()
         self._started = True
+
+    async def _owned(self) -> None:
+        """Return when every loop owns its partition."""
+        for loop in self.loops.values():
+            await loop.ready.wait()
 
     def ready(self) -> bool:
         """Whether the start is over, every loop owns its partition, and nothing has failed."""

@@ -142,6 +142,10 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """Take note; never more, since no heartbeat is sent meanwhile."""
         self._consumer.pause(*assigned)
+        for place in assigned:
+            # Without a place the client would ask leaders for one, and one that leads no longer many times
+            # a second, for minutes.
+            self._consumer.seek(place, 0)
         self.assigned = frozenset(place.partition for place in assigned)
         self._settled = True
         self.changed.set()

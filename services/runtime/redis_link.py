@@ -23,7 +23,13 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
 
 from services.kernel.errors import Busy, Invalid
 from services.runtime.clock import Clock
@@ -198,8 +204,19 @@ class RedisLink:
     def _failed(self, error: Exception) -> None:
         self._open_until_s = self._clock.monotonic_s() + OPEN_S
         if self.up:
-            _log.warning("redis does not answer (%s): going on without", type(error).__name__)
+            _log.warning("redis %s (%s): going on without", _said(error), type(error).__name__)
         self.up = False
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with Redis, where it is the settings; an error's own text may quote the URL."""
+    if isinstance(error, AuthenticationError):
+        return "refuses the user or the password in CENTRALA_REDIS"
+    if isinstance(error, RedisClusterException):
+        return "is not the cluster that CENTRALA_REDIS says, or none of its nodes answers"
+    if isinstance(error, ResponseError):
+        return "refuses the connection, as when it has no database of the number in CENTRALA_REDIS"
+    return "does not answer"
 
 
 def _is_lost(answer: Any) -> bool:

@@ -35,7 +35,7 @@ from google.protobuf.message import DecodeError, Message
 from proto.v1.envelope_pb2 import Sealed
 from services.kernel.errors import Corrupt, Invalid
 from services.kernel.identity import VERSION, kind, normalise
-from services.kernel.ids import keyed_hash
+from services.kernel.ids import HASH_BYTES, keyed_hash
 from services.kernel.limits import KEY_CACHE_MS
 from services.runtime.clock import Clock
 from services.runtime.keys import (
@@ -95,6 +95,13 @@ class Sealing:
                 self._unwrap(stored)
             except Corrupt as error:
                 raise Invalid(f"the master key does not fit the data: {PUT_BACK}") from error
+
+    def mark(self) -> StoredKey:
+        """A new key that seals nothing: whoever finds it can tell whether they hold the same master key, also
+        where nothing is sealed yet."""
+        made = self._clock.now_ms().to_bytes(KEY_ID_TIME_BYTES, "big")
+        key_id = bytes(HASH_BYTES) + made + os.urandom(KEY_ID_RANDOM_BYTES)
+        return self._wrap("", key_id, os.urandom(KEY_BYTES))
 
     def desk_key(self, desk_id: str) -> bytes:
         """The desk's HMAC key, for ids and hashes."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from services.kernel.errors import Invalid, Problem
+from services.runtime.variables import BROKERS, KEY_TEXT, REDIS_URL, TOPIC_NAME, Variable, bounds_text, parse
 from services.runtime.variables import PREFIX as PREFIX
-from services.runtime.variables import Variable, bounds_text, parse
 from services.runtime.variables import variable as _variable
 
 
@@ -80,6 +80,7 @@ class Settings:
         "printed once, and only its hash kept.",
         least=16,
         secret=True,
+        form=KEY_TEXT,
     )
     master_key: str = _variable(
         "MASTER_KEY",
@@ -137,6 +138,7 @@ class Settings:
         "Redis 7 or Valkey of the distributed mode, for views and rates: `redis://HOST:PORT`, `rediss://` "
         "with TLS, `redis+cluster://` for a cluster, with `USER:PASSWORD@` where it asks for one.",
         secret=True,
+        form=REDIS_URL,
     )
     redis_within_ms: int = _variable(
         "REDIS_WITHIN_MS",
@@ -220,6 +222,7 @@ class Settings:
         "",
         "host:port",
         "Brokers of the distributed mode's log, several with commas. The embedded mode has none.",
+        form=BROKERS,
     )
     kafka_prefix: str = _variable(
         "KAFKA_PREFIX",
@@ -228,6 +231,7 @@ class Settings:
         "What all topics' names begin with, so that several installations may share brokers.",
         least=1,
         most=100,
+        form=TOPIC_NAME,
     )
     kafka_security: str = _variable(
         "KAFKA_SECURITY",
@@ -344,6 +348,8 @@ def page() -> str:
         allowed = " · ".join(variable.choices) or bounds_text(variable)
         if kind is str and variable.least is not None:
             allowed += " characters"
+        if variable.form is not None:
+            allowed = f"{allowed}: {variable.form.words}" if allowed else variable.form.words
         shown = str(default).lower() if kind is bool else str(default)
         lines.append(
             f"| `{variable.name}` | {_KIND_WORDS[kind]} | {variable.unit} | "

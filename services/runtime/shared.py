@@ -58,6 +58,10 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Shared]:
         await topics.check(topics.Topics(access, settings.partitions, settings.replication))
         await keys.open()
         sealing = Sealing(master_key, keys, clock)
+        if await keys.sample() is None:
+            # The first process of all says what the key is. Two that start with different ones would each
+            # seal what the other can never open.
+            await keys.put_first(sealing.mark())
         await sealing.check()
         yield Shared(access, log, keys, snapshots, sealing, blobs)
     finally:

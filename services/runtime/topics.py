@@ -26,7 +26,7 @@ from services.kernel.limits import BATCH_BYTES_MAX, DAY_MS, HOUR_MS, MINUTE_MS
 from services.runtime.event_log import MAILBOX_TOPICS, OWNED_TOPICS
 from services.runtime.kafka_access import CONNECT_TIMEOUT_S, KafkaAccess
 from services.runtime.kafka_wire import NOT_NOW
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, unknown
 
 KEYS, SNAPSHOTS = "keys", "snapshots"
 COMPACTED_TOPICS = (KEYS, SNAPSHOTS)
@@ -101,6 +101,21 @@ def rules(topic: str, replication: int) -> tuple[Rule, ...]:
     return (*always, delete, by_size, Rule("retention.ms", "-1", kept))
 
 
+def differences(name: str, wanted: Sequence[Rule], values: Mapping[str, str]) -> list[str]:
+    """Which settings of a topic break a rule, one line each."""
+    found = []
+    for rule in wanted:
+        value = values.get(rule.name)
+        if value is None:
+            found.append(
+                f"{name}: brokers do not tell its {rule.name}: CENTRALA_KAFKA_USER needs the right to"
+                " describe the settings of topics (DescribeConfigs)"
+            )
+        elif rule.broken(value):
+            found.append(f"{name}: {rule.name} is {value}, must be {rule.wanted()}: {rule.why}")
+    return found
+
+
 class Topics:
     """All topics of an installation."""
 
@@ -110,7 +125,8 @@ class Topics:
         self._replication = replication
 
     async def make(self, topics: Sequence[str] = TOPICS) -> list[str]:
-        """Make what is missing; the full names of what was made. Raises Invalid as brokers refuse."""
+        """Make what is missing; the full names of what was made. Raises Invalid as brokers refuse, or where
+        topics that are there have another number of partitions: then nothing is made."""
         async with _Admin(self._access) as admin:
             there = set(await admin.list_topics())
             missing = [topic for topic in topics if self._access.topic(topic) not in there]
@@ -121,7 +137,16 @@ class Topics:
 
     async def _layout(self, admin: Any, others: list[str]) -> dict[int, list[int]]:
         """Where the partitions of one of the topics that there are lie; empty: there is none."""
-        for topic in await admin.describe_topics(others[:1]) if others else ():
+        found = await admin.describe_topics(others) if others else []
+        for topic in found:
+            count = len(topic["partitions"])
+            if count != self._partitions:
+                raise Invalid(
+                    f"nothing is made: CENTRALA_PARTITIONS is {self._partitions}, and {topic['topic']} has"
+                    f" {count} partitions. They are fixed when the installation is made: set"
+                    f" CENTRALA_PARTITIONS={count}, or delete the topic if nothing was ever taken in"
+                )
+        for topic in found:
             return {one["partition"]: list(one["replicas"]) for one in topic["partitions"]}
         return {}
 
@@ -171,10 +196,7 @@ class Topics:
                 found += self._shape(name, described["partitions"])
             settings = await _settings(admin, list(there))
         for name, values in settings.items():
-            for rule in rules(names[name], self._replication):
-                if rule.broken(values[rule.name]):
-                    is_now = f"{rule.name} is {values[rule.name]}"
-                    found.append(f"{name}: {is_now}, must be {rule.wanted()}: {rule.why}")
+            found += differences(name, rules(names[name], self._replication), values)
         return sorted(found)
 
     def _shape(self, name: str, partitions: list[dict[str, Any]]) -> list[str]:
@@ -278,7 +300,7 @@ class _Admin:
                 await self._client.start()
         except NOT_NOW as error:
             await self._client.close()
-            raise Invalid(f"no Kafka broker answers at {self._access.servers}: {error}") from error
+            raise self._access.silent(error) from error
         return self._client
 
     async def __aexit__(self, *_: object) -> None:
@@ -311,10 +333,18 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--check", action="store_true", help="make nothing")
     given = parser.parse_args(arguments)
+    for line in unknown(os.environ):
+        print(f"centrala: {line}", file=sys.stderr)
     try:
         found = asyncio.run(run(Settings.from_environment(os.environ), given.check))
     except CentralaError as error:
         print(f"centrala: {error}", file=sys.stderr)
+        return 1
+    except NOT_NOW as error:
+        print(
+            f"centrala: brokers did not do it: {error!r}. What was made stays: run this again",
+            file=sys.stderr,
+        )
         return 1
     for line in found:
         print(line)

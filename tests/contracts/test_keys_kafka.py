@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from bench.brokers import Cluster
 from services.kernel.ids import partition_of
+from services.kernel.limits import DAY_MS
 from services.runtime.clock import SystemClock
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.kafka_table import KafkaTable
@@ -68,6 +69,25 @@ async def test_what_one_process_deletes_no_other_hands_out(broker: Cluster) -> N
         async with opened_keys(access) as late:
             assert await late.by_id(gone.key_id) is None
             assert await late.sample() == kept
+
+
+async def test_a_deletion_takes_keys_of_a_clock_that_is_ahead(broker: Cluster) -> None:
+    """A key that was there when an erasure was asked for goes with it, although the clock of the edge that
+    made it was days ahead; nothing more is sealed under it, and one that came afterwards stays."""
+    access = await installed(broker, (KEYS,))
+    async with opened_keys(access) as edge, opened_keys(access) as engine:
+        ahead = make(b"a", SystemClock().now_ms() + 10 * DAY_MS)
+        await edge.put(ahead)
+        assert await engine.by_id(ahead.key_id) == ahead
+        assert await engine.by_identity("d", ahead.identity) is None
+        asked_ms = SystemClock().now_ms()
+        right = make(b"a", asked_ms + 1)
+        await edge.put(right)
+        assert await engine.by_id(right.key_id) == right
+        assert await engine.by_identity("d", ahead.identity) == right
+        assert await engine.delete_identities("d", [ahead.identity], asked_ms) == 1
+        assert await engine.by_id(ahead.key_id) is None
+        assert await engine.by_id(right.key_id) == right
 
 
 async def test_a_deletion_takes_keys_that_only_others_have_seen(broker: Cluster) -> None:

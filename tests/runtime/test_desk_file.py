@@ -57,6 +57,7 @@ def test_yaml_that_is_refused(text: str, rule: str) -> None:
     ("raw", "rule"),
     [
         (b"{", "line 1"),
+        (b"name: shop", "is not JSON: .*for YAML send Content-Type: application/yaml"),
         (b'{"a": 1, "a": 2}', "there twice"),
         (b"[" * 100_000, "levels deep"),
         (b"[NaN]", "no number"),

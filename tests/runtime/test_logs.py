@@ -123,3 +123,25 @@ def test_what_no_terminal_shows_is_json() -> None:
 def test_an_event_says_whose_it_is(event: Any, wanted: dict[str, str]) -> None:
     """Desk, conversation, and the trace or else the record at the start."""
     assert logs.about(event) == wanted
+
+
+@pytest.mark.usefixtures("root")
+def test_brokers_that_are_away_fill_no_disk() -> None:
+    """The same words of a client that tries again and again are written once in a while, with how often they
+    were left out; other words, and what our services say, are written each time."""
+
+    def say(log: logging.Logger) -> None:
+        for at_s in (0, 1, 9, 9.5, 10, 11):
+            for name, words in (("aiokafka.client", "refused"), ("services.ingest", "lost")):
+                record = log.makeRecord(name, logging.ERROR, "x.py", 1, words, (), None)
+                record.created = 1e9 + at_s
+                logging.getLogger(name).handle(record)
+        logging.getLogger("aiokafka.client").error("another %s", "word")
+
+    lines = [json.loads(line)["message"] for line in written("json", say).splitlines()]
+    assert lines.count("lost") == 6
+    assert [line for line in lines if line != "lost"] == [
+        "refused",
+        "refused (and 3 times since the last line)",
+        "another word",
+    ]

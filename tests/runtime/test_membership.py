@@ -70,3 +70,13 @@ async def test_the_client_goes_on_after_an_error_that_it_waits_to_be_heard(broke
         await until(lambda: coordinator.generation == 2)
         while not await only.confirmed():
             await asyncio.sleep(0.01)
+
+
+async def test_a_member_asks_nobody_where_a_log_ends(broker: Cluster) -> None:
+    """The client has a place in each partition as soon as they are assigned, and so never asks their leaders,
+    of whom one that has just lost its partitions is asked, and written about as an error, again and again."""
+    access = await installed(broker, ("conversations",))
+    async with member(access) as only:
+        await until(lambda: bool(only.assigned))
+        assignment = only._consumer._subscription.subscription.assignment
+        assert all(assignment.state_value(place).has_valid_position for place in assignment.tps)

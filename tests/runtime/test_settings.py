@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.kernel.errors import Invalid, Problem
+from services.runtime.kafka_access import KafkaAccess
 from services.runtime.settings import Settings, unknown, variables
 
 
@@ -50,6 +51,64 @@ def test_every_mistake_is_named_at_once() -> None:
         Problem("CENTRALA_SMTP", "must be true or false, not 'maybe'"),
         Problem("CENTRALA_LOG_LEVEL", "must be one of debug, info, warning, error, not 'loud'"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("KAFKA", "127.0.0.1:abc"),
+        ("KAFKA", "kafka://127.0.0.1:9092"),
+        ("KAFKA", "a:9092,"),
+        ("KAFKA", "a:0"),
+        ("KAFKA", "a:65536"),
+        ("KAFKA_PREFIX", "a b/ą"),
+        ("KAFKA_PREFIX", ".."),
+        ("REDIS", "127.0.0.1:6379"),
+        ("REDIS", "redis:/127.0.0.1:6379"),
+        ("REDIS", "redis://127.0.0.1:abc"),
+        ("REDIS", "http://127.0.0.1:6379"),
+        ("REDIS", "redis://127.0.0.1:6379/first"),
+        ("ADMIN_KEY", "zażółć-gęślą-jaźń-0123"),
+        ("ADMIN_KEY", "0123456789abcdef0\n"),
+    ],
+)
+def test_a_text_has_its_form(name: str, wrong: str) -> None:
+    """What could not work is refused at the start, by the setting's name, and what would be right is said."""
+    with pytest.raises(Invalid, match=f"CENTRALA_{name} must be"):
+        Settings.from_environment({f"CENTRALA_{name}": wrong})
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("KAFKA", "kafka"),
+        ("KAFKA", "kafka-1.example:9092, 10.0.0.2:9093,[::1]:9092"),
+        ("KAFKA_PREFIX", "Shop_2-test."),
+        ("REDIS", "redis://user:p%40ss@redis.example:6379/2"),
+        ("REDIS", "rediss://:secret@redis"),
+        ("REDIS", "redis+cluster://[::1]:7000"),
+        ("ADMIN_KEY", "ck_ab cd+/=0123456789"),
+    ],
+)
+def test_a_text_of_the_form_is_taken(name: str, right: str) -> None:
+    """The forms rule out nothing that works."""
+    assert getattr(Settings.from_environment({f"CENTRALA_{name}": right}), name.lower()) == right
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        (Settings(kafka="a:1", kafka_security="sasl_ssl"), "needs CENTRALA_KAFKA_USER"),
+        (Settings(kafka="a:1", kafka_security="sasl_ssl", kafka_user="u"), "CENTRALA_KAFKA_PASSWORD"),
+        (Settings(kafka="a:1", kafka_security="ssl", kafka_password="p"), "would not use it: sasl_ssl"),
+        (Settings(kafka="a:1", kafka_ca="ca.crt"), "would not use it: ssl"),
+        (Settings(), "set CENTRALA_KAFKA"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings: Settings, word: str) -> None:
+    """Nobody believes that a password or TLS protects the log while the settings leave it out."""
+    with pytest.raises(Invalid, match=word):
+        KafkaAccess.of(settings)
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "1001", "inf"])

@@ -18,7 +18,7 @@ from aiokafka.errors import RequestTimedOutError
 from bench.brokers import Cluster
 from services.kernel.errors import Busy, Invalid
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.topics import TOPICS, Topics, check, placement
+from services.runtime.topics import TOPICS, Topics, check, differences, placement, rules
 from tests.contracts.harness import ROOT
 from tests.contracts.kafka_harness import installation
 
@@ -45,6 +45,17 @@ async def described(admin: AIOKafkaAdminClient, name: str) -> list[tuple[str, st
     """A topic's settings as the broker has them now: name, value, read-only, where it comes from."""
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
     return [tuple(entry[:4]) for entry in answer.resources[0][4]]
+
+
+async def make_by_hand(access: KafkaAccess, topic: str, partitions: int) -> None:
+    """Make a topic with Kafka's defaults, as somebody would with its own tools."""
+    admin = AIOKafkaAdminClient(**access.options())
+    await admin.start()
+    await admin.create_topics([NewTopic(access.topic(topic), partitions, 1)])
+    async with asyncio.timeout(WITHIN_S):
+        while access.topic(topic) not in await admin.list_topics():
+            await asyncio.sleep(0.01)
+    await admin.close()
 
 
 async def run(access: KafkaAccess, *arguments: str) -> tuple[int, list[str]]:
@@ -107,15 +118,49 @@ async def test_a_wrong_setting_is_refused_in_words(
     assert said in line
 
 
+def test_settings_that_brokers_keep_to_themselves_are_asked_for() -> None:
+    """Of a topic whose settings the user may not see it is said which right is missing."""
+    wanted = rules("routing", 1)
+    values = {rule.name: rule.value for rule in wanted}
+    assert differences("c.routing", wanted, values) == []
+    del values["retention.ms"]
+    (line,) = differences("c.routing", wanted, values)
+    assert line.startswith("c.routing: brokers do not tell its retention.ms")
+    assert "DescribeConfigs" in line
+
+
 async def test_wrong_partitions_are_refused(broker: Cluster) -> None:
     """Topics with another number of partitions than the setting says, even one of them, stop the start."""
     access = installation(broker)
     await Topics(access, 2, 1).make(TOPICS[1:])
-    await Topics(access, 3, 1).make(TOPICS[:1])
+    await make_by_hand(access, TOPICS[0], 3)
     with pytest.raises(Invalid, match="has 3 partitions, must have 2"):
         await check(Topics(access, 2, 1))
     found = await Topics(access, 4, 1).problems()
-    assert len(found) == len(TOPICS)
+    assert sum("must have 4" in line for line in found) == len(TOPICS)
+
+
+async def test_what_a_release_adds_has_as_many_partitions_as_the_rest(broker: Cluster) -> None:
+    """Where topics are there already, a missing one is not made with another number of partitions: nobody
+    could ever change it. Nothing is made, and the number to be set is said."""
+    access = installation(broker)
+    await Topics(access, 2, 1).make(TOPICS[1:])
+    with pytest.raises(Invalid, match="set CENTRALA_PARTITIONS=2"):
+        await Topics(access, 3, 1).make()
+    (line,) = await Topics(access, 2, 1).problems()
+    assert line == f"{access.prefix}{TOPICS[0]} is missing: python -m services.runtime.topics makes it"
+
+
+async def test_a_misspelt_setting_is_told_before_topics_are_made(broker: Cluster) -> None:
+    """The number of partitions is for ever, so the program says of a misspelt one that it is none."""
+    environment = os.environ | {"CENTRALA_KAFKA": broker.address, "CENTRALA_PARTITION": "8"}
+    command = [sys.executable, "-m", "services.runtime.topics", "--check"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment, stdout=PIPE, stderr=PIPE
+    )
+    _, errors = await process.communicate()
+    assert "CENTRALA_PARTITION is not a setting" in errors.decode()
+    assert "did you mean CENTRALA_PARTITIONS?" in errors.decode()
 
 
 async def test_too_few_replicas_are_refused(broker: Cluster) -> None:
@@ -136,10 +181,7 @@ async def test_more_replicas_than_brokers_cannot_be_had(broker: Cluster) -> None
 async def test_a_topic_made_by_hand_is_checked_like_any(broker: Cluster) -> None:
     """A topic that somebody made with Kafka's defaults is not taken for good because it exists."""
     access = installation(broker)
-    admin = AIOKafkaAdminClient(**access.options())
-    await admin.start()
-    await admin.create_topics([NewTopic(access.topic("routing"), 2, 1)])
-    await admin.close()
+    await make_by_hand(access, "routing", 2)
     topics = Topics(access, 2, 1)
     await topics.make()
     found = await topics.problems()

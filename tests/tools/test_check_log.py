@@ -187,6 +187,12 @@ async def test_an_effect_behind_its_causes_end_is_left_out(broker: Cluster, logs
     assert await asyncio.to_thread(routing) == [0, 1]
 
 
+def test_brokers_come_from_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--kafka` alone takes the brokers that the processes have, and says which setting that is."""
+    assert main(["--kafka"]) == 2
+    assert "set CENTRALA_KAFKA to host:port" in capsys.readouterr().err
+
+
 @pytest.mark.servers
 async def test_no_broker(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a broker the exit code is 2, with a plain word."""
