@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -187,6 +188,20 @@ async def test_a_failed_write_loses_nothing() -> None:
     assert again.peek(Ownership, "c1") is None
     assert again.peek(Ownership, "c2") == owned(2)
     assert (await store.open())[TopicPartition("routing", 0)] == Position(3, 1, 3)
+
+
+async def test_a_flush_is_in_the_file_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where one change of many cannot be written none is, and the next flush is not held up by it."""
+    store = SqliteStore(tmp_path / "views.db")
+    await store.open()
+    kind = Ownership.KIND
+    broken: Any = object()
+    with pytest.raises(TypeError):
+        await store.write(Changes(puts={kind: [("c1", b"one")]}, terms_added=[("term", 1, broken)]))
+    assert store.load(kind, "c1") is None
+    await store.write(Changes(puts={kind: [("c2", b"two")]}))
+    assert (store.load(kind, "c1"), store.load(kind, "c2")) == (None, b"two")
+    await store.close()
 
 
 async def test_a_disk_that_takes_no_more_is_busy_and_no_close_fails_by_it(

@@ -30,6 +30,11 @@ def told(story: Story) -> list[int]:
     return [requested[e.attempted.send_id] for e in story.log if e.HasField("attempted")]
 
 
+def aside(story: Story) -> list[tuple[str, int]]:
+    """The parcels whose dates a notice about another covers, and these dates."""
+    return [each for order in story.state.data.desks[s.DESK].orders.values() for each in order.aside]
+
+
 @pytest.mark.parametrize("first", [IN_TIME, THERE])
 @pytest.mark.parametrize("second_ms", [LATE - 2 * HOUR_MS, LATE])
 def test_the_other_parcel_is_still_late(first: Any, second_ms: int) -> None:
@@ -46,9 +51,11 @@ def test_the_parcel_that_was_overtaken_is_still_late() -> None:
     story, _ = held()
     story.when("conversations", s.shipment(LATE + DAY_MS, shipment_id="S2"))
     story.then_bodies("suppressed", "requested").then_replays()
+    assert aside(story) == [("S1", LATE)]
     story.when("conversations", s.shipment(0, shipment_id="S2", status=SHIPMENT_STATUS_DELIVERED))
     story.then_bodies("suppressed", "delay_planned").until(MORNING_MS).then_replays()
     assert told(story) == [LATE]
+    assert aside(story) == []
 
 
 def test_a_parcel_that_is_less_late_leaves_the_word_to_the_other() -> None:
@@ -74,7 +81,9 @@ def test_what_was_told_covers_the_other_parcel() -> None:
     """After the later date was told, the other parcel's adds nothing, whatever becomes of the first."""
     story, send_id = held()
     story.when("conversations", s.shipment(LATE - HOUR_MS, shipment_id="S2")).until(MORNING_MS)
-    story.when("conversations", s.report(send_id)).when("conversations", THERE).then_bodies()
+    story.when("conversations", s.report(send_id))
+    assert aside(story) == []
+    story.when("conversations", THERE).then_bodies()
     story.until(MORNING_MS + DAY_MS).then_bodies().then_replays()
     assert told(story) == [LATE]
 
