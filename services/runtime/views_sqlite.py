@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +23,6 @@ from services.runtime.documents import KINDS, VERSION
 from services.runtime.event_log import TopicPartition
 from services.runtime.views import Changes, Place, Position
 
-ROWS_IN_STATEMENT_MAX = 4_000
-"""Five variables a row at most, of 32,766 that SQLite takes in one statement."""
 _LAST = "\U0010ffff"
 _DISK = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
 _log = logging.getLogger(__name__)
@@ -136,12 +134,12 @@ class SqliteStore:
         positions = [(p.topic, p.partition, *position) for p, position in changes.positions.items()]
         with _transaction(db):
             for kind, puts in changes.puts.items():
-                _many(db, f"INSERT OR REPLACE INTO doc_{kind} VALUES {{}}", puts)
+                db.executemany(f"INSERT OR REPLACE INTO doc_{kind} VALUES (?, ?)", puts)
             for kind, drops in changes.drops.items():
-                _many(db, f"DELETE FROM doc_{kind} WHERE key IN (VALUES {{}})", [(key,) for key in drops])
-            _many(db, "DELETE FROM terms WHERE (term, sort, key) IN (VALUES {})", changes.terms_dropped)
-            _many(db, "INSERT OR IGNORE INTO terms VALUES {}", changes.terms_added)
-            _many(db, "INSERT OR REPLACE INTO positions VALUES {}", positions)
+                db.executemany(f"DELETE FROM doc_{kind} WHERE key=?", [(key,) for key in drops])
+            db.executemany("DELETE FROM terms WHERE term=? AND sort=? AND key=?", changes.terms_dropped)
+            db.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?, ?)", changes.terms_added)
+            db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?)", positions)
 
     async def close(self) -> None:
         """Finish the last write and close the file."""
@@ -167,16 +165,3 @@ def _transaction(db: apsw.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _many(db: apsw.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """One statement for many rows: each call of SQLite's gives up Python's lock and must get it back, and
-    thousands of them in a flush held the event loop up by 30 ms and more."""
-    for start in range(0, len(rows), ROWS_IN_STATEMENT_MAX):
-        part = rows[start : start + ROWS_IN_STATEMENT_MAX]
-        row = "(" + ",".join("?" * len(part[0])) + ")"
-        db.execute(
-            statement.format(",".join([row] * len(part))),
-            [value for one in part for value in one],
-            can_cache=False,
-        )
