@@ -309,8 +309,9 @@ class State:
             for agent_id, agent in desk.agents.items():
                 self.matcher.put_agent(desk_id, agent_id, agent)
                 self.watch_agent(desk_id, agent_id, agent)
+        known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         for key, c in self.data.conversations.items():
-            _share(self, c)
+            _share(self, c, known)
             self.watch(key, c)
             if c.offer:
                 self.offers[c.offer] = key
@@ -360,19 +361,18 @@ def ask_of(c: Conversation) -> Ask:
     return Ask(c.desk, c.requires, c.language, c.channel, c.units, c.human_only, only, barred, c.prefers)
 
 
-def _share(state: State, c: Conversation) -> None:
+def _share(state: State, c: Conversation, known: dict[tuple[Any, ...], tuple[Any, ...]]) -> None:
     """Let equal strings and tuples of different conversations, and equal times of one, be the same object."""
-    names = (c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent, c.weight)
-    shared = state.shared.get(names)
+    equal = (c.desk, c.channel, c.account, c.queue, c.language, c.weight, c.requires, c.prefers, c.labels)
+    shared = known.get(equal)
     if shared is None:
-        shared = state.shared[names] = (*map(intern, names[:-1]), c.weight)
-    c.desk, c.channel, c.account, c.queue, c.language, c.agent, c.last_agent, c.weight = shared
-    if c.requires:
-        c.requires = state.share(c.requires)
-    if c.prefers:
-        c.prefers = state.share(c.prefers)
-    if c.labels:
-        c.labels = state.share(c.labels)
+        pairs = (state.share(each) if each else () for each in equal[-3:])
+        shared = known[equal] = (*map(intern, equal[:5]), c.weight, *pairs)
+    c.desk, c.channel, c.account, c.queue, c.language, c.weight, c.requires, c.prefers, c.labels = shared
+    if c.agent:
+        c.agent = intern(c.agent)
+    if c.last_agent:
+        c.last_agent = intern(c.last_agent)
     if c.queued_ms == c.since_ms:
         c.queued_ms = c.since_ms
 

@@ -8,8 +8,6 @@ targets has to do), and where a requested reply belongs.
 from __future__ import annotations
 
 from sys import intern
-from typing import Any
-
 import msgspec
 
 from proto.v1.desk_pb2 import DeskConfig
@@ -28,6 +26,8 @@ RESUME, WARN, BREACH = -3, -2, -1
 """What a target does next; from 0 on it is the index of an escalation step."""
 
 AT_WARNING = 1
+_Texts = tuple[str, str, tuple[str, ...]]
+"""Of a conversation: channel, policy, labels."""
 REPLAN_NOW_MS = 1
 """A re-plan is due as soon as there are no inputs: earlier than any deadline."""
 
@@ -161,13 +161,13 @@ class State:
         self.replies: dict[str, str] = {}
         self.answers: dict[str, str] = {}
         self.stale: dict[str, list[str]] = {}
-        shared: dict[Any, Any] = {}
+        known: dict[_Texts, _Texts] = {}
         for desk_id, desk in data.desks.items():
             self.refresh(desk_id, desk)
             due: list[tuple[str, int]] = []
             for conversation_id, conversation in desk.conversations.items():
                 conversation.id = conversation_id
-                _share(conversation, shared)
+                _share(conversation, known)
                 found = next_action(desk, conversation)
                 if found is not None:
                     due.append((deadline_key(desk_id, conversation_id), found[0]))
@@ -207,25 +207,24 @@ class State:
             self.deadlines.set(key, found[0])
 
 
-def _share(conversation: Conversation, shared: dict[Any, Any]) -> None:
-    """Have equal texts and numbers once, as `evolve` has them: a snapshot gives each its own."""
-    conversation.channel, conversation.policy = intern(conversation.channel), intern(conversation.policy)
-    labels = shared.get(conversation.labels)
-    if labels is None:
-        labels = shared[conversation.labels] = tuple(map(intern, conversation.labels))
-    conversation.labels = labels
-    for target in conversation.targets:
-        _share_target(target, conversation.asked_at_ms, shared)
+def _share(conversation: Conversation, known: dict[_Texts, _Texts]) -> None:
+    """Have equal texts and times once, as `evolve` has them: a snapshot gives each its own."""
+    texts = (conversation.channel, conversation.policy, conversation.labels)
+    shared = known.get(texts)
+    if shared is None:
+        channel, policy, labels = texts
+        shared = known[texts] = (intern(channel), intern(policy), tuple(map(intern, labels)))
+    conversation.channel, conversation.policy, conversation.labels = shared
+    _share_targets(conversation.targets, conversation.asked_at_ms)
     if conversation.answer:
-        for target in conversation.answer.met:
-            _share_target(target, conversation.asked_at_ms, shared)
+        _share_targets(conversation.answer.met, conversation.asked_at_ms)
 
 
-def _share_target(target: Target, asked_at_ms: int, shared: dict[Any, Any]) -> None:
-    target.terms = intern(target.terms)
-    target.open_ms = shared.setdefault(target.open_ms, target.open_ms)
-    if target.started_at_ms == asked_at_ms:
-        target.started_at_ms = asked_at_ms
+def _share_targets(targets: tuple[Target, ...], asked_at_ms: int) -> None:
+    for target in targets:
+        target.terms = intern(target.terms)
+        if target.started_at_ms == asked_at_ms:
+            target.started_at_ms = asked_at_ms
 
 
 def deadline_key(desk_id: str, conversation_id: str) -> str:
