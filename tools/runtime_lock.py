@@ -21,7 +21,7 @@ PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==")
 
 
 class Entry(NamedTuple):
-    """One package of the lock: its lines, and who asked for it."""
+    """One package of the lock: its lines, of each version where markers choose, and who asked for it."""
 
     lines: list[str]
     via: set[str]
@@ -39,7 +39,8 @@ def entries(lock: str) -> dict[str, Entry]:
     for line in lock.splitlines():
         pinned = PINNED.match(line)
         if pinned:
-            entry = found[normal(pinned[1])] = Entry([line], set())
+            entry = found.setdefault(normal(pinned[1]), Entry([], set()))
+            entry.lines.append(line)
         elif entry is not None and line.startswith("    #"):
             parent = line.strip("# ").removeprefix("via").strip().split(" ")[0]
             if parent:

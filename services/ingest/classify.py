@@ -11,8 +11,11 @@ import asyncio
 import copy
 import importlib
 import re
+import tempfile
 from collections.abc import Iterable
 from typing import Any
+
+from services.kernel.errors import Invalid
 
 LANGUAGE_CHARS_MAX = 400
 """Enough text to tell a language by; the cost grows with it (about 0.1 µs a character)."""
@@ -97,8 +100,15 @@ def _by_common_words(sample: str) -> str:
 
 
 def _read_model() -> Any:
+    """The model; py3langid unpacks it into a temporary file. Raises Invalid where that has no room."""
     langid = importlib.import_module("py3langid.langid")
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+    try:
+        return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+    except OSError as error:
+        raise Invalid(
+            f"the language model cannot be unpacked in {tempfile.gettempdir()}: {error.strerror}. "
+            "It needs 70 MB there for a moment; TMPDIR names another directory"
+        ) from error
 
 
 # A wish for a human: somebody who wants to reach a person, now. Folded: lower case, no diacritics.

@@ -366,7 +366,7 @@ def _share(state: State, c: Conversation, known: dict[tuple[Any, ...], tuple[Any
     equal = (c.desk, c.channel, c.account, c.queue, c.language, c.weight, c.requires, c.prefers, c.labels)
     shared = known.get(equal)
     if shared is None:
-        pairs = (state.share(each) if each else () for each in equal[-3:])
+        pairs = (state.share(c.requires), state.share(c.prefers), state.share(c.labels))
         shared = known[equal] = (*map(intern, equal[:5]), c.weight, *pairs)
     c.desk, c.channel, c.account, c.queue, c.language, c.weight, c.requires, c.prefers, c.labels = shared
     if c.agent:

@@ -8,6 +8,7 @@ targets has to do), and where a requested reply belongs.
 from __future__ import annotations
 
 from sys import intern
+
 import msgspec
 
 from proto.v1.desk_pb2 import DeskConfig

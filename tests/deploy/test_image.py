@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,24 @@ def test_what_is_copied_is_there_and_let_through() -> None:
     for source in sources:
         assert (ROOT / source).exists(), source
         assert Path(source).parts[0] in let_through, source
+
+
+def test_what_is_copied_imports_by_itself(tmp_path: Path) -> None:
+    """Every module of the services imports where nothing of the project lies but what the image copies."""
+    copied = re.findall(r"^COPY (\w+) /opt/centrala/", DOCKERFILE, re.MULTILINE)
+    for source in copied:
+        (tmp_path / source).symlink_to(ROOT / source)
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "services").rglob("*.py"))
+        if path.name != "__init__.py"
+    ]
+    assert "services.embedded.__main__" in modules
+    program = f"import importlib\nfor name in {modules!r}:\n    importlib.import_module(name)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr[-2_000:]
 
 
 def test_the_image_runs_what_there_is() -> None:

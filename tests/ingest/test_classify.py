@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from services.ingest.classify import WISH_CHARS_MAX, Languages, fold, wants_human
@@ -113,6 +116,20 @@ async def test_the_desks_own_tag_comes_back() -> None:
 def test_a_model_that_is_not_read_yet_says_so() -> None:
     """Until it is loaded, the model is not asked."""
     assert not Languages().loaded
+
+
+def test_no_room_for_the_model_is_said() -> None:
+    """Where files cannot become as long as the model, reading it names the directory and what is needed."""
+    program = (
+        "import asyncio, resource\n"
+        "from services.ingest.classify import Languages\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "asyncio.run(Languages().load())"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("services.kernel.errors.Invalid: the language model cannot be unpacked in /")
+    assert "It needs 70 MB there" in last
 
 
 def test_folding() -> None:
