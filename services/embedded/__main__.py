@@ -36,14 +36,13 @@ _log = logging.getLogger(__name__)
 
 async def serve(settings: Settings, demo: bool) -> None:
     """Run the embedded mode until a signal. Raises CentralaError in plain words if it cannot."""
-    clock = SystemClock()
-    async with assembled(settings, clock) as made:
+    async with assembled(settings, SystemClock()) as made:
         if demo:
             if not made.grpc:
                 raise Invalid("the demo's agents come by gRPC: leave CENTRALA_GRPC on, or leave --demo out")
             made.app.guest_key = made.app.auth.admit_guest(DESK_ID, "read")
             key = made.app.auth.admit_guest(DESK_ID, "admin")
-            made.app.add_task("demo", Demo(made.url, made.grpc, key, clock).run)
+            made.app.add_task("demo", Demo(made.url, made.grpc, key, made.app.clock).run)
         await run(made.app, BINDS, _announcer(made, demo))
 
 

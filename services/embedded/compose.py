@@ -20,7 +20,7 @@ from services.router import shell as router
 from services.runtime import telemetry
 from services.runtime.auth import Auth, installation_key
 from services.runtime.blobs import FileBlobs
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SteadyClock
 from services.runtime.keys import SqliteKeys
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.main import App, listen, serve_http
@@ -62,7 +62,7 @@ class Embedded(NamedTuple):
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]:
+async def assembled(settings: Settings, machine: Clock) -> AsyncIterator[Embedded]:
     """Open the stores of the data directory and hang them onto an App; its parts are bound by the caller.
 
     Raises CentralaError in plain words: the directory is in use or cannot be written, the port is taken, the
@@ -76,6 +76,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         raise Invalid(
             f"the data directory {settings.data} cannot be made: {error.strerror}. Another: CENTRALA_DATA"
         ) from error
+    clock = SteadyClock(machine)
     tracing = from_environment(os.environ, clock)
     async with AsyncExitStack() as opened:
         file = SqliteFile(data / DATABASE, clock, settings.fsync_extra_ms)
@@ -83,6 +84,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         admin_hash, made_key = installation_key(data, settings.admin_key)
         keys = SqliteKeys(file)
         log = SqliteLog(file, clock)
+        clock.go_on_from(log.newest_ms)
         is_new = await log.end("inbound", 0) == 0 and await keys.sample() is None
         sealing = Sealing(load_master_key(data, os.environ, make=is_new), keys, clock)
         blobs = FileBlobs(data / "blobs")
@@ -107,6 +109,7 @@ async def assembled(settings: Settings, clock: Clock) -> AsyncIterator[Embedded]
         app.on_close(file.close)
         app.on_close(views.close)
         telemetry.watch_file(app.metrics, file)
+        telemetry.watch_clock(app, clock)
         app.add_task("survey of keys", keys.survey)
         app.add_task("http", lambda: serve_http(app, sock))
         app.add_task("snapshots", Snapshotter(app, data / DATABASE).run)

@@ -66,6 +66,11 @@ class SqliteLog:
         """Rises with each failed commit."""
         return self._file.generation
 
+    @property
+    def newest_ms(self) -> int:
+        """When the newest record of all was appended; 0 if there is none."""
+        return max((tail.at_ms for tail in self._partitions.values()), default=0)
+
     async def append(self, topic: str, partition: int, values: Sequence[bytes]) -> int:
         """See the port. Raises LogReset when the commit failed, Busy once the file is being closed."""
         if not values:

@@ -94,6 +94,15 @@ class DeskMetrics(Definitions):
             SECONDS,
         )
 
+        self.clock_behind_seconds = self._gauge(
+            "clock_behind_seconds",
+            "seconds",
+            "How far the machine's clock is behind the log's (embedded mode); time goes slower until it "
+            "has caught up.",
+            (),
+            "max",
+        )
+
     def _waiting(self) -> None:
         """Who waits for an agent, and how long."""
         self.conversations = self._levels(

@@ -16,10 +16,12 @@ are told together.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from services.runtime.clock import Clock
+from services.kernel.limits import CLOCK_SKEW_MS_MAX
+from services.runtime.clock import Clock, SteadyClock
 from services.runtime.event_log import TRY_LATER, EventLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.measures import Values
@@ -33,7 +35,8 @@ SETTLING_MS = 5_000
 """How long after a restore the invariants are not looked at."""
 PULSE_S = 0.1
 """Between two looks at how late the process wakes up."""
-
+CLOCK_EVERY_S = 5.0
+"""Between two looks at the machine's clock."""
 ASKED_WITHIN_S = 1.0
 """How long a scrape waits for the log to say where a topic ends."""
 
@@ -41,6 +44,8 @@ Hear = Callable[[Any], None]
 """Is told of an event that is committed."""
 Look = Callable[[], Iterable[int]]
 """Gives how often a rule is broken now, in parts."""
+
+_log = logging.getLogger(__name__)
 
 
 def bind(app: App) -> None:
@@ -69,6 +74,28 @@ def watch_file(metrics: Metrics, file: SqliteFile) -> None:
     """Feed what the log's file says of its commits."""
     file.observe_commit = metrics.fsync_seconds.labels().observe
     metrics.commit_failures.read(lambda: {(): file.generation})
+
+
+def watch_clock(app: App, clock: SteadyClock) -> None:
+    """Tell when the machine's clock is behind the log's, and when it has caught up."""
+
+    async def look() -> None:
+        said = False
+        while True:
+            behind_ms = clock.ahead_ms()
+            app.metrics.clock_behind_seconds.set(behind_ms / 1_000)
+            if behind_ms > CLOCK_SKEW_MS_MAX and not said:
+                _log.warning(
+                    "the machine's clock is %.1f s behind the log's: until it has caught up, time goes at"
+                    " half its pace, and what is promised comes late. Look after it (NTP)",
+                    behind_ms / 1_000,
+                )
+            elif said and not behind_ms:
+                _log.warning("the machine's clock has caught up with the log's")
+            said = behind_ms > CLOCK_SKEW_MS_MAX or (said and behind_ms > 0)
+            await asyncio.sleep(CLOCK_EVERY_S)
+
+    app.add_task("clock", look)
 
 
 class Telemetry:

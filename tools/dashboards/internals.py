@@ -179,7 +179,13 @@ PROCESS = Row(
             "How long everything else in a process stood still.",
             "event_loop_late_seconds",
             "instance",
-            width=24,
+        ),
+        lines(
+            "Clock behind",
+            "How far the machine's clock is behind the log's, seconds; embedded mode only.",
+            "max by (instance) (centrala_clock_behind_seconds{@})",
+            "{{instance}}",
+            "s",
         ),
     ],
 )
