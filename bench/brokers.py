@@ -35,10 +35,11 @@ class Cluster:
         settings: Sequence[str] = (),
         advertised: Sequence[int] = (),
         jvm: str = "",
+        users: str = "",
     ) -> None:
         """settings: lines for each broker's properties, beyond those of deploy/kafka. advertised: the port
         that clients are told, for each broker, if that is not its own (a proxy's). jvm: options instead of
-        those for a quick start."""
+        those for a quick start. users: "NAME:PASSWORD ..." who alone are let in, by TLS."""
         self.folder = folder
         self.nodes = range(1, brokers + 1)
         self.port = _free_ports(brokers)
@@ -46,7 +47,8 @@ class Cluster:
         prepare = ["--prepare", "--brokers", str(brokers), "--port", str(self.port)]
         self._jvm = jvm
         self._advertised = [str(port) for port in advertised]
-        environment = os.environ | {"KAFKA_ADVERTISED": " ".join(self._advertised)}
+        prepare += ["--secure"] if users else []
+        environment = os.environ | {"KAFKA_ADVERTISED": " ".join(self._advertised), "KAFKA_USERS": users}
         subprocess.run([START, folder, *prepare], check=True, env=environment)
         for node in self.nodes:
             with (folder / f"node-{node}.properties").open("a") as file:
@@ -57,6 +59,11 @@ class Cluster:
         """What a client is given: all brokers."""
         ports = self._advertised or [str(self.port + node - 1) for node in self.nodes]
         return ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that brokers' are checked against, where they have `users`."""
+        return self.folder / "tls/ca.crt"
 
     def start(self, *nodes: int) -> None:
         """Start these brokers, or all; returns when they listen."""

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,10 +29,12 @@ LAST_SLOT = 16_383
 class RedisServer:
     """One server over one folder; started again it is found at the same address."""
 
-    def __init__(self, folder: Path, cluster: bool = False) -> None:
+    def __init__(self, folder: Path, cluster: bool = False, options: Sequence[str] = ()) -> None:
+        """options: more of them, as a command line has them."""
         self.port = free_port()
         self.folder = folder
         self.cluster = cluster
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,7 +56,7 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         options += ["--save", "", "--rdbcompression", "no"]  # so that a snapshot can be searched
-        options += ["--cluster-enabled", "yes"] if self.cluster else []
+        options += [*(["--cluster-enabled", "yes"] if self.cluster else []), *self._options]
         with (self.folder / "redis.log").open("ab") as output:
             self._process = subprocess.Popen([PROGRAM, *options], stdout=output, stderr=output)
         await self._answers()
@@ -117,9 +119,11 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def redis_server(folder: Path, cluster: bool = False) -> AsyncIterator[RedisServer]:
+async def redis_server(
+    folder: Path, cluster: bool = False, options: Sequence[str] = ()
+) -> AsyncIterator[RedisServer]:
     """A server for the time of the context."""
-    server = RedisServer(folder, cluster)
+    server = RedisServer(folder, cluster, options)
     await server.start()
     try:
         yield server

@@ -5,10 +5,13 @@
 #   deploy/kafka/start.sh DIR --node N                         run one broker of a DIR that was prepared
 #   deploy/kafka/start.sh DIR --prepare ...                    only make DIR: ports, settings, storage
 #   deploy/kafka/start.sh --fetch                              only get the jars
+#   deploy/kafka/start.sh DIR --secure ...                     clients speak TLS, give a password, need rights
 #
 # Broker N listens on PORT+N-1, its controller on PORT+N+9; brokers speak to each other on PORT+N+19.
 # KAFKA_ADVERTISED, "PORT PORT PORT", names other ports to clients (a proxy's). KAFKA_JVM replaces the option
 # that leaves the JVM's second compiler off, for a quick start. The jars lie in .cache/kafka of the checkout.
+# With --secure (needs openssl) clients trust DIR/tls/ca.crt and are one of KAFKA_USERS, "NAME:PASSWORD ..."
+# (centrala:centrala), by SCRAM-SHA-512. Whoever has rights has those alone; while nobody has, all may do all.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 name=kafka
@@ -20,20 +23,39 @@ java_main() {
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$lib/*" "${@:2}"
 }
 
+# secure: an authority, a certificate of it for 127.0.0.1, and what storage is told of the users.
+secure() {
+  local one tls="$dir/tls" key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc)
+  command -v openssl >/dev/null || die "openssl is missing; --secure makes certificates with it"
+  for one in ${KAFKA_USERS:-centrala:centrala}; do
+    users+=(--add-scram "SCRAM-SHA-512=[name=${one%%:*},password=${one#*:}]")
+  done
+  [ ! -e "$tls/broker.pem" ] || return 0
+  mkdir -p "$tls"
+  openssl req -x509 "${key[@]}" -days 3650 -subj "/CN=Centrala's test authority" \
+    -keyout "$tls/ca.key" -out "$tls/ca.crt" 2>/dev/null
+  openssl req "${key[@]}" -subj /CN=broker -keyout "$tls/broker.key" 2>/dev/null |
+    openssl x509 -req -CA "$tls/ca.crt" -CAkey "$tls/ca.key" -CAcreateserial -days 3650 -out "$tls/broker.crt" \
+      -extfile <(echo subjectAltName=IP:127.0.0.1,DNS:localhost) 2>/dev/null
+  cat "$tls/broker.key" "$tls/broker.crt" >"$tls/broker.pem"
+}
+
 prepare() {
   local voters="" node
   for node in $(seq "$brokers"); do
     voters="$voters${voters:+,}$node@127.0.0.1:$((port + node + 9))"
   done
   mkdir -p "$dir"
+  [ "$security" = PLAINTEXT ] || secure
   read -ra advertised <<<"${KAFKA_ADVERTISED:-}"
   for node in $(seq "$brokers"); do
     sed -e "s|@NODE@|$node|g" -e "s|@VOTERS@|$voters|" -e "s|@PORT@|$((port + node - 1))|" \
       -e "s|@ADVERTISED_PORT@|${advertised[node - 1]:-$((port + node - 1))}|" \
       -e "s|@CONTROLLER_PORT@|$((port + node + 9))|" -e "s|@AMONG_PORT@|$((port + node + 19))|" -e "s|@DIR@|$dir|" -e "s|@BROKERS@|$brokers|" \
-      -e "s|@MIN_ISR@|$(((brokers + 1) / 2))|" "$here/broker.properties" >"$dir/node-$node.properties"
+      -e "s|@MIN_ISR@|$(((brokers + 1) / 2))|" -e "s|@SECURITY@|$security|" "$here/broker.properties" >"$dir/node-$node.properties"
+    [ "$security" = PLAINTEXT ] || sed "s|@DIR@|$dir|" "$here/secure.properties" >>"$dir/node-$node.properties"
     if [ ! -e "$dir/node-$node/meta.properties" ]; then
-      (java_main 64m kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/node-$node.properties") \
+      (java_main 64m kafka.tools.StorageTool format -t "$cluster_id" -c "$dir/node-$node.properties" "${users[@]}") \
         >"$dir/format-$node.log" 2>&1 || { cat "$dir/format-$node.log" >&2; die "storage could not be formatted"; }
     fi
   done
@@ -41,7 +63,7 @@ prepare() {
 
 # listens NODE: where a broker listens, as HOST/PORT.
 listens() {
-  sed -n 's|^listeners=PLAINTEXT://\([0-9.]*\):\([0-9]*\),.*|\1/\2|p' "$dir/node-$1.properties"
+  sed -n 's|^listeners=CLIENTS://\([0-9.]*\):\([0-9]*\),.*|\1/\2|p' "$dir/node-$1.properties"
 }
 
 run() {
@@ -77,7 +99,7 @@ run() {
 }
 
 command -v java >/dev/null || die "Java 17 or newer is missing. On Debian: apt-get install default-jre-headless"
-dir="" brokers=1 port=29092 node="" what=run
+dir="" brokers=1 port=29092 node="" what=run security=PLAINTEXT users=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --brokers | --port | --node) [ $# -gt 1 ] || die "$1 needs a value" ;;
@@ -88,7 +110,8 @@ while [ $# -gt 0 ]; do
     --node) node="$2"; what=node; shift 2 ;;
     --prepare) what=prepare; shift ;;
     --fetch) what=fetch; shift ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+    --secure) security=SASL_SSL; shift ;;
+    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
     -*) die "unknown option $1" ;;
     *) dir="$1"; shift ;;
   esac

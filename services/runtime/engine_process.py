@@ -107,7 +107,7 @@ async def views(settings: Settings, partitions: Sequence[int]) -> bool:
     be moved."""
     clock = SystemClock()
     async with opened(settings, clock) as shared:
-        link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
+        link = RedisLink.of(settings, clock)
         try:
             remote = RemoteViews(link, settings.partitions)
             shown = {partition: remote.part(partition) for partition in partitions}

@@ -58,7 +58,7 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
     """
     if not settings.redis:
         raise Invalid("the distributed mode needs CENTRALA_REDIS, for example redis://redis:6379")
-    link = RedisLink(settings.redis, clock, settings.redis_within_ms / 1000)
+    link = RedisLink.of(settings, clock)
     views = RemoteViews(link, partitions)
     tracing = from_environment(os.environ, clock)
     shared = tracing.log(stores.log), stores.keys, stores.sealing, stores.blobs, stores.snapshots

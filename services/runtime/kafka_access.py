@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from typing import Any
 
 from services.kernel.errors import Invalid
 from services.runtime.event_log import TOPIC_PREFIX
 from services.runtime.settings import Settings
+from services.runtime.trust import NO_FILES, Files, checked, trust
 
 REQUEST_TIMEOUT_MS = 8_000
 """Longest wait for an answer of a broker: one that is frozen still takes connections and answers nothing."""
@@ -16,19 +16,21 @@ RETRY_BACKOFF_MS = 50
 """Between two trials of the client's own, while a partition has no leader."""
 CONNECT_TIMEOUT_S = 10.0
 """Longest wait for the first answer of any broker."""
+MECHANISM = "SCRAM-SHA-512"
+"""How a password is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:
     """servers: `host:port`, several with commas. prefix: of all topics, so that several installations
     may share brokers. security: plaintext, ssl, sasl_plaintext or sasl_ssl (then user and password, by
-    SCRAM-SHA-512). ca_file: certificates that the brokers' are checked against; "": the system's.
+    SCRAM-SHA-512). files: certificates, where TLS is spoken.
     """
 
     servers: str
     prefix: str = TOPIC_PREFIX
     security: str = "plaintext"
-    ca_file: str = ""
+    files: Files = NO_FILES
     user: str = ""
     password: str = ""
 
@@ -39,7 +41,7 @@ class KafkaAccess:
         if not settings.kafka:
             raise Invalid("no Kafka brokers are named: set CENTRALA_KAFKA to host:port, several with commas")
         security = settings.kafka_security
-        by_password, by_tls = security.startswith("sasl"), security.endswith("ssl")
+        by_password = security.startswith("sasl")
         if by_password and not (settings.kafka_user and settings.kafka_password):
             raise Invalid(
                 f"CENTRALA_KAFKA_SECURITY={security} needs CENTRALA_KAFKA_USER and CENTRALA_KAFKA_PASSWORD"
@@ -49,16 +51,13 @@ class KafkaAccess:
                 "CENTRALA_KAFKA_USER or CENTRALA_KAFKA_PASSWORD is set, and"
                 f" CENTRALA_KAFKA_SECURITY={security} would not use it: sasl_ssl or sasl_plaintext does"
             )
-        if not by_tls and settings.kafka_ca:
-            raise Invalid(
-                f"CENTRALA_KAFKA_CA is set, and CENTRALA_KAFKA_SECURITY={security} would not use it:"
-                " ssl or sasl_ssl does"
-            )
+        files = Files(settings.kafka_ca, settings.kafka_cert, settings.kafka_key)
+        instead = "CENTRALA_KAFKA_SECURITY=ssl or sasl_ssl"
         return cls(
             settings.kafka,
             settings.kafka_prefix,
-            settings.kafka_security,
-            settings.kafka_ca,
+            security,
+            checked(files, "CENTRALA_KAFKA", security.endswith("ssl"), instead),
             settings.kafka_user,
             settings.kafka_password,
         )
@@ -67,32 +66,21 @@ class KafkaAccess:
         """The full name of a topic."""
         return self.prefix + name
 
-    def silent(self, error: Exception) -> Invalid:
-        """That no broker answers, and what of the settings may be the reason."""
-        return Invalid(
-            f"no Kafka broker answers at {self.servers} (CENTRALA_KAFKA) by {self.security}"
-            f" (CENTRALA_KAFKA_SECURITY): {error}"
-        )
-
     def options(self) -> dict[str, Any]:
         """What every client of aiokafka is given. Raises Invalid if the certificates cannot be read."""
+        return {"bootstrap_servers": self.servers, "retry_backoff_ms": RETRY_BACKOFF_MS, **self.connection()}
+
+    def connection(self) -> dict[str, Any]:
+        """What a single connection is given. Raises Invalid if the certificates cannot be read."""
         options: dict[str, Any] = {
-            "bootstrap_servers": self.servers,
             "client_id": "centrala",
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
-            "retry_backoff_ms": RETRY_BACKOFF_MS,
             "security_protocol": self.security.upper(),
         }
         if self.security.endswith("ssl"):
-            options["ssl_context"] = self._certificates()
+            options["ssl_context"] = trust(self.files, "CENTRALA_KAFKA")
         if self.security.startswith("sasl"):
-            options["sasl_mechanism"] = "SCRAM-SHA-512"
+            options["sasl_mechanism"] = MECHANISM
             options["sasl_plain_username"] = self.user
             options["sasl_plain_password"] = self.password
         return options
-
-    def _certificates(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self.ca_file or None)
-        except OSError as error:
-            raise Invalid(f"the certificates in {self.ca_file} cannot be read: {error}") from error

@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping
 from services.kernel.errors import Busy, Corrupt, Invalid
 from services.kernel.limits import INPUTS_IN_BATCH_MAX
 from services.runtime.event_log import OWNED_TOPICS, Fetched, LogRecord, TopicPartition
+from services.runtime.kafka_rights import REFUSED, lacking
 from services.runtime.kafka_wire import (
     EARLIEST,
     LATER,
@@ -239,6 +240,8 @@ class KafkaReader:
         for place, one in found.items():
             if one.error == OUT_OF_RANGE:
                 await self._gone(place, wanted[place])
+            elif one.error in REFUSED:
+                raise Busy(lacking(["Read"], self._wire.access.topic(place.topic)))
             elif one.error in STALE:
                 raise Busy(f"{place.topic}/{place.partition} has moved (error {one.error})")
             elif one.error:

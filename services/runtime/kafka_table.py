@@ -14,6 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from services.kernel.errors import Busy, Corrupt
 from services.runtime.event_log import TopicPartition
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_rights import REFUSED, lacking
 from services.runtime.kafka_wire import (
     EARLIEST,
     FETCH_BYTES_MAX,
@@ -96,6 +97,8 @@ class KafkaTable:
         for place, found in (await self._wire.fetch(node, wanted, 0, TABLES, Session())).items():
             if found.error == OUT_OF_RANGE:
                 raise Corrupt(f"{self._topic}/{place.partition} was replaced by an older one")
+            if found.error in REFUSED:
+                raise Busy(lacking(["Read"], self._access.topic(self._topic)))
             if found.error:
                 raise Busy(f"{self._topic}/{place.partition} has moved (error {found.error})")
             for record in found.records:

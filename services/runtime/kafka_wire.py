@@ -25,6 +25,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from services.kernel.errors import Busy, Corrupt, Invalid
 from services.runtime.event_log import TopicPartition
 from services.runtime.kafka_access import CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_MS, KafkaAccess
+from services.runtime.kafka_trouble import refusal
 
 PARTITION_BYTES_MAX = 1 << 20
 """What one fetch takes of a partition; a larger record comes alone."""
@@ -116,7 +117,7 @@ class Wire:
                 await self._client.bootstrap()
         except NOT_NOW as error:
             await self.close()
-            raise self.access.silent(error) from error
+            raise await refusal(self.access) from error
 
     async def close(self) -> None:
         """Close every connection."""

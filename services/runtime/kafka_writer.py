@@ -18,6 +18,7 @@ from aiokafka.errors import ProducerClosed
 
 from services.kernel.errors import Fenced, Invalid
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.kafka_rights import plain
 from services.runtime.kafka_wire import NOT_NOW
 
 APPEND_WITHIN_S = 6.0
@@ -77,7 +78,8 @@ class Writer:
             raise
         except NOT_NOW as error:  # TimeoutError is an OSError
             self.discard()
-            raise Fenced(f"no acknowledgement from {topic}/{partition}: {error!r}") from error
+            why = plain(error, "Write", topic)
+            raise Fenced(f"no acknowledgement from {topic}/{partition}: {why}") from error
         if acknowledged.offset < 0:
             self.discard()
             raise Fenced(f"{topic}/{partition} does not say where the append lies")

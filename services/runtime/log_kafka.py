@@ -18,6 +18,7 @@ from services.kernel.errors import Busy, Invalid
 from services.runtime.event_log import MAILBOX_TOPICS, LogReader, TopicPartition
 from services.runtime.kafka_access import REQUEST_TIMEOUT_MS, KafkaAccess
 from services.runtime.kafka_reader import KafkaReader
+from services.runtime.kafka_rights import DELETE, plain
 from services.runtime.kafka_wire import LATEST, NOT_NOW, Wire
 from services.runtime.kafka_writer import Writer, all_gone, check_size
 
@@ -76,7 +77,8 @@ class KafkaLog:
                 await admin.start()
                 await admin.delete_records({place: RecordsToDelete(before_offset=min(offset, end))})
         except NOT_NOW as error:
-            raise Busy(f"{topic}/{partition} is not shortened: {error!r}") from error
+            why = plain(error, DELETE, self._access.topic(topic))
+            raise Busy(f"{topic}/{partition} is not shortened: {why}") from error
         finally:
             await admin.close()
 

@@ -21,8 +21,14 @@ from typing import Any, TextIO
 from services.kernel.errors import CentralaError
 
 FIELDS = ("desk", "conversation", "trace")
-LOUD = ("aiokafka", "services.runtime.kafka_reader")
-"""Loggers that say the same at each trial while brokers are away: hundreds of lines a second."""
+LOUD = (
+    "aiokafka",
+    "services.runtime.kafka_reader",
+    "services.runtime.membership",
+    "services.runtime.redis_link",
+    "services.runtime.views_feed",
+)
+"""Loggers that say the same at each trial while brokers or Redis are away: hundreds of lines a second."""
 SPARED_S = 10.0
 SAID_MAX = 1_000
 TOLD = (CentralaError, OSError)

@@ -17,6 +17,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.protocol.group import HeartbeatRequest
 
 from services.runtime.kafka_access import REQUEST_TIMEOUT_MS, KafkaAccess
+from services.runtime.kafka_rights import GROUP_RIGHT, plain
 from services.runtime.kafka_wire import NOT_NOW
 
 SESSION_MS = 6_000
@@ -36,6 +37,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(self, access: KafkaAccess, topic: str) -> None:
         self.assigned: frozenset[int] = frozenset()
+        self.told = False
+        """Whether the group has ever said what is ours, if only that nothing is."""
         self.changed = asyncio.Event()
         self._settled = False
         self._leaving = False
@@ -85,7 +88,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         except errors.KafkaError as error:
             if coordinator._coordination_task.done():
                 raise
-            _log.error("the group %s is joined again after %r", self.group, error)
+            why = plain(error, GROUP_RIGHT, f"the group {self.group}")
+            _log.error("the group %s is joined again after: %s", self.group, why)
             coordinator.request_rejoin()
 
     async def confirmed(self) -> bool:
@@ -147,5 +151,5 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             # a second, for minutes.
             self._consumer.seek(place, 0)
         self.assigned = frozenset(place.partition for place in assigned)
-        self._settled = True
+        self._settled = self.told = True
         self.changed.set()

@@ -19,20 +19,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    NoScriptError,
-    RedisClusterException,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
-from services.kernel.errors import Busy, Invalid
+from services.kernel.errors import Busy
+from services.runtime import redis_access
 from services.runtime.clock import Clock
+from services.runtime.settings import Settings
+from services.runtime.trust import NO_FILES, Files
 
 OVERSLEPT_S = 0.05
 """A bound that is met later than this was not kept by our own process, and says nothing about Redis."""
@@ -40,7 +33,6 @@ OPEN_S = 1.0
 """How long calls fail at once after one has failed."""
 TOGETHER_MAX = 500
 """Commands in one pipeline: about 10 ms of work for both ends."""
-CLUSTER = "redis+cluster://"
 
 Argument = str | bytes | int
 Command = tuple[Argument, ...]
@@ -70,15 +62,23 @@ class _Call(NamedTuple):
 class RedisLink:
     """One address, for one process. Every call raises Busy when Redis is not there in time."""
 
-    def __init__(self, url: str, clock: Clock, within_s: float) -> None:
+    def __init__(self, url: str, clock: Clock, within_s: float, files: Files = NO_FILES) -> None:
+        """Raises Invalid if the certificates cannot be read."""
         self._url = url
+        self._files = files
         self._clock = clock
         self._within_s = within_s
         self._client: Any = None
         self._open_until_s = 0.0
         self.up = True
         """Whether the last call came back."""
+        self._known = False
         self._lanes = (_Lane(self._read), _Lane(self._run))
+
+    @classmethod
+    def of(cls, settings: Settings, clock: Clock) -> RedisLink:
+        """As the environment says. Raises Invalid if what is set does not go together or cannot be read."""
+        return cls(settings.redis, clock, settings.redis_within_ms / 1000, redis_access.files(settings))
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The commands' answers, in order. Raises Busy."""
@@ -94,8 +94,7 @@ class RedisLink:
     async def subscriber(self) -> AsyncIterator[Any]:
         """A connection to listen on (redis-py's PubSub), which may be silent for any time. In a cluster any
         node tells what is published on another. Raises one of FAILURES when it is lost."""
-        url = "redis://" + self._url.removeprefix(CLUSTER) if self._url.startswith(CLUSTER) else self._url
-        client = Redis.from_url(url, socket_connect_timeout=self._within_s, retry=Retry(NoBackoff(), 0))
+        client = redis_access.listening(self._url, self._files, self._within_s)
         async with client, client.pubsub() as pubsub:
             yield pubsub
 
@@ -108,6 +107,10 @@ class RedisLink:
         except FAILURES as error:
             raise Busy(f"redis: {type(error).__name__}") from error
         return found
+
+    def said(self, error: Exception) -> str:
+        """What is wrong, in words, without the password."""
+        return redis_access.said(error, self._url, self._files, self._known)
 
     async def close(self) -> None:
         """Let go of the connections; what is under way fails."""
@@ -122,21 +125,7 @@ class RedisLink:
 
     def _connected(self) -> Any:
         if self._client is None:
-            options: dict[str, Any] = {
-                "socket_timeout": self._within_s,
-                "socket_connect_timeout": self._within_s,
-                "decode_responses": False,
-                "retry": Retry(NoBackoff(), 0),
-                "max_connections": 8,
-            }
-            try:
-                if self._url.startswith(CLUSTER):
-                    url = "redis://" + self._url.removeprefix(CLUSTER)
-                    self._client = RedisCluster.from_url(url, **options)
-                else:
-                    self._client = Redis.from_url(self._url, **options)
-            except ValueError as error:  # the URL holds a password: it is not told
-                raise Invalid("CENTRALA_REDIS must be redis://, rediss:// or redis+cluster://") from error
+            self._client = redis_access.connected(self._url, self._files, self._within_s)
         return self._client
 
     async def _disconnect(self) -> None:
@@ -158,7 +147,7 @@ class RedisLink:
             mine = answers[place : place + len(call.commands)]
             place += len(call.commands)
             wrong = next((one for one in mine if isinstance(one, Exception)), None)
-            _settle(call, mine, wrong)
+            self._settled(call, mine, wrong)
 
     async def _run(self, calls: list[_Call]) -> None:
         """One script after the other."""
@@ -168,7 +157,13 @@ class RedisLink:
             answers = await self._bounded(_scripted(script, command), [call])
             if answers is not None:
                 wrong = answers[0] if isinstance(answers[0], Exception) else None
-                _settle(call, answers[0], wrong)
+                self._settled(call, answers[0], wrong)
+
+    def _settled(self, call: _Call, answer: Any, wrong: Exception | None) -> None:
+        """Hand an answer out. One that refuses for want of a right is told: it will never do without."""
+        if wrong is not None and redis_access.may_not(wrong):
+            _log.error("redis %s: %s", self.said(wrong), wrong)
+        _settle(call, answer, wrong)
 
     async def _bounded(
         self, work: Callable[[Any], Awaitable[list[Any]]], calls: list[_Call]
@@ -188,7 +183,7 @@ class RedisLink:
                 return None
             if not self.up:
                 _log.warning("redis answers again")
-            self.up = True
+            self.up = self._known = True
             return answers
         return None
 
@@ -204,19 +199,9 @@ class RedisLink:
     def _failed(self, error: Exception) -> None:
         self._open_until_s = self._clock.monotonic_s() + OPEN_S
         if self.up:
-            _log.warning("redis %s (%s): going on without", _said(error), type(error).__name__)
+            why = self.said(error)
+            _log.warning("redis %s (%s): going on without", why, type(error).__name__)
         self.up = False
-
-
-def _said(error: Exception) -> str:
-    """What is wrong with Redis, where it is the settings; an error's own text may quote the URL."""
-    if isinstance(error, AuthenticationError):
-        return "refuses the user or the password in CENTRALA_REDIS"
-    if isinstance(error, RedisClusterException):
-        return "is not the cluster that CENTRALA_REDIS says, or none of its nodes answers"
-    if isinstance(error, ResponseError):
-        return "refuses the connection, as when it has no database of the number in CENTRALA_REDIS"
-    return "does not answer"
 
 
 def _is_lost(answer: Any) -> bool:

@@ -73,9 +73,11 @@ class Seats:
         self._leaving = False
 
     def ready(self) -> bool:
-        """Whether everything that the group gave us is served."""
-        return not self._leaving and all(
-            n in self.taken and self.taken[n].ready() for n in self._membership.assigned
+        """Whether the group has said what is ours, and all of that is served."""
+        return (
+            self._membership.told
+            and not self._leaving
+            and all(n in self.taken and self.taken[n].ready() for n in self._membership.assigned)
         )
 
     async def run(self) -> None:

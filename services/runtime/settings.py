@@ -135,11 +135,19 @@ class Settings:
         "REDIS",
         "",
         "URL",
-        "Redis 7 or Valkey of the distributed mode, for views and rates: `redis://HOST:PORT`, `rediss://` "
-        "with TLS, `redis+cluster://` for a cluster, with `USER:PASSWORD@` where it asks for one.",
+        "Redis 7 or Valkey of the distributed mode, for views and rates: `redis://HOST:PORT`, "
+        "`redis+cluster://` for a cluster, `rediss://` and `rediss+cluster://` with TLS, with "
+        "`USER:PASSWORD@` where it asks for one.",
         secret=True,
         form=REDIS_URL,
     )
+    redis_ca: str = _variable(
+        "REDIS_CA", "", "file", "Certificates that Redis' is checked against. Empty: those of the system."
+    )
+    redis_cert: str = _variable(
+        "REDIS_CERT", "", "file", "Certificate for a Redis that asks its clients for one."
+    )
+    redis_key: str = _variable("REDIS_KEY", "", "file", "The key to it, without a password.")
     redis_within_ms: int = _variable(
         "REDIS_WITHIN_MS",
         250,
@@ -237,7 +245,8 @@ class Settings:
         "KAFKA_SECURITY",
         "plaintext",
         "",
-        "How brokers are spoken to: with TLS, and with a password (SCRAM-SHA-512), or without.",
+        "How brokers are spoken to: with TLS (`ssl`) or without, with a password (`sasl`, SCRAM-SHA-512) or "
+        "without.",
         choices=("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
     )
     kafka_ca: str = _variable(
@@ -246,6 +255,10 @@ class Settings:
         "file",
         "Certificates that the brokers' are checked against. Empty: those of the system.",
     )
+    kafka_cert: str = _variable(
+        "KAFKA_CERT", "", "file", "Certificate for brokers that ask their clients for one."
+    )
+    kafka_key: str = _variable("KAFKA_KEY", "", "file", "The key to it, without a password.")
     kafka_user: str = _variable(
         "KAFKA_USER",
         "",

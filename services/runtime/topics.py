@@ -23,8 +23,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.kernel.errors import Busy, CentralaError, Invalid
 from services.kernel.limits import BATCH_BYTES_MAX, DAY_MS, HOUR_MS, MINUTE_MS
+from services.runtime import kafka_rights
 from services.runtime.event_log import MAILBOX_TOPICS, OWNED_TOPICS
 from services.runtime.kafka_access import CONNECT_TIMEOUT_S, KafkaAccess
+from services.runtime.kafka_trouble import refusal
 from services.runtime.kafka_wire import NOT_NOW
 from services.runtime.settings import Settings, unknown
 
@@ -128,6 +130,9 @@ class Topics:
         """Make what is missing; the full names of what was made. Raises Invalid as brokers refuse, or where
         topics that are there have another number of partitions: then nothing is made."""
         async with _Admin(self._access) as admin:
+            names = [self._access.topic(topic) for topic in topics]
+            if lacks := await kafka_rights.missing(admin, names, self._access.topic("inbound")):
+                raise Invalid("nothing is made: " + "; ".join(lacks))
             there = set(await admin.list_topics())
             missing = [topic for topic in topics if self._access.topic(topic) not in there]
             if missing:
@@ -165,6 +170,8 @@ class Topics:
         ]
         answer = await admin.create_topics(wanted)
         for name, error, *text in answer.topic_errors:
+            if error in kafka_rights.REFUSED:
+                raise Invalid(f"{name} cannot be made: {kafka_rights.lacking(['Create'], 'it')}")
             if error not in (0, TOPIC_EXISTS):
                 why = (text and text[0]) or f"error {error}"
                 raise Invalid(f"{name} cannot be made: {why}")
@@ -187,7 +194,9 @@ class Topics:
         async with _Admin(self._access) as admin:
             names = {self._access.topic(topic): topic for topic in TOPICS}
             there = {one["topic"]: one for one in await admin.describe_topics(list(names))}
-            found = []
+            found = await kafka_rights.missing(admin, list(names), self._access.topic("inbound"))
+            if found:
+                return found  # whose answers on the rest would leave something out
             for name in names:
                 if name not in there or there[name]["error_code"]:
                     found.append(f"{name} is missing: python -m services.runtime.topics makes it")
@@ -300,7 +309,7 @@ class _Admin:
                 await self._client.start()
         except NOT_NOW as error:
             await self._client.close()
-            raise self._access.silent(error) from error
+            raise await refusal(self._access) from error
         return self._client
 
     async def __aexit__(self, *_: object) -> None:

@@ -17,7 +17,7 @@ _FALSE = frozenset({"0", "false", "no", "off"})
 _BROKER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 _KEY = re.compile(r"[ -~]+")
-_REDIS = frozenset({"redis", "rediss", "redis+cluster"})
+_REDIS = frozenset({"redis", "rediss", "redis+cluster", "rediss+cluster"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,14 @@ def _is_redis(text: str) -> bool:
         return False
     database = url.path.removeprefix("/")
     plain = not database or (database.isascii() and database.isdecimal())
-    return url.scheme in _REDIS and bool(url.hostname) and port != 0 and plain
+    return url.scheme in _REDIS and bool(url.hostname) and port != 0 and plain and not url.query
 
 
 BROKERS = Form(_is_brokers, "host:port, several with commas, for example kafka-1:9092,kafka-2:9092")
 REDIS_URL = Form(
     _is_redis,
-    "redis://HOST:PORT, rediss://HOST:PORT or redis+cluster://HOST:PORT, with USER:PASSWORD@ if need be",
+    "redis://HOST:PORT or redis+cluster://HOST:PORT, with TLS rediss:// or rediss+cluster://, with"
+    " USER:PASSWORD@ if need be, and without options behind a ?",
 )
 TOPIC_NAME = Form(
     lambda text: _TOPIC.fullmatch(text) is not None and text.strip(".") != "",

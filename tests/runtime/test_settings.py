@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.kernel.errors import Invalid, Problem
+from services.runtime import redis_access
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.settings import Settings, unknown, variables
 
@@ -68,6 +69,7 @@ def test_every_mistake_is_named_at_once() -> None:
         ("REDIS", "redis://127.0.0.1:abc"),
         ("REDIS", "http://127.0.0.1:6379"),
         ("REDIS", "redis://127.0.0.1:6379/first"),
+        ("REDIS", "rediss://127.0.0.1:6379?ssl_cert_reqs=none"),
         ("ADMIN_KEY", "zażółć-gęślą-jaźń-0123"),
         ("ADMIN_KEY", "0123456789abcdef0\n"),
     ],
@@ -87,6 +89,7 @@ def test_a_text_has_its_form(name: str, wrong: str) -> None:
         ("REDIS", "redis://user:p%40ss@redis.example:6379/2"),
         ("REDIS", "rediss://:secret@redis"),
         ("REDIS", "redis+cluster://[::1]:7000"),
+        ("REDIS", "rediss+cluster://user:secret@redis:7000"),
         ("ADMIN_KEY", "ck_ab cd+/=0123456789"),
     ],
 )
@@ -101,7 +104,8 @@ def test_a_text_of_the_form_is_taken(name: str, right: str) -> None:
         (Settings(kafka="a:1", kafka_security="sasl_ssl"), "needs CENTRALA_KAFKA_USER"),
         (Settings(kafka="a:1", kafka_security="sasl_ssl", kafka_user="u"), "CENTRALA_KAFKA_PASSWORD"),
         (Settings(kafka="a:1", kafka_security="ssl", kafka_password="p"), "would not use it: sasl_ssl"),
-        (Settings(kafka="a:1", kafka_ca="ca.crt"), "would not use it: ssl"),
+        (Settings(kafka="a:1", kafka_ca="ca.crt"), "would not be used: CENTRALA_KAFKA_SECURITY=ssl"),
+        (Settings(kafka="a:1", kafka_security="ssl", kafka_cert="user.crt"), "set both, or neither"),
         (Settings(), "set CENTRALA_KAFKA"),
     ],
 )
@@ -109,6 +113,13 @@ def test_what_does_not_go_together_is_refused(settings: Settings, word: str) -> 
     """Nobody believes that a password or TLS protects the log while the settings leave it out."""
     with pytest.raises(Invalid, match=word):
         KafkaAccess.of(settings)
+
+
+def test_certificates_go_with_tls() -> None:
+    """Nobody believes that Redis is spoken to by TLS while its address says otherwise."""
+    with pytest.raises(Invalid, match="CENTRALA_REDIS_CA is set, and would not be used"):
+        redis_access.files(Settings(redis="redis://redis", redis_ca="ca.crt"))
+    assert redis_access.files(Settings(redis="rediss+cluster://redis", redis_ca="ca.crt")).ca == "ca.crt"
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "1001", "inf"])
