@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from services.kernel.errors import Busy
-from services.runtime import redis_access
 from services.runtime.clock import Clock
+from services.runtime.redis_access import RedisAccess, may_not
 from services.runtime.settings import Settings
-from services.runtime.trust import NO_FILES, Files
 
 OVERSLEPT_S = 0.05
 """A bound that is met later than this was not kept by our own process, and says nothing about Redis."""
@@ -62,10 +61,9 @@ class _Call(NamedTuple):
 class RedisLink:
     """One address, for one process. Every call raises Busy when Redis is not there in time."""
 
-    def __init__(self, url: str, clock: Clock, within_s: float, files: Files = NO_FILES) -> None:
-        """Raises Invalid if the certificates cannot be read."""
-        self._url = url
-        self._files = files
+    def __init__(self, access: RedisAccess | str, clock: Clock, within_s: float) -> None:
+        """access: an address alone will do where it says everything."""
+        self._access = RedisAccess(access) if isinstance(access, str) else access
         self._clock = clock
         self._within_s = within_s
         self._client: Any = None
@@ -77,8 +75,8 @@ class RedisLink:
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock) -> RedisLink:
-        """As the environment says. Raises Invalid if what is set does not go together or cannot be read."""
-        return cls(settings.redis, clock, settings.redis_within_ms / 1000, redis_access.files(settings))
+        """As the environment says. Raises Invalid if what is set does not go together."""
+        return cls(RedisAccess.of(settings), clock, settings.redis_within_ms / 1000)
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
         """The commands' answers, in order. Raises Busy."""
@@ -94,7 +92,7 @@ class RedisLink:
     async def subscriber(self) -> AsyncIterator[Any]:
         """A connection to listen on (redis-py's PubSub), which may be silent for any time. In a cluster any
         node tells what is published on another. Raises one of FAILURES when it is lost."""
-        client = redis_access.listening(self._url, self._files, self._within_s)
+        client = self._access.listening(self._within_s)
         async with client, client.pubsub() as pubsub:
             yield pubsub
 
@@ -110,7 +108,7 @@ class RedisLink:
 
     def said(self, error: Exception) -> str:
         """What is wrong, in words, without the password."""
-        return redis_access.said(error, self._url, self._files, self._known)
+        return self._access.said(error, self._known)
 
     async def close(self) -> None:
         """Let go of the connections; what is under way fails."""
@@ -125,7 +123,7 @@ class RedisLink:
 
     def _connected(self) -> Any:
         if self._client is None:
-            self._client = redis_access.connected(self._url, self._files, self._within_s)
+            self._client = self._access.connected(self._within_s)
         return self._client
 
     async def _disconnect(self) -> None:
@@ -161,7 +159,7 @@ class RedisLink:
 
     def _settled(self, call: _Call, answer: Any, wrong: Exception | None) -> None:
         """Hand an answer out. One that refuses for want of a right is told: it will never do without."""
-        if wrong is not None and redis_access.may_not(wrong):
+        if wrong is not None and may_not(wrong):
             _log.error("redis %s: %s", self.said(wrong), wrong)
         _settle(call, answer, wrong)
 

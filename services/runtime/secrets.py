@@ -1,6 +1,6 @@
 """Secrets by name: a desk's configuration says where a secret lies, never what it is.
 
-    env:NAME     an environment variable, but none of the installation's own settings (CENTRALA_...)
+    env:NAME     an environment variable, but none of the installation's own (CENTRALA_..., AWS_..., OTEL_...)
     file:PATH    a file below a directory that the operator allows (CENTRALA_SECRETS_DIR)
 
 Who writes a desk's configuration also says where its secrets are sent, so a name must never reach what
@@ -35,6 +35,8 @@ Secrets = Callable[[str], str | None]
 
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+_OWN = (PREFIX, "AWS_", "OTEL_")
+"""Begin variables with what is the installation's own: its settings, the bucket's keys, a collector's."""
 _NEVER = ("/proc", "/sys", "/dev")
 """Nothing below is anybody's file: it is the kernel's word, on this process among others."""
 
@@ -44,7 +46,7 @@ def all_lines(settings: Settings, environment: Mapping[str, str] = os.environ) -
 
     def read(name: str) -> str | None:
         kind, _, where = name.partition(":")
-        if kind == "env" and _VARIABLE.fullmatch(where) and not where.startswith(PREFIX):
+        if kind == "env" and _VARIABLE.fullmatch(where) and not where.startswith(_OWN):
             return environment.get(where, "").strip() or None
         return _content(settings, where).strip() or None if kind == "file" else None
 

@@ -141,8 +141,14 @@ class Settings:
         secret=True,
         form=REDIS_URL,
     )
+    redis_password: str = _variable(
+        "REDIS_PASSWORD", "", "", "The password, where it is not in the address.", secret=True
+    )
     redis_ca: str = _variable(
-        "REDIS_CA", "", "file", "Certificates that Redis' is checked against. Empty: those of the system."
+        "REDIS_CA",
+        "",
+        "file or directory",
+        "Certificates that Redis' is checked against, or a directory of them (`*.crt`). Empty: the system's.",
     )
     redis_cert: str = _variable(
         "REDIS_CERT", "", "file", "Certificate for a Redis that asks its clients for one."
@@ -252,8 +258,9 @@ class Settings:
     kafka_ca: str = _variable(
         "KAFKA_CA",
         "",
-        "file",
-        "Certificates that the brokers' are checked against. Empty: those of the system.",
+        "file or directory",
+        "Certificates that brokers' are checked against, or a directory of them (`*.crt`). Empty: the "
+        "system's.",
     )
     kafka_cert: str = _variable(
         "KAFKA_CERT", "", "file", "Certificate for brokers that ask their clients for one."

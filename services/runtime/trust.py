@@ -27,7 +27,8 @@ X509_OTHER_NAME = (62, 64)
 
 
 class Files(NamedTuple):
-    """ca: authorities whose certificates are taken; "": those of the system. cert, key: what is shown to
+    """ca: authorities whose certificates are taken, a file or a directory of *.crt; "": those of the
+    system. cert, key: what is shown to
     servers that ask for a certificate; "": nothing."""
 
     ca: str = ""
@@ -95,9 +96,9 @@ class Trust(ssl.SSLContext):
         context.sslobject_class = _Connection
         ca, cert, key = self._files
         try:
-            if ca:
-                context.load_verify_locations(ca)
-            else:
+            for file in _authorities(ca):
+                context.load_verify_locations(file)
+            if not ca:
                 context.load_default_certs()
         except OSError as error:
             raise Invalid(f"{self._name}_CA: {ca} holds no certificates in PEM: {_plain(error)}") from error
@@ -110,6 +111,16 @@ class Trust(ssl.SSLContext):
                 f" key without a password, in PEM: {_plain(error)}"
             ) from error
         return context
+
+
+def _authorities(ca: str) -> list[str]:
+    """The files of certificates. Raises FileNotFoundError if a directory has none."""
+    if not os.path.isdir(ca):
+        return [ca] if ca else []
+    found = sorted(entry.path for entry in os.scandir(ca) if entry.name.endswith(".crt"))
+    if not found:
+        raise FileNotFoundError("no file there ends with .crt")
+    return found
 
 
 def _plain(error: Exception) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from services.runtime import redis_access
+from services.runtime.redis_access import may_not
 from services.runtime.redis_link import FAILURES, RedisLink
 from services.runtime.views_redis import Head, Names, word_of
 
@@ -89,7 +89,7 @@ class HeadFeed:
             try:
                 await self._listen()
             except FAILURES as error:
-                level = logging.ERROR if redis_access.may_not(error) else logging.INFO
+                level = logging.ERROR if may_not(error) else logging.INFO
                 why = self._link.said(error)
                 _log.log(level, "heads are not heard for now: redis %s (%s)", why, type(error).__name__)
             await asyncio.sleep(AGAIN_S)

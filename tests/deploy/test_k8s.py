@@ -126,6 +126,16 @@ def test_what_pods_refer_to_is_there(name: str) -> None:
                     assert source["configMapRef"]["name"] in named(manifests, "ConfigMap")
 
 
+@every_overlay
+def test_mounted_secrets_can_be_read(name: str) -> None:
+    """Nobody is root: a Secret that others may not read is mounted for the pod's own group."""
+    for workload in ours(overlay(name)):
+        spec = workload["spec"]["template"]["spec"]
+        modes = [one["secret"]["defaultMode"] for one in spec["volumes"] if "secret" in one]
+        context = spec["securityContext"]
+        assert all(mode & 0o004 for mode in modes) or context["fsGroup"] == context["runAsGroup"]
+
+
 def labels_of(workload: Manifest) -> Any:
     """The labels of a workload's pods."""
     return workload["spec"]["template"]["metadata"]["labels"]
@@ -163,6 +173,11 @@ def test_the_network_is_shut_but_for_what_is_named(name: str) -> None:
     for policy, spec in policies.items():
         if policy != "strimzi":
             assert any(selects(spec["podSelector"], labels) for labels in pods(manifests)), policy
+        for rule in spec.get("egress", ()):
+            peers = [one["podSelector"] for one in rule.get("to", ()) if "podSelector" in one]
+            there = [one for one in workloads(manifests) if any(selects(p, labels_of(one)) for p in peers)]
+            known = {port["containerPort"] for one in there for c in containers(one) for port in c["ports"]}
+            assert not there or {port["port"] for port in rule["ports"]} == known, policy
         for rule in spec.get("ingress", ()):
             selected = [one for one in workloads(manifests) if selects(spec["podSelector"], labels_of(one))]
             known = {port["name"] for one in selected for c in containers(one) for port in c.get("ports", ())}
@@ -226,9 +241,57 @@ def test_brokers_and_processes_agree() -> None:
             [password] = [one for one in container["env"] if one["name"] == "CENTRALA_KAFKA_PASSWORD"]
             secret = password["valueFrom"]["secretKeyRef"]["name"]
             assert secret == config["data"]["CENTRALA_KAFKA_USER"]
+            assert password["valueFrom"]["secretKeyRef"]["key"] == "password"
+            [mount] = [one for one in container["volumeMounts"] if one["name"] == "kafka-ca"]
+            # Whole and not by subPath, so that files follow the Secret, old authorities beside the new one.
+            assert mount == {
+                "name": "kafka-ca",
+                "mountPath": config["data"]["CENTRALA_KAFKA_CA"],
+                "readOnly": True,
+            }
         spec = workload["spec"]["template"]["spec"]
-        authority = [one["secret"]["secretName"] for one in spec["volumes"] if one["name"] == "kafka-ca"]
-        assert authority == [f"{cluster}-cluster-ca-cert"]
+        authority = [one["secret"] for one in spec["volumes"] if one["name"] == "kafka-ca"]
+        assert authority == [{"secretName": f"{cluster}-cluster-ca-cert", "defaultMode": 0o440}]
+    [peer] = listener["networkPolicyPeers"]
+    reached = [one for one in workloads(manifests) if selects(peer["podSelector"], labels_of(one))]
+    assert [component(one) for one in reached] == [component(one) for one in ours(manifests)]
+
+
+def test_brokers_are_restricted_and_spread() -> None:
+    """Strimzi's pods fit the namespace's Pod Security, which its own defaults do not, and each pool's lie in
+    different zones."""
+    manifests = overlay("production")
+    [kafka] = of_kind(manifests, "Kafka")
+    pools = of_kind(manifests, "KafkaNodePool")
+    templates = [pool["spec"]["template"] for pool in pools] + [kafka["spec"]["entityOperator"]["template"]]
+    for template in templates:
+        context = template["pod"]["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        contained = [one["securityContext"] for name, one in template.items() if name.endswith("Container")]
+        assert contained
+        for one in contained:
+            assert one == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    for pool in pools:
+        assert {"kafkaContainer", "initContainer"} <= pool["spec"]["template"].keys()
+        [spread] = pool["spec"]["template"]["pod"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == kafka["spec"]["kafka"]["rack"]["topologyKey"]
+        labels = spread["labelSelector"]["matchLabels"]
+        assert labels["strimzi.io/pool-name"] == pool["metadata"]["name"]
+
+
+def test_the_views_ask_for_a_password() -> None:
+    """Valkey of the large one takes nobody without the password that those who use it are given."""
+    manifests = overlay("production")
+    wanted = {"name": "centrala-valkey", "key": "password"}
+    for workload in of_kind(manifests, "Deployment"):
+        [container] = containers(workload)
+        variable = "VALKEY_PASSWORD" if component(workload) == "valkey" else "CENTRALA_REDIS_PASSWORD"
+        [password] = [one for one in container["env"] if one["name"] == variable]
+        assert password["valueFrom"]["secretKeyRef"] == wanted
+    [valkey] = [one for one in workloads(manifests) if component(one) == "valkey"]
+    [container] = containers(valkey)
+    assert container["args"][-2:] == ["--requirepass", "$(VALKEY_PASSWORD)"]
 
 
 def test_blobs_lie_in_a_bucket_in_the_large_one() -> None:
@@ -251,7 +314,7 @@ def test_blobs_lie_in_a_bucket_in_the_large_one() -> None:
 def test_the_page_names_every_secret() -> None:
     """docs/kubernetes.md says how to make each Secret that we ask for, and with which keys."""
     page = (ROOT / "docs/kubernetes.md").read_text()
-    for secret in ("centrala", "centrala-channels", "centrala-blobs"):
+    for secret in ("centrala", "centrala-channels", "centrala-blobs", "centrala-valkey"):
         assert f"create secret generic {secret} " in page
     assert set(re.findall(r"--from-literal=(CENTRALA_\w+)", page)) <= SETTINGS.keys()
     assert all(PART_OF in labels for labels in pods(overlay("small")))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.kernel.errors import Invalid, Problem
-from services.runtime import redis_access
 from services.runtime.kafka_access import KafkaAccess
+from services.runtime.redis_access import RedisAccess
 from services.runtime.settings import Settings, unknown, variables
 
 
@@ -118,8 +118,15 @@ def test_what_does_not_go_together_is_refused(settings: Settings, word: str) -> 
 def test_certificates_go_with_tls() -> None:
     """Nobody believes that Redis is spoken to by TLS while its address says otherwise."""
     with pytest.raises(Invalid, match="CENTRALA_REDIS_CA is set, and would not be used"):
-        redis_access.files(Settings(redis="redis://redis", redis_ca="ca.crt"))
-    assert redis_access.files(Settings(redis="rediss+cluster://redis", redis_ca="ca.crt")).ca == "ca.crt"
+        RedisAccess.of(Settings(redis="redis://redis", redis_ca="ca.crt"))
+    assert RedisAccess.of(Settings(redis="rediss+cluster://redis", redis_ca="ca.crt")).files.ca == "ca.crt"
+
+
+def test_one_password_is_enough() -> None:
+    """Which of two holds is nothing to guess; and it is never shown."""
+    with pytest.raises(Invalid, match="one of them is enough"):
+        RedisAccess.of(Settings(redis="redis://:one@redis", redis_password="another"))
+    assert "secret" not in repr(RedisAccess.of(Settings(redis="redis://redis", redis_password="secret")))
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "1001", "inf"])

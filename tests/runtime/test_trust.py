@@ -98,6 +98,23 @@ async def test_authorities_are_read_anew(tmp_path: Path) -> None:
             await greeted(port, context)
 
 
+async def test_a_directory_of_authorities_is_taken_whole(tmp_path: Path) -> None:
+    """As Strimzi's Secret is mounted while it replaces an authority: whatever ends with .crt counts, other
+    files do not, and one that is added holds at once."""
+    mounted = tmp_path / "ca"
+    mounted.mkdir()
+    old, new = Authority(mounted, "ca-2026-01-01T00-00-00Z"), Authority(tmp_path, "new")
+    (mounted / "ca.password").write_text("no certificate")
+    context = Trust(Files(str(mounted)), NAME)
+    with server(old.issue("old")) as port:
+        await greeted(port, context)
+    with server(new.issue("broker")) as port:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await greeted(port, context)
+        (mounted / "ca.crt").write_bytes(new.pem)
+        await greeted(port, context)
+
+
 async def test_what_is_wrong_with_a_certificate_is_said(tmp_path: Path) -> None:
     """One that is over, one of another name, one of a stranger: each is named, with what would be right."""
     authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
@@ -126,11 +143,13 @@ def test_files_that_hold_something_else_are_named(tmp_path: Path) -> None:
     """A file that is missing, is no certificate, or a key that is another one's."""
     authority = Authority(tmp_path)
     one, other = authority.issue("one"), authority.issue("other")
-    wrong = tmp_path / "text"
+    empty, wrong = tmp_path / "empty", tmp_path / "text"
+    empty.mkdir()
     wrong.write_text("not a certificate")
     for files, said in (
         (Files(str(tmp_path / "nowhere")), "_CA: .*nowhere cannot be read: No such file"),
         (Files(str(wrong)), "_CA: .*text holds no certificates in PEM"),
+        (Files(str(empty)), "_CA: .*empty holds no certificates in PEM: no file there ends with .crt"),
         (Files("", str(one.cert), str(other.key)), "_CERT and .*_KEY: .* key values mismatch"),
     ):
         with pytest.raises(Invalid, match=said):

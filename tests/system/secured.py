@@ -80,7 +80,7 @@ async def redis(folder: Path) -> AsyncIterator[tuple[RedisServer, str, Authority
     options += ["--tls-cert-file", str(issued.cert), "--tls-key-file", str(issued.key)]
     options += ["--user", "centrala", "on", f">{PASSWORD}", *line[1].split()]
     async with redis_server(folder, options=options) as server:
-        yield server, f"rediss://centrala:{PASSWORD}@127.0.0.1:{port}", authority
+        yield server, f"rediss://centrala@127.0.0.1:{port}", authority
 
 
 def settings(cluster: Cluster, url: str = "", authority: Authority | None = None, **others: Any) -> Settings:
@@ -92,6 +92,7 @@ def settings(cluster: Cluster, url: str = "", authority: Authority | None = None
         "kafka_user": USER,
         "kafka_password": PASSWORD,
         "redis": url,
+        "redis_password": PASSWORD,
         "redis_ca": str(authority.file) if authority else "",
         "redis_within_ms": PATIENT_MS,
         "partitions": PARTITIONS,

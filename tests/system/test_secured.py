@@ -187,11 +187,17 @@ async def test_what_does_not_fit_redis_is_said(tmp_path: Path, caplog: pytest.Lo
     named, and no password is told."""
     async with redis(tmp_path / "redis") as (_, url, authority):
         for told, said in (
-            (Settings(redis=url, redis_ca=""), "CENTRALA_REDIS_CA names a file of yours"),
-            (Settings(redis=url.replace("rediss", "redis")), "CENTRALA_REDIS does not begin with rediss"),
-            (Settings(redis=url, redis_ca=str(authority.file)), "no permissions to run the 'dbsize' command"),
+            ({"redis_ca": ""}, "CENTRALA_REDIS_CA names a file of yours"),
+            ({"redis": url.replace("rediss", "redis"), "redis_ca": ""}, "REDIS does not begin with rediss"),
+            ({"redis_password": "wrong"}, "refuses the user or the password in CENTRALA_REDIS"),
+            ({}, "no permissions to run the 'dbsize' command"),
         ):
-            link = RedisLink.of(told, SystemClock())
+            access: dict[str, Any] = {
+                "redis": url,
+                "redis_ca": str(authority.file),
+                "redis_password": PASSWORD,
+            }
+            link = RedisLink.of(Settings(**{**access, **told}), SystemClock())
             with pytest.raises(Busy):
                 await link.read([("DBSIZE",)])
             await link.close()
