@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def add_to(app: App) -> None:
-    """Hang the routes onto the App, let the dispatcher count, and answer 503 until the App is ready."""
+    """Hang the routes onto the App, let the dispatcher count, and answer 503 until the App is ready.
+
+    These themselves are not counted: whoever watches asks all day, also while a process is not ready, and
+    would outweigh or spoil the share of requests that fail.
+    """
     router = APIRouter(tags=["process"])
     known: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
     requests, durations = app.metrics.requests, app.metrics.request_seconds
 
     def observe(template: str, status: int, seconds: float) -> None:
+        if template in routes:
+            return
         found = known.get((template, status))
         if found is None:
             edge = "webhook" if template.startswith("/v1/webhooks") else "http"
@@ -52,7 +58,8 @@ def add_to(app: App) -> None:
         """Metrics in the Prometheus text format."""
         return Response(await app.metrics.scrape(), headers={"Content-Type": CONTENT_TYPE})
 
-    for path, endpoint in (("/livez", livez), ("/readyz", readyz), ("/metrics", metrics)):
+    routes = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
+    for path, endpoint in routes.items():
         router.add_api_route(path, endpoint, methods=["GET"])
     app.asgi.observe = observe
     app.asgi.monotonic_s = app.clock.monotonic_s

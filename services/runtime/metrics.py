@@ -114,7 +114,8 @@ class Metrics(DeskMetrics):
         self.requests = self._counter(
             "requests_total",
             "requests",
-            "Requests answered, by edge (http, webhook, smtp, grpc), route and status.",
+            "Requests answered, by edge (http, webhook, smtp, grpc), route and status; none of /livez, "
+            "/readyz and /metrics.",
             ("edge", "route", "status"),
         )
         self.request_seconds = self._histogram(

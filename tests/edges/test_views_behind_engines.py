@@ -137,6 +137,7 @@ async def test_the_process_tells_how_it_is() -> None:
         metrics = (await made.client.get("/metrics")).text
         route = 'route="/v1/desks/{desk}/messages",status="202"'
         assert f'centrala_requests_total{{edge="http",{route}}} 1.0' in metrics
+        assert 'route="/readyz"' not in metrics, "who watches would outweigh who is served"
         described = json.loads((await made.client.get("/openapi.json")).text)
         message = described["paths"]["/v1/desks/{desk}/messages"]["post"]
         schema = message["requestBody"]["content"]["application/json"]["schema"]

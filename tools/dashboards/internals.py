@@ -23,8 +23,9 @@ ZERO = Row(
         ),
         stat(
             "Engines that are not ready",
-            "Loops that do not own their partitions, or are being restored.",
-            "count(centrala_engine_ready{@} == 0) or vector(0)",
+            "Loops that do not own their partitions, or are being restored; services without any process.",
+            "(count(centrala_engine_ready{@} == 0) or vector(0))"
+            " + (4 - (count(count by (topic) (centrala_engine_ready{@})) or vector(0)))",
             width=6,
             steps=(None, 1),
         ),
