@@ -23,29 +23,44 @@ SECURITY = "CENTRALA_KAFKA_SECURITY"
 
 
 async def refusal(access: KafkaAccess) -> Invalid:
-    """What is wrong with each of the brokers that CENTRALA_KAFKA names."""
-    places = [(host, port) for host, port, _ in collect_hosts(access.servers, randomize=False)]
-    reasons = await asyncio.gather(*(_why(access, host, port) for host, port in places))
-    said = "; ".join(f"{host}:{port} {reason}" for (host, port), reason in zip(places, reasons, strict=True))
-    return Invalid(f"no Kafka broker can be used by {SECURITY}={access.security}: {said}")
+    """What is wrong with each of the brokers that CENTRALA_KAFKA names, and of those that they name."""
+    said = await trouble(access)
+    return Invalid(
+        f"no Kafka broker can be used by {SECURITY}={access.security}: {said or 'they answer now'}"
+    )
 
 
-async def _why(access: KafkaAccess, host: str, port: int) -> str:
-    """What one broker does."""
+async def trouble(access: KafkaAccess) -> str:
+    """The same; "" where brokers answer."""
+    named = [(host, port) for host, port, _ in collect_hosts(access.servers, randomize=False)]
+    tried = await asyncio.gather(*(_tried(access, *place) for place in named))
+    if all(reason for reason, _ in tried):
+        return "; ".join(f"{host}:{port} {why}" for (host, port), (why, _) in zip(named, tried, strict=True))
+    # Whoever is asked first only names those that everything else is asked of.
+    advertised = sorted({place for _, places in tried for place in places} - set(named))
+    reasons = await asyncio.gather(*(_tried(access, *place) for place in advertised))
+    return "; ".join(
+        f"{host}:{port}, which is advertised (advertised.listeners), {why}"
+        for (host, port), (why, _) in zip(advertised, reasons, strict=True)
+        if why
+    )
+
+
+async def _tried(access: KafkaAccess, host: str, port: int) -> tuple[str, list[tuple[str, int]]]:
+    """What is wrong with one broker, "" if nothing is; and where it says that brokers are."""
     connection = AIOKafkaConnection(host, port, **access.connection())
     is_known = False
     try:
         async with asyncio.timeout(TRIED_WITHIN_S):
             await connection.connect()
             is_known = True
-            await connection.send(MetadataRequest([]))
+            answer = await connection.send(MetadataRequest([]))
     except (errors.KafkaError, OSError, AssertionError) as error:
-        return (
-            _unreached(error) or _by_tls(access, error) or await _ended(access, host, port, error, is_known)
-        )
+        said = _unreached(error) or _by_tls(access, error)
+        return said or await _ended(access, host, port, error, is_known), []
     finally:
         connection.close()
-    return "answers now: try again"
+    return "", [(broker[1], broker[2]) for broker in answer.brokers]
 
 
 def _unreached(error: Exception) -> str:

@@ -26,7 +26,7 @@ from services.kernel.limits import BATCH_BYTES_MAX, DAY_MS, HOUR_MS, MINUTE_MS
 from services.runtime import kafka_rights
 from services.runtime.event_log import MAILBOX_TOPICS, OWNED_TOPICS
 from services.runtime.kafka_access import CONNECT_TIMEOUT_S, KafkaAccess
-from services.runtime.kafka_trouble import refusal
+from services.runtime.kafka_trouble import refusal, trouble
 from services.runtime.kafka_wire import NOT_NOW
 from services.runtime.settings import Settings, unknown
 
@@ -189,6 +189,10 @@ class Topics:
             for topic in found
         )
 
+    async def trouble(self) -> str:
+        """Why brokers cannot be used; "" where they can."""
+        return await trouble(self._access)
+
     async def problems(self) -> list[str]:
         """What is wrong, one line each; empty when the installation may run."""
         async with _Admin(self._access) as admin:
@@ -239,7 +243,8 @@ async def check(topics: Topics, within_s: float = CHECKED_WITHIN_S) -> None:
                     failure = error
                 await asyncio.sleep(LOOK_AGAIN_S)
     except TimeoutError:
-        raise Busy(f"brokers do not say how the topics are: {failure!r}") from failure
+        why = await topics.trouble() or repr(failure)
+        raise Busy(f"brokers do not say how the topics are: {why}") from failure
     if found:
         raise Invalid("the topics are not as they must be:\n  " + "\n  ".join(found))
 
@@ -327,12 +332,16 @@ async def _settings(admin: Any, names: list[str]) -> Mapping[str, Mapping[str, s
 
 
 async def run(settings: Settings, only_check: bool) -> list[str]:
-    """Make and check; what is wrong."""
+    """Make and check; what is wrong. Raises Busy where brokers do not do it."""
     topics = Topics(KafkaAccess.of(settings), settings.partitions, settings.replication)
-    if not only_check:
-        for name in await topics.make():
-            print(f"made {name}: {settings.partitions} partitions on {settings.replication} brokers")
-    return await topics.problems()
+    try:
+        if not only_check:
+            for name in await topics.make():
+                print(f"made {name}: {settings.partitions} partitions on {settings.replication} brokers")
+        return await topics.problems()
+    except NOT_NOW as error:
+        why = await topics.trouble() or repr(error)
+        raise Busy(f"brokers did not do it: {why}. What was made stays: run this again") from error
 
 
 def main(arguments: list[str]) -> int:
@@ -348,12 +357,6 @@ def main(arguments: list[str]) -> int:
         found = asyncio.run(run(Settings.from_environment(os.environ), given.check))
     except CentralaError as error:
         print(f"centrala: {error}", file=sys.stderr)
-        return 1
-    except NOT_NOW as error:
-        print(
-            f"centrala: brokers did not do it: {error!r}. What was made stays: run this again",
-            file=sys.stderr,
-        )
         return 1
     for line in found:
         print(line)

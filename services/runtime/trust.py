@@ -155,8 +155,8 @@ def wrong_certificate(error: ssl.SSLCertVerificationError, ca: str, name: str) -
     if error.verify_code == X509_NOT_YET:
         return "shows a certificate that is not valid yet: one of the clocks is wrong"
     if error.verify_code in X509_OTHER_NAME:
-        said = error.verify_message
-        return f"shows a certificate for another name: {name} must say one that is in it ({said})"
+        wrong = f"shows a certificate without that name ({error.verify_message})"
+        return f"{wrong}: add it there, or have {name} say one that is there"
     known = f"those in {ca} ({name}_CA)" if ca else f"those of the system; {name}_CA names a file of yours"
     return f"shows a certificate by none of the authorities that are trusted, {known}: {error.verify_message}"
 

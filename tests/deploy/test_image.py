@@ -64,7 +64,7 @@ def test_the_image_runs_what_there_is() -> None:
     ports = {
         int(port) for port in re.findall(r"\d+", re.findall(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[0])
     }
-    assert {Settings().port, Settings().smtp_port} <= ports
+    assert {Settings().port, Settings().grpc_port, Settings().smtp_port} == ports
     assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", DOCKERFILE, re.MULTILINE)
 
 
@@ -85,7 +85,7 @@ def test_compose_runs_what_there_is() -> None:
     assert importlib.util.find_spec(f"{service['command'][0]}.__main__") is not None
     assert set(service["environment"]) <= SETTINGS
     inside = {int(port.rsplit(":", 1)[1]) for port in service["ports"]}
-    assert inside == {Settings().port, Settings().smtp_port}
+    assert inside == {Settings().port, Settings().grpc_port, Settings().smtp_port}
     assert (ROOT / service["build"]["dockerfile"]).is_file()
     config = yaml.safe_load((COMPOSE.parent / "prometheus.yml").read_text())
     mounts = [volume.split(":")[1] for volume in compose()["services"]["prometheus"]["volumes"]]

@@ -57,13 +57,23 @@ def rights() -> Rights:
     return given
 
 
-def broker(folder: Path) -> Cluster:
-    """A broker that lets nobody do anything who was not given the right to."""
-    return Cluster(
+def broker(folder: Path, elsewhere: int) -> Cluster:
+    """A broker that lets nobody do anything who was not given the right to. elsewhere: a port of it where it
+    says that it is found at another one, where nobody is."""
+    cluster = Cluster(
         folder,
         settings=["allow.everyone.if.no.acl.found=false"],
         users=f"{USER}:{PASSWORD} {STRANGER}:{PASSWORD}",
     )
+    more = {
+        "listeners": f"ELSEWHERE://127.0.0.1:{elsewhere}",
+        "advertised.listeners": "ELSEWHERE://127.0.0.1:1",
+        "listener.security.protocol.map": "ELSEWHERE:PLAINTEXT",
+    }
+    path = folder / "node-1.properties"
+    lines = [line.split("=", 1) for line in path.read_text().splitlines() if "=" in line]
+    path.write_text("\n".join("=".join([k, f"{v},{more[k]}" if k in more else v]) for k, v in lines))
+    return cluster
 
 
 @asynccontextmanager

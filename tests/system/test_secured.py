@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bench.brokers import Cluster
+from bench.program import free_port
 from services.kernel.errors import Busy, Invalid
 from services.runtime.clock import SystemClock
 from services.runtime.kafka_access import KafkaAccess
@@ -21,7 +22,7 @@ from services.runtime.kafka_wire import Wire
 from services.runtime.membership import Membership
 from services.runtime.redis_link import RedisLink
 from services.runtime.settings import Settings, variables
-from services.runtime.topics import TOPICS, Topics
+from services.runtime.topics import TOPICS, Topics, run
 from tests.deploy.prometheus import ROOT
 from tests.rights import grant, revoke
 from tests.system.secured import PARTITIONS, PASSWORD, STRANGER, broker, granted, installed, redis, settings
@@ -35,9 +36,15 @@ OURS = {"type": "topic", "name": "centrala.", "patternType": "prefix"}
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def elsewhere() -> int:
+    """The broker's port where it names another one."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, elsewhere: int) -> Iterator[Cluster]:
     """One broker for the module."""
-    cluster = broker(tmp_path_factory.mktemp("kafka"))
+    cluster = broker(tmp_path_factory.mktemp("kafka"), elsewhere)
     cluster.start()
     yield cluster
     cluster.close()
@@ -137,6 +144,14 @@ async def test_a_port_without_what_is_wanted_is_said(
     plain: dict[str, Any] = {"kafka": f"127.0.0.1:{secured.port + AMONG}"}
     with pytest.raises(Invalid, match=said):
         await Wire(KafkaAccess.of(settings(secured, **plain, **security))).open()
+
+
+async def test_brokers_that_are_advertised_are_tried_too(secured: Cluster, elsewhere: int) -> None:
+    """Whoever is asked first answers, and names a broker that does not: it is that one which is told."""
+    plain = {"kafka_security": "plaintext", "kafka_ca": "", "kafka_user": "", "kafka_password": ""}
+    others: dict[str, Any] = {"kafka": f"127.0.0.1:{elsewhere}", **plain}
+    with pytest.raises(Busy, match=r"127.0.0.1:1, which is advertised .*, has no server that listens"):
+        await run(settings(secured, **others), only_check=True)
 
 
 async def test_a_user_without_rights_is_told_which(secured: Cluster) -> None:
