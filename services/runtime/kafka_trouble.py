@@ -99,12 +99,12 @@ async def _ended(access: KafkaAccess, host: str, port: int, error: Exception, is
         return (
             f"ends the connection where no password is given: set {SECURITY}={secret}, or name another port"
         )
-    if by_tls:
+    if by_tls and isinstance(error, OSError):
         without = access.security.replace("ssl", "plaintext")
         return f"speaks no TLS there: set {SECURITY}={without}, or name another port"
-    if await _speaks_tls(host, port):
+    if not by_tls and await _speaks_tls(host, port):
         return f"speaks TLS there: set {SECURITY}=ssl or sasl_ssl, or name another port"
-    return f"is no broker as it seems: {error!r}"
+    return f"ends the conversation as no broker should: {error!r}"
 
 
 async def _speaks_tls(host: str, port: int) -> bool:

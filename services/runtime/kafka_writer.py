@@ -18,7 +18,7 @@ from aiokafka.errors import ProducerClosed
 
 from services.kernel.errors import Fenced, Invalid
 from services.runtime.kafka_access import KafkaAccess
-from services.runtime.kafka_rights import plain
+from services.runtime.kafka_rights import REFUSALS, plain
 from services.runtime.kafka_wire import NOT_NOW
 
 APPEND_WITHIN_S = 6.0
@@ -79,6 +79,8 @@ class Writer:
         except NOT_NOW as error:  # TimeoutError is an OSError
             self.discard()
             why = plain(error, "Write", topic)
+            if isinstance(error, REFUSALS):  # an edge's caller is told to come again; it will never do
+                _log.error("%s", why)
             raise Fenced(f"no acknowledgement from {topic}/{partition}: {why}") from error
         if acknowledged.offset < 0:
             self.discard()

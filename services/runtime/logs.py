@@ -24,6 +24,7 @@ FIELDS = ("desk", "conversation", "trace")
 LOUD = (
     "aiokafka",
     "services.runtime.kafka_reader",
+    "services.runtime.kafka_writer",
     "services.runtime.membership",
     "services.runtime.redis_link",
     "services.runtime.views_feed",

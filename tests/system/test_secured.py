@@ -15,10 +15,11 @@ import pytest
 
 from bench.brokers import Cluster
 from bench.program import free_port
-from services.kernel.errors import Busy, Invalid
+from services.kernel.errors import Busy, Fenced, Invalid
 from services.runtime.clock import SystemClock
 from services.runtime.kafka_access import KafkaAccess
 from services.runtime.kafka_wire import Wire
+from services.runtime.log_kafka import KafkaLog
 from services.runtime.membership import Membership
 from services.runtime.redis_link import RedisLink
 from services.runtime.settings import Settings, variables
@@ -166,6 +167,18 @@ async def test_a_user_without_rights_is_told_which(secured: Cluster) -> None:
     with pytest.raises(Invalid, match="needs the right Create on it"):
         await topics.make(["other"])
     await revoke(secured, STRANGER, given)
+
+
+async def test_an_append_that_is_not_allowed_is_logged(
+    secured: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever appends learns that nothing was acknowledged; the operator, that it never will be, and why."""
+    access = KafkaAccess.of(settings(secured, kafka_user=STRANGER))
+    log = await KafkaLog.open(access)
+    with pytest.raises(Fenced):
+        await log.append("inbound", 0, [b"x"])
+    await log.close()
+    assert "CENTRALA_KAFKA_USER needs the right Write on centrala.inbound" in caplog.text
 
 
 async def test_who_may_not_join_waits_for_the_right(
