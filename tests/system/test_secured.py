@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -94,6 +95,10 @@ async def test_a_message_is_answered(secured: Cluster, tmp_path: Path) -> None:
             assert replied.status_code == 202, replied.text
             doc = await edge.until(read, lambda doc: len(doc["messages"]) == 2)
             await edge.app.log.delete_before("inbound", 0, 1)
+            link = RedisLink.of(told, SystemClock())
+            await link.read([("PING",)])  # as to a server that has said nothing for a second
+            assert await link.keys("centrala:*")  # as for cleaning up
+            await link.close()
         refused = (await server.tell("ACL", "LOG")).decode()
         checked = subprocess.run(
             [sys.executable, "-m", "tools.check_log", "--kafka"],
@@ -104,7 +109,9 @@ async def test_a_message_is_answered(secured: Cluster, tmp_path: Path) -> None:
             check=False,
         )
     assert [message["text"] for message in doc["messages"]] == ["Gdzie jest moja paczka?", "Już jedzie."]
-    assert refused == "[]"
+    # What the client tells of itself to newer servers may be refused, and is of no use to us.
+    commands = re.findall(r"b'object': b'([^']*)'", refused)
+    assert [one for one in commands if not one.startswith("client")] == []
     assert checked.stdout.endswith("all invariants hold\n"), checked.stdout + checked.stderr
 
 
