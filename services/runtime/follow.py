@@ -4,7 +4,8 @@ Theory of operation. The log is the truth, so an edge reads it: the owned topics
 has streams or waiters for, from about where they end, in the order in which one thing led to another
 (`inputs.py`), by the fence like every reader. Who waits for the outcome of a record is told at once, so an
 accept does not depend on any store. Streams are told when the views show what happened, so that a stream is
-never ahead of a read; a store that does not follow, or is away, holds them up for a moment only.
+never ahead of a read; a store that does not follow, or is away, holds them up for a moment only. What cannot
+be told without the store (whose conversation a message is in) is made up for by a snapshot once it is back.
 
 Where to begin reading, and what was valid there, is what the views' head says; without it the newest
 snapshots; without those the beginning of the log.
@@ -335,14 +336,18 @@ class _Tail:
             await self._more.wait()
             self._more.clear()
             said, self._said = self._said, []
+            is_blind = False
             try:
                 await self._gate(said)
                 brought = await self._brought(said)
             except Busy:
                 brought = _Brought()
+                is_blind = True
             streams = Streams(brought, self._hub)
             for one in said:
                 streams.tell(one.topic, one.name, one.event, one.body, one.event_id)
+            for desk_id in {one.event.desk_id for one in said} if is_blind else ():
+                self._hub.renew(desk_id)
 
     async def _gate(self, said: list[_Said]) -> None:
         """Wait until the views show what was said, but not for long. Raises Busy."""
