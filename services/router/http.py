@@ -106,7 +106,7 @@ class _Queues:
         """Each queue: how many wait, the oldest, who could take them, the estimate."""
         self._edge.check(request, desk, READERS)
         await self._edge.shown(desk, after)
-        return await self._reading.queues(desk)
+        return await self._reading.queues(desk, is_fresh=bool(after))
 
     async def shadow(self, desk: str, request: Request) -> dict[str, Any]:
         """How often the desk's second policy (`routing.shadow`) chooses as the live one, by queue and
