@@ -43,7 +43,7 @@ from services.runtime.clock import ManualClock
 
 DESK = "shop"
 YEARS_MS = 10 * 365 * DAY_MS
-CHANNELS = (("chat", "www"), ("email", "pomoc"), ("chat", "www"), ("allegro", "sklep"))
+CHANNELS = (("chat", "www"), ("email", "pomoc@sklep.example"), ("chat", "www"), ("allegro", "sklep"))
 """Conversations take turns: half by chat, a quarter each by mail and a marketplace."""
 SKILLS = ("dostawa", "zwroty", "produkt")
 ACCEPT_MS = (1_000, 10_000)
@@ -67,7 +67,7 @@ DOCUMENT = {
     "hours": {"mon-sun": ["00:00-24:00"]},
     "channels": [
         {"channel": "chat", "account": "www", "units": 30},
-        {"channel": "email", "account": "pomoc", "units": 10},
+        {"channel": "email", "account": "pomoc@sklep.example", "units": 10},
         {"channel": "allegro", "account": "sklep", "units": 20},
     ],
     "skills": list(SKILLS),

@@ -165,31 +165,30 @@ class Rerun:
         running = self._start(case, number)
         spell = case.spells[number]
         self._comes_by_itself(running, spell)
-        if known.status == Status.OWNED:
-            self._had_already(running, spell, known)
-        elif known.status == Status.OFFERED:
+        is_owned = known.status == Status.OWNED
+        own = script_of(spell, self._model.pace, self.past.to_ms)
+        was_had = any(one.began_ms < self.past.from_ms for one in spell.stints)
+        if own is not None and was_had and (is_owned or own.ends):
+            running.script = own
+            self._done_before(running, spell)
+        if is_owned:
+            running.agent, running.since_ms = known.agent, self.past.from_ms
+            self._work(running)
+            return
+        if known.status == Status.OFFERED:
             self._rings(running, known.agent, known.offer)
-        if known.status != Status.OWNED:
-            self._plan_patience(running, spell, spell.opened_ms)
+        self._plan_patience(running, spell, spell.opened_ms)
 
-    def _had_already(self, running: Running, spell: Spell, known: Any) -> None:
-        """Somebody has it since before: what is left of it comes as it came."""
+    def _done_before(self, running: Running, spell: Spell) -> None:
+        """Somebody has had it before the period: what is left of it comes as it came."""
         from_ms = self.past.from_ms
-        running.script = script_of(spell, self._model.pace, self.past.to_ms) or running.script
-        stint = next((one for one in spell.stints if one.ended_ms < 0 or one.ended_ms >= from_ms), None)
-        done_ms = 0.0
         for one in spell.stints:
-            factor = self._model.pace.factor(one.agent, one.beside)
-            if one is stint:
-                done_ms += max(0, from_ms - one.began_ms) / factor
-                running.factor = factor
-                break
-            done_ms += max(0, one.ended_ms - one.began_ms) / factor
-        running.done_ms = done_ms
-        steps = running.script.steps if running.script else []
-        running.place = sum(1 for step in steps if step.at_ms < done_ms)
-        running.agent, running.since_ms = known.agent, from_ms
-        self._work(running)
+            if one.began_ms >= from_ms:
+                return
+            running.factor = self._model.pace.factor(one.agent, one.beside)
+            until_ms = from_ms if one.ended_ms < 0 else min(one.ended_ms, from_ms)
+            running.done_ms += (until_ms - one.began_ms) / running.factor
+            running.place += sum(one.began_ms + step.at_ms < from_ms for step in one.steps)
 
     def _start(self, case: Case, number: int) -> Running:
         spell = case.spells[number]

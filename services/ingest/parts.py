@@ -12,6 +12,7 @@ from services.ingest.channels import ParsedMessage
 from services.kernel.external_ids import canonical_id, external_hash
 from services.kernel.identity import normalise
 from services.kernel.ids import make_id
+from services.kernel.languages import names_a_language
 from services.kernel.limits import NAME_CHARS_MAX
 from services.kernel.reply_token import conversation_of
 
@@ -125,7 +126,7 @@ class Plain(NamedTuple):
     def allows(self, label: str, value: str) -> bool:
         """Whether `value` may stand there as the label language, intent or mood."""
         if label == "language":
-            return LANGUAGE.fullmatch(value) is not None
+            return LANGUAGE.fullmatch(value) is not None and names_a_language(value)
         return value in (self.intents if label == "intent" else self.moods)
 
 

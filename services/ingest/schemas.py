@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.kernel.languages import names_a_language
 from services.kernel.limits import NAME_CHARS_MAX
 from services.runtime.fields import Attribute, Base64, Digits, says_something
 from services.runtime.problems import NO_NUL, ONE_LINE
@@ -97,12 +98,25 @@ class AddressIn(Body):
     address: Name
 
 
+def _language(tag: str) -> str:
+    if tag and not names_a_language(tag):
+        raise ValueError('must name a language by its code of ISO 639-1, such as "pl" or "pt-BR"')
+    return tag
+
+
+Language = Annotated[
+    str,
+    Field(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$", max_length=20),
+    AfterValidator(_language),
+]
+
+
 class OrderCustomer(Body):
     """Whose order it is."""
 
     addresses: Annotated[list[AddressIn], Field(min_length=1, max_length=ADDRESSES_MAX)]
     name: OptionalName = ""
-    language: Annotated[str, Field(pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$", max_length=20)] = ""
+    language: Language = ""
 
 
 class OrderIn(Body):

@@ -27,6 +27,7 @@ from proto.v1.desk_pb2 import (
 from services.kernel.conditions import ATTRIBUTE_PREFIX
 from services.kernel.desk_hours import check_date, parse_range
 from services.kernel.document import Node
+from services.kernel.languages import names_a_language
 from services.kernel.limits import (
     HOUR_MS,
     UNITS_DEFAULT,
@@ -47,6 +48,7 @@ SMTP_PORTS = {SMTP_TLS_STARTTLS: 587, SMTP_TLS_IMPLICIT: 465, SMTP_TLS_NONE: 25}
 WHEN_FIELDS = ("intent", "mood", "language", "channel")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
 CHANNEL_RULE = 'must be the name of a channel in small letters, such as "email", "chat", "whatsapp"'
+_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
 _ATTRIBUTE = re.compile(r"attributes\.\S{1,100}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 LANGUAGE_RULE = 'must be a language tag such as "pl" or "pt-BR"'
@@ -64,8 +66,12 @@ class Context:
 
 
 def language(node: Node) -> str:
-    """A language tag (BCP 47)."""
-    return node.matching(_LANGUAGE, LANGUAGE_RULE)
+    """A language tag (BCP 47) of a language that there is."""
+    tag = node.matching(_LANGUAGE, LANGUAGE_RULE)
+    if tag and not names_a_language(tag):
+        node.wrong(f'"{tag}" is no language: {LANGUAGE_RULE}, by its code of ISO 639-1')
+        return ""
+    return tag
 
 
 def names(node: Node, read: Callable[[Node], str], limit: int) -> list[str]:
@@ -121,6 +127,8 @@ def _account(node: Node) -> Account:
         account.channel = fields["channel"].matching(_CHANNEL, CHANNEL_RULE)
     if "account" in fields:
         account.account = fields["account"].name()
+        if account.channel == "email" and account.account and not _MAILBOX.fullmatch(account.account):
+            fields["account"].wrong('must be the address of a mailbox, such as "help@shop.example"')
     account.units = UNITS_DEFAULT.get(account.channel, UNITS_OTHER)
     if "units" in fields:
         account.units = fields["units"].integer(1, UNITS_MAX)

@@ -125,8 +125,9 @@ def _plan_anew(draft: Draft, key: str, c: Conversation, known: Conversation) -> 
     """The labels of a waiting conversation changed: queue it again if its rules say otherwise now."""
     if c.fixed:
         return
-    queue = planning.queue_of(draft.desk, known)
-    if queue.name != c.queue or planning.language_of(draft.desk, known) != c.language:
+    queue, language = planning.queue_of(draft.desk, known), planning.language_of(draft.desk, known)
+    is_same = queue.name == c.queue and language == c.language
+    if not is_same or planning.weight_of(draft.desk, known) != c.weight:
         draft.queue(key, known, rt.QUEUED_WHY_RECONFIGURED)
 
 

@@ -14,16 +14,21 @@ from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
+from services.router import choosing
 from services.router.choosing import Want, choose
+from services.router.floor import Floor
+from services.router.lines import Line, Place, Rank
 from services.router.matching import ruled_out
 from services.router.moves import Moves
 from services.router.policy import Policy
-from services.router.profiles import Ask
+from services.router.profiles import LEVEL_NONE, Ask, Fit, Shape
 from services.router.scoring import explained
 from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
 
 AGENTS_NAMED_MAX = 20
 """Agents whom a rule excluded that an explanation names."""
+AHEAD_LOOKED_MAX = 2_000
+"""Waiting conversations that are looked at for who goes before one: some milliseconds."""
 
 
 class RuledOut(Struct, frozen=True):
@@ -151,6 +156,7 @@ def explain_waiting(state: State, conversation_id: str, now_ms: int = 0) -> Expl
         return None
     desk, ask = state.desk(c.desk), ask_of(c)
     found = _judge_all(state, c.desk, desk, ask)
+    reason = _reason(state, conversation_id, c, found, now_ms)
     floor = state.matcher.floor(c.desk)
     want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue)
     best = choose(floor, floor.shape(ask), ask, want, Moves(now_ms)).best
@@ -172,7 +178,7 @@ def explain_waiting(state: State, conversation_id: str, now_ms: int = 0) -> Expl
             Best(one.agent_id, score, dict(zip(names, parts[i * width : (i + 1) * width], strict=True)))
             for i, (one, score) in enumerate(zip(best, scores, strict=True))
         ),
-        sentence=_waiting_sentence(_reason(state, conversation_id, c, found), len(desk.agents), ruled),
+        sentence=_waiting_sentence(reason, len(desk.agents), ruled),
     )
 
 
@@ -183,7 +189,9 @@ class Reason(NamedTuple):
     en: str
 
 
-def _reason(state: State, key: str, c: Conversation, found: Mapping[int, Sequence[str]]) -> Reason:
+def _reason(
+    state: State, key: str, c: Conversation, found: Mapping[int, Sequence[str]], now_ms: int
+) -> Reason:
     """The one thing that keeps it waiting: somebody named, that it can wait, that nobody can do it at all,
     that nobody is there, or who stands before it."""
     named = c.only or (c.last_agent if c.hold_ms else "")
@@ -202,16 +210,51 @@ def _reason(state: State, key: str, c: Conversation, found: Mapping[int, Sequenc
     if not shape.able_available:
         return Reason("nie ma teraz nikogo, kto to potrafi", "nobody who can do it is there now")
     barred = len(found.get(rt.RULE_BARRED, ()))
-    if barred == shape.able_available:
+    busy = shape.able_available - barred
+    if not busy:
         return Reason(
             f"kto może ją przyjąć ({barred}), odmówił lub nie odebrał; pytamy znowu po kilku minutach",
             f"whoever can take it ({barred}) declined or let it ring; asked again after some minutes",
         )
-    ahead = sum(1 for other in line.places if other < place)
+    ahead = _ahead(state.matcher.floor(c.desk), shape, line, place, now_ms)
+    if barred:
+        return Reason(
+            f"kto może ją przyjąć, jest zajęty ({busy}) albo odmówił lub nie odebrał ({barred});"
+            f" przed nią w kolejce: {ahead}",
+            f"whoever can take it is busy ({busy}), or declined or let it ring ({barred});"
+            f" before it in line: {ahead}",
+        )
     return Reason(
-        f"wszyscy, którzy mogą ją przyjąć ({shape.able_available}), są zajęci; przed nią w kolejce: {ahead}",
-        f"all who can take it ({shape.able_available}) are busy; before it in line: {ahead}",
+        f"wszyscy, którzy mogą ją przyjąć ({busy}), są zajęci; przed nią w kolejce: {ahead}",
+        f"all who can take it ({busy}) are busy; before it in line: {ahead}",
     )
+
+
+def _ahead(floor: Floor, shape: Shape, line: Line, place: Place, now_ms: int) -> str:
+    """How many go before it with somebody who could take it, in the policy's order; of very many no more than
+    some are looked at, and it is said that there are more."""
+    seat = next(seat for profile in shape.able for seat in profile.seats.values() if not seat.ruled)
+
+    def ranked(its: Line, at: Place) -> tuple[Rank, Place]:
+        rank = its.ranked(at, now_ms)
+        if not choosing.is_plain(floor.policy):
+            rank = choosing.rank(floor, its, rank, at, seat, Fit(LEVEL_NONE, 0), now_ms)
+        return rank, at
+
+    own, ahead, looked = ranked(line, place), 0, 0
+    for other in floor.waited:
+        if shape.able.keys().isdisjoint(other.able):
+            continue
+        for its in other.lines.values():
+            named = floor.seats.get(its.only)
+            if its.only and (named is None or named.profile not in shape.able):
+                continue
+            for at in its.places:
+                looked += 1
+                if looked > AHEAD_LOOKED_MAX:
+                    return f"{ahead}+"
+                ahead += ranked(its, at) < own
+    return str(ahead)
 
 
 def _judge_all(state: State, desk_id: str, desk: Desk, ask: Ask) -> Mapping[int, list[str]]:

@@ -12,6 +12,7 @@ from services.router.explain import Explanation, Sentence, explain_offered, expl
 from services.router.forecast import Wait
 from services.router.profiles import Ask
 from services.router.published import Floors
+from services.router.state import State
 from services.runtime import shapes
 from services.runtime.documents import Conversation, Decision, Ownership
 from services.runtime.edge import Edge
@@ -40,8 +41,11 @@ class Explaining:
         views = self._edge.views.of(desk)
         owned = await views.get(Ownership, doc.id)
         if not decision:
-            state = await self._floors.state(desk)
-            waiting = explain_waiting(state, doc.id, self._edge.app.clock.now_ms())
+            waiting = self._why(await self._floors.state(desk), doc)
+            if (waiting is not None) != (owned is not None and owned.state == "waiting"):
+                # What the router's process writes of its state may be a moment behind the views.
+                waiting = self._why(await self._floors.fresh(desk, self._edge.patience()), doc)
+                owned = await views.get(Ownership, doc.id)
             if waiting is not None:
                 return self._waiting(doc, owned, waiting)
         wanted = decision or (owned.decision if owned else "")
@@ -54,6 +58,9 @@ class Explaining:
             raise Refusal(404, "The conversation has no such decision.")
         version = owned.policy_version if owned is not None else 0
         return self._waiting(doc, owned, Explanation(doc.id, "", "", version, 0, (), (), _NO_DECISION))
+
+    def _why(self, state: State, doc: Conversation) -> Explanation | None:
+        return explain_waiting(state, doc.id, self._edge.app.clock.now_ms())
 
     async def _named(self, body: Explanation, owned: Ownership | None, desk: str) -> Explanation:
         """With the names of those whom their settings rule out, by what the conversation asks for."""

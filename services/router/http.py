@@ -106,7 +106,7 @@ class _Queues:
         """Each queue: how many wait, the oldest, who could take them, the estimate."""
         self._edge.check(request, desk, READERS)
         await self._edge.shown(desk, after)
-        return await self._reading.queues(desk)
+        return await self._reading.queues(desk, is_fresh=bool(after))
 
     async def shadow(self, desk: str, request: Request) -> dict[str, Any]:
         """How often the desk's second policy (`routing.shadow`) chooses as the live one, by queue and
@@ -142,7 +142,12 @@ class _Watching:
     async def agent(self, request: HotRequest) -> HotStream:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""
         desk, agent = request.path_params["desk"], request.path_params["agent"]
-        self._edge.auth.check(request.headers, desk, AGENTS).speaks_for(agent)
+
+        async def ask() -> None:
+            await self._edge.prepare(desk, request.headers)
+            self._edge.auth.check(request.headers, desk, AGENTS).speaks_for(agent)
+
+        await ask()
         await self._edge.know_agent(desk, agent)
         self._reading.admit_stream()
         reads = self._edge.reads
@@ -151,17 +156,23 @@ class _Watching:
             f"agent/{desk}/{agent}",
             lambda: self._edge.agent_snapshot(desk, agent),
             reads.dressed,
+            ask,
             (desk, agent),
         )
 
     async def board(self, request: HotRequest) -> HotStream:
         """A snapshot, then what changes on the desk."""
         desk = request.path_params["desk"]
-        self._edge.auth.check(request.headers, desk, READERS)
+
+        async def ask() -> None:
+            await self._edge.prepare(desk, request.headers)
+            self._edge.auth.check(request.headers, desk, READERS)
+
+        await ask()
         self._edge.know_desk(desk)
         self._reading.admit_stream()
         board = self._reading.board
-        return sse.response(self._edge.hub, f"board/{desk}", lambda: board(desk), self._plain, None)
+        return sse.response(self._edge.hub, f"board/{desk}", lambda: board(desk), self._plain, ask, None)
 
     async def _plain(self, told: Told) -> dict[str, Any]:
         return told.data

@@ -106,10 +106,10 @@ class Line:
             return self.head, self.rank
         if taken:
             place = self._first(now_ms, taken)
-            return (place, self._ranked(place, now_ms)) if place is not None else (None, ())
+            return (place, self.ranked(place, now_ms)) if place is not None else (None, ())
         place = self.head = self._first(now_ms, taken)
         if place is not None:
-            self.rank = self._ranked(place, now_ms)
+            self.rank = self.ranked(place, now_ms)
             self.until_ms = self._holds_until(now_ms)
         return place, self.rank
 
@@ -121,7 +121,8 @@ class Line:
             return first
         return _least(self.places.beyond((now_ms, NEVER_MS)), taken) or first
 
-    def _ranked(self, place: Place, now_ms: int) -> Rank:
+    def ranked(self, place: Place, now_ms: int) -> Rank:
+        """What who stands there is compared by with those of other lines."""
         policy, order = self.policy, self.policy.order
         above = -self.priority if policy.priority_first and not policy.ageing_ms else 0
         younger_ms = self.priority * policy.ageing_ms

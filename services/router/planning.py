@@ -143,9 +143,9 @@ def steps_done(queue: Queue, since_ms: int, now_ms: int) -> int:
     return done
 
 
-def requires_at(queue: Queue, step: int) -> Pairs:
-    """What is required after so many relaxation steps, of which none overflows."""
-    return queue.relax[step - 1].requires if step else queue.requires
+def steps_within(queue: Queue, step: int) -> int:
+    """So many relaxation steps without the last one, if that overflows into another queue."""
+    return step - 1 if step and queue.relax[step - 1].queue else step
 
 
 def relax(desk: Desk, queue: Queue, step: int, c: Conversation) -> Queue:

@@ -127,8 +127,10 @@ class Watcher:
             fetched = await reader.fetch(max(0, min(JUDGE_EVERY_MS, judge_ms - now_ms)))
             self._take(fetched.records)
             now_ms = self._clock.now_ms()
-            if (fetched.records or now_ms >= judge_ms) and self._loop.ready.is_set():
-                self._tell(now_ms)
+            if fetched.records or now_ms >= judge_ms:
+                if self._loop.ready.is_set():
+                    self._tell(now_ms)
+                # Also while it is not: who does not wait reads without a pause.
                 judge_ms = now_ms + JUDGE_EVERY_MS
 
     def _take(self, records: Iterable[LogRecord]) -> None:

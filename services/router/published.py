@@ -2,24 +2,30 @@
 
 What stands in a queue, why something waits and how long one would wait follows from the state as it is now,
 by the same functions wherever they run. Where the engine is another process, its owner writes what they
-need of a desk beside the views, about once a second for a desk that changes.
+need of a desk beside the views, about once a second for a desk that changes; until then stands there that it
+has changed, for who has to see it all.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
 
+from services.kernel.errors import Busy
 from services.router import state as states
 from services.router.shadow import Report, Shadows
 from services.router.state import Conversation, Data, State
-from services.runtime.documents import FloorView
+from services.runtime.documents import FloorDue, FloorView
 from services.runtime.edge import Edge
+from services.runtime.patience import Patience
 
 KNOWN_MAX = 200
 """Desks whose floor is kept ready for the next question."""
+LOOK_AGAIN_S = 0.025
+"""Between two looks at a floor that is to be written: it comes within a second."""
 
 
 class Published:
@@ -37,7 +43,7 @@ class Published:
         """Every desk that has a floor."""
         return list(state.data.desks)
 
-    def document(self, state: State, desk_id: str, now_ms: int) -> FloorView:
+    def document(self, state: State, desk_id: str, now_ms: int, next_seq: int) -> FloorView:
         """The floor of a desk: its settings and agents, what waits, and what is on whose hands."""
         conversations: dict[str, Conversation] = {}
         for key in state.matcher.waiting(desk_id):
@@ -46,7 +52,7 @@ class Published:
             for key in state.matcher.in_hand(desk_id, agent_id):
                 conversations[key] = _held(state.data.conversations[key])
         data = Data({desk_id: state.desk(desk_id)}, conversations)
-        return FloorView(desk_id, now_ms, states.dump_data(data), self.shadow(desk_id))
+        return FloorView(desk_id, now_ms, states.dump_data(data), self.shadow(desk_id), next_seq)
 
 
 def _held(c: Conversation) -> Conversation:
@@ -79,7 +85,23 @@ class Floors:
         if loop is not None:
             state: State = loop.state
             return state
-        view = await self._edge.views.of(desk_id).get(FloorView, desk_id)
+        return self._state(desk_id, await self._edge.views.of(desk_id).get(FloorView, desk_id))
+
+    async def fresh(self, desk_id: str, patience: Patience) -> State:
+        """The same with everything that the views of the desk show already. Raises Busy, also if that is not
+        to be had in time."""
+        if "routing" in self._edge.app.loops:
+            return await self.state(desk_id)
+        views = self._edge.views.of(desk_id)
+        while True:
+            due, view = await asyncio.gather(views.get(FloorDue, desk_id), views.get(FloorView, desk_id))
+            if due is None or (view is not None and view.next_seq >= due.next_seq):
+                return self._state(desk_id, view)
+            if not patience.left_s():
+                raise Busy("What the router's state says of the desk is not shown yet.")
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _state(self, desk_id: str, view: FloorView | None) -> State:
         if view is None:
             return states.initial()
         known = self._known.get(desk_id)

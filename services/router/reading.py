@@ -109,10 +109,12 @@ class Reading:
         """A whole conversation. Raises Refusal 404."""
         return await self._edge.reads.conversation(await self._edge.conversation(desk, conversation_id))
 
-    async def queues(self, desk: str) -> list[dict[str, Any]]:
-        """Each queue: how many wait, the oldest, who could take them, the estimate. Raises Refusal 404."""
+    async def queues(self, desk: str, is_fresh: bool = False) -> list[dict[str, Any]]:
+        """Each queue: how many wait, the oldest, who could take them, the estimate. is_fresh: with everything
+        that the views show already. Raises Refusal 404, Busy."""
         self._edge.know_desk(desk)
-        state, now_ms = await self._floors.state(desk), self._edge.app.clock.now_ms()
+        floor = self._floors.fresh(desk, self._edge.patience()) if is_fresh else self._floors.state(desk)
+        state, now_ms = await floor, self._edge.app.clock.now_ms()
         return [
             {
                 "queue": queue.queue,

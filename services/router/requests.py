@@ -239,9 +239,10 @@ def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> 
     queue = planning.queue_named(draft.desk, target)
     if wanted.transfer_to != inbound.TRANSFER_TO_QUEUE or queue is None:
         return False
-    copy.queue, copy.fixed, copy.human_only = queue.name, True, copy.human_only or queue.human_only
-    copy.relax_step = planning.steps_done(queue, copy.since_ms, draft.now_ms)
-    copy.requires = planning.requires_at(queue, copy.relax_step)
+    copy.fixed, copy.human_only = True, copy.human_only or queue.human_only
+    # Whoever gives it there wants it asked there first: what overflows by its age does so from a deadline.
+    step = planning.steps_within(queue, planning.steps_done(queue, copy.since_ms, draft.now_ms))
+    planning.relax(draft.desk, queue, step, copy)
     return True
 
 
@@ -297,6 +298,7 @@ def _reopen(draft: Draft, asked: Asked) -> Refusal | None:
         # Its labels are forgotten, its queue is not: that says what it requires.
         fixed=queue is not None,
         requires=queue.requires if queue else (),
+        prefers=queue.prefers if queue else (),
         language=short.language,
         since_ms=asked.submitted.received_at_ms,
         human_only=short.human_only,

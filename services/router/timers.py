@@ -91,6 +91,9 @@ def _wait_changes(draft: Draft, key: str) -> None:
     step = planning.steps_done(queue, c.since_ms, draft.now_ms) if queue is not None else 0
     if queue is not None and c.relax_step < step:
         into = planning.relax(draft.desk, queue, step, copy)
+        if into.human_only and not c.human_only:
+            releasing.to_humans(draft, key, copy, rt.HUMAN_WHY_QUEUE)
+            return
         relaxed = RequirementsRelaxed(
             conversation_id=key,
             requires=dict(copy.requires),
@@ -232,7 +235,7 @@ def _replan(draft: Draft, _: str) -> None:
 
 
 def _asks(c: Conversation) -> tuple[object, ...]:
-    return c.queue, c.requires, c.language, c.units, c.priority, c.relax_step
+    return c.queue, c.requires, c.prefers, c.language, c.units, c.priority, c.weight, c.relax_step
 
 
 _KINDS: Mapping[str, Callable[[Draft, str], None]] = {

@@ -73,6 +73,7 @@ WHY_TEXT = {
     "resolved": "The conversation is resolved.",
     "not_resolved": "The conversation is not resolved.",
     "not_yours": "The offer was made to another agent.",
+    "too_old": "It came too late to be decided, and was not done: ask again with a new key.",
 }
 MISSING = {
     "unknown_conversation": "The desk has no such conversation.",
@@ -100,15 +101,12 @@ def decided_by(record_id: str, name: str, body: Any) -> Decided:
 
 
 def refused(decided: Decided) -> Refusal:
-    """What a refused request is answered: 409 with who has it and why, else 404, 422, 503."""
+    """What a refused request is answered, however often: 409 with who has it and why, else 404, 422."""
     why, extra = decided.why, standing(decided)
     if why in MISSING:
         return Refusal(404, MISSING[why], extra=extra)
     if why in WRONG:
         return Refusal(422, "The request names what is not there.", [WRONG[why]], extra=extra)
-    if why == "too_old":
-        detail = "It came too late to be decided: ask again with a new key."
-        return Refusal(503, detail, retry_after_s=1, extra=extra)
     return Refusal(409, WHY_TEXT.get(why, "It is refused."), extra=extra)
 
 

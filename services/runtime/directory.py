@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from proto.v1.desk_pb2 import Account, Agent, DeskConfig
 from services.runtime.documents import AgentView, DeskView
 from services.runtime.view_store import ViewReader
+
+PARSED_MAX = 10_000
+"""Desks that are kept parsed: some 100 MB, and no more however many an installation has."""
 
 
 class Directory:
     """Desks and agents as the views have them. Never changed by who reads them."""
 
-    def __init__(self, views: ViewReader) -> None:
+    def __init__(self, views: ViewReader, most: int = PARSED_MAX) -> None:
         self._views = views
-        self._desks: dict[str, tuple[DeskView, DeskConfig]] = {}
+        self._most = most
+        self._desks: OrderedDict[str, tuple[DeskView, DeskConfig]] = OrderedDict()
 
     async def prepare(self, desk_id: str) -> None:
         """Have a desk at hand for what follows. Raises Busy if it is not to be had."""
@@ -30,7 +36,14 @@ class Directory:
         known = self._desks.get(desk_id)
         if known is None or known[0] is not view:
             known = self._desks[desk_id] = (view, DeskConfig.FromString(view.desk))
+        self._desks.move_to_end(desk_id)
+        if len(self._desks) > self._most:
+            self._desks.popitem(last=False)
         return known[1]
+
+    def parsed(self) -> list[str]:
+        """The desks that are kept parsed, the one longest not asked for first."""
+        return list(self._desks)
 
     def account(self, desk_id: str, channel: str, account: str) -> Account | None:
         """One account of a desk; None if the desk has no such one."""

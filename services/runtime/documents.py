@@ -13,6 +13,8 @@ from typing import ClassVar
 
 import msgspec
 
+from services.runtime.documents_beside import FloorDue as FloorDue
+from services.runtime.documents_beside import FloorView as FloorView
 from services.runtime.documents_requests import Answer as Answer
 from services.runtime.documents_requests import Asked as Asked
 from services.runtime.view_document import Document as Document
@@ -373,21 +375,8 @@ class ApiKeyView(Document):
     at_ms: int
 
 
-class FloorView(Document):
-    """Beside topic routing: what the router's state says of a desk (services/router/published.py)."""
-
-    KIND: ClassVar[str] = "floor"
-    KEY: ClassVar[tuple[str, ...]] = ("desk",)
-    CACHED: ClassVar[int] = 100
-    desk: str
-    at_ms: int
-    state: bytes
-    shadow: bytes = b""
-    """What was seen of the desk's shadow policy (services/router/shadow.py), packed."""
-
-
 KINDS: tuple[type[Document], ...] = (
     Conversation, Message, Ownership, Decision, Promises, SendView, Customer, OrderView, DeskView,
     AgentView, AgentLoad, ApiKeyView, Asked, Answer, Leaving, Quarantined,
-    FloorView,
+    FloorView, FloorDue,
 )  # fmt: skip

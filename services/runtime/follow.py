@@ -4,7 +4,8 @@ Theory of operation. The log is the truth, so an edge reads it: the owned topics
 has streams or waiters for, from about where they end, in the order in which one thing led to another
 (`inputs.py`), by the fence like every reader. Who waits for the outcome of a record is told at once, so an
 accept does not depend on any store. Streams are told when the views show what happened, so that a stream is
-never ahead of a read; a store that does not follow, or is away, holds them up for a moment only.
+never ahead of a read; a store that does not follow, or is away, holds them up for a moment only. What cannot
+be told without the store (whose conversation a message is in) is made up for by a snapshot once it is back.
 
 Where to begin reading, and what was valid there, is what the views' head says; without it the newest
 snapshots; without those the beginning of the log.
@@ -31,7 +32,7 @@ from services.runtime.patience import Patience
 from services.runtime.projections import NO_OUTCOME
 from services.runtime.snapshots import SnapshotStore
 from services.runtime.streams import Streams, is_told, looked_at
-from services.runtime.views_feed import HeadFeed, Wanted
+from services.runtime.views_feed import HeadFeed, Wanted, covers, have_read, show
 from services.runtime.views_read import PartitionViews, RemoteViews
 from services.runtime.views_redis import Head
 
@@ -46,6 +47,8 @@ SHOWN_ONLY = ("sla", "notices")
 BEHIND = "The views do not show yet what has happened."
 UNUSED_S = 60.0
 """A partition that nobody here asks about is followed that much longer."""
+LOOK_S = 1.0
+"""Between two looks at what is followed: so long streams hear nothing after an error that nobody expected."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class Follower:
         hearing = asyncio.create_task(self._feed.run())
         try:
             while not hearing.done():
-                await asyncio.sleep(UNUSED_S / 4)
+                await asyncio.sleep(LOOK_S)
                 await self.let_go()
             hearing.result()
         finally:
@@ -96,11 +99,13 @@ class Follower:
             self._tails.clear()
 
     async def let_go(self) -> None:
-        """Follow no longer what nobody has asked about for a while."""
+        """Follow no longer what nobody has asked about for a while, and anew what has ended by an error."""
         watched = {self._views.partition(desk_id) for desk_id in self._hub.watched}
         for partition, tail in list(self._tails.items()):
             if partition in watched:
                 tail.used_s = self._clock.monotonic_s()
+                if tail.over():
+                    await self._begun(partition)
             elif self._clock.monotonic_s() - tail.used_s > UNUSED_S:
                 self._tails.pop(partition).stop()
                 await self._feed.forget(partition)
@@ -112,18 +117,27 @@ class Follower:
     async def _tail(self, partition: int, within_s: float) -> _Tail:
         """The partition's tail, once it was at the log's end. Raises Busy."""
         tail = self._tails.get(partition)
-        is_new = tail is None or tail.over()
-        if tail is None or is_new:
-            where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
-            tail = self._tails[partition] = _Tail(partition, *where)
-        tail.used_s = self._clock.monotonic_s()  # before anything waits: `let_go` may come meanwhile
-        if is_new:
-            await self._feed.follow(partition)
+        if tail is None or tail.over():
+            tail = await self._begun(partition)
+        tail.used_s = self._clock.monotonic_s()
         if not tail.ready.is_set():
             try:
                 await asyncio.wait_for(tail.ready.wait(), within_s)
             except TimeoutError:
                 raise Busy("What happens to the desk is not heard here yet.") from None
+        return tail
+
+    async def _begun(self, partition: int) -> _Tail:
+        """Follow a partition from now on. What streams did not hear since another tail of it ended, they have
+        by a snapshot."""
+        where = self._views, self._hub, self._log, self._snapshots, self._answers, self._feed
+        is_anew = partition in self._tails
+        tail = self._tails[partition] = _Tail(partition, *where)
+        tail.used_s = self._clock.monotonic_s()  # before anything waits: `let_go` may come meanwhile
+        for desk_id in self._hub.watched if is_anew else ():
+            if self._views.partition(desk_id) == partition:
+                self._hub.renew(desk_id)
+        await self._feed.follow(partition)
         return tail
 
     async def caught_up(self, partition: int, within_s: float) -> None:
@@ -192,23 +206,6 @@ class Follower:
     def answered(self, partition: int, record_id: str) -> Answered | None:
         """See Following."""
         return self._answers.get(record_id)
-
-
-def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
-    """Whether the views show each log up to an offset."""
-    return all(topic in heads and heads[topic].offset >= offset for topic, offset in offsets.items())
-
-
-def show(heads: Mapping[str, Head], seqs: Mapping[str, int]) -> bool:
-    """Whether the views show each log's valid batches up to a seq."""
-    return all(topic in heads and heads[topic].next_seq >= seq for topic, seq in seqs.items())
-
-
-def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:
-    """Whether each log's writer has decided its inputs up to an offset; of whom nothing is known has not."""
-    return all(topic in heads for topic in OWNED_TOPICS) and all(
-        read >= offsets.get(topic, 0) for head in heads.values() for topic, read in head.inputs.items()
-    )
 
 
 class _Tail:
@@ -335,14 +332,18 @@ class _Tail:
             await self._more.wait()
             self._more.clear()
             said, self._said = self._said, []
+            is_blind = False
             try:
                 await self._gate(said)
                 brought = await self._brought(said)
             except Busy:
                 brought = _Brought()
+                is_blind = True
             streams = Streams(brought, self._hub)
             for one in said:
                 streams.tell(one.topic, one.name, one.event, one.body, one.event_id)
+            for desk_id in {one.event.desk_id for one in said} if is_blind else ():
+                self._hub.renew(desk_id)
 
     async def _gate(self, said: list[_Said]) -> None:
         """Wait until the views show what was said, but not for long. Raises Busy."""

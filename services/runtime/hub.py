@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -56,10 +57,12 @@ class Told(NamedTuple):
 class Subscription:
     """One reader of a feed."""
 
-    __slots__ = ("_closed", "_overflowed", "_queue", "_waiter", "kind")
+    __slots__ = ("_closed", "_fresh", "_overflowed", "_queue", "_waiter", "kind")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self._fresh = True
+        """Whether a snapshot is to be told, as soon as one is to be had."""
         self._queue: deque[Told] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
@@ -73,6 +76,12 @@ class Subscription:
         if not self._overflowed:
             self._queue.append(told)
         _end(self._waiter)
+
+    def renew(self) -> None:
+        """Something could not be told: begin anew with a snapshot, beside whatever comes."""
+        if not self._fresh:
+            self._fresh = True
+            _end(self._waiter)
 
     def behind(self) -> int:
         """How many events the reader has not taken yet."""
@@ -118,20 +127,21 @@ class Subscription:
 
         While no snapshot is to be had (Busy: the views are away), what comes is told without; it follows.
         """
-        number = 0
-        fresh = True
         while True:
-            if fresh:
+            if self._fresh:
+                self._fresh = False  # from now on: what cannot be told meanwhile asks for another one
                 try:
-                    told = Told("snapshot", f"snapshot/{number + 1}", await snapshot())
+                    found = await snapshot()
                 except Busy as error:
+                    self._fresh = True
                     _log.info("a stream waits for its snapshot: %s", error)
                 else:
-                    number, fresh = number + 1, False
-                    yield [told]
-            events = await self.take(min(quiet_s, SNAPSHOT_AGAIN_S) if fresh else quiet_s)
-            fresh = fresh or events is None
-            if events is not None:
+                    # No two are alike, over all connections of a reader who drops by id what they have seen.
+                    yield [Told("snapshot", f"snapshot/{secrets.token_hex(8)}", found)]
+            events = await self.take(min(quiet_s, SNAPSHOT_AGAIN_S) if self._fresh else quiet_s)
+            if events is None:
+                self._fresh = True
+            else:
                 yield events
 
 
@@ -149,6 +159,7 @@ class Hub:
         """Subscribers by the first word of their feeds."""
         self.watched: dict[str, Counter[str]] = {}
         """The same for each desk that somebody watches."""
+        self._of_desks: dict[str, list[Subscription]] = {}
         self.closed = False
 
     @contextmanager
@@ -170,6 +181,11 @@ class Hub:
         for subscription in self.listeners.get(feed, ()):
             subscription.push(told)
 
+    def renew(self, desk_id: str) -> None:
+        """Something of a desk could not be told: its streams begin anew with a snapshot."""
+        for subscription in self._of_desks.get(desk_id, ()):
+            subscription.renew()
+
     @asynccontextmanager
     async def subscribe(self, feed: str) -> AsyncIterator[Subscription]:
         """Watch a feed from now on."""
@@ -180,14 +196,16 @@ class Hub:
         self.kinds[kind] += 1
         watched = self.watched.setdefault(desk_id, Counter())
         watched[kind] += 1
+        self._of_desks.setdefault(desk_id, []).append(subscription)
         self.listeners.setdefault(feed, []).append(subscription)
         try:
             yield subscription
         finally:
             self.kinds[kind] -= 1
             watched[kind] -= 1
+            self._of_desks[desk_id].remove(subscription)
             if not watched.total():
-                del self.watched[desk_id]
+                del self.watched[desk_id], self._of_desks[desk_id]
             left = self.listeners[feed]
             left.remove(subscription)
             if not left:

@@ -90,6 +90,8 @@ def _relaxed(views: Views, event: RoutingEvent, body: RequirementsRelaxed) -> No
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None:
         doc.requires, doc.nobody = dict(body.requires), False
+        if body.queue:
+            doc.queue, doc.priority = body.queue, body.priority
 
 
 def _reconsidered(views: Views, event: RoutingEvent, body: Reconsidered) -> None:

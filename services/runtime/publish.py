@@ -27,7 +27,7 @@ from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
 from services.runtime import views_base
 from services.runtime.clock import Clock
-from services.runtime.documents import Document
+from services.runtime.documents import Document, FloorDue
 from services.runtime.event_log import TRY_LATER, EventLog, LogReader, TopicPartition
 from services.runtime.inputs import EVENT_CLASSES
 from services.runtime.loop import Committed, Loop
@@ -72,8 +72,8 @@ class Beside(Protocol):
     def desks(self, state: Any) -> Iterable[str]:
         """Every desk that has one."""
 
-    def document(self, state: Any, desk_id: str, now_ms: int) -> Document:
-        """The document of a desk."""
+    def document(self, state: Any, desk_id: str, now_ms: int, next_seq: int) -> Document:
+        """The document of a desk. `next_seq`: every batch of the log before it is in the state."""
 
 
 class Publishers:
@@ -255,20 +255,25 @@ class Publisher:
             run(views)
 
     def _put_beside(self, views: FarViews, batches: list[Committed]) -> None:
-        """Write what stands beside the desks that have changed, each seldom enough."""
+        """Write what stands beside the desks that have changed, each seldom enough; of the others, that they
+        have."""
         if self._beside is None:
             return
         now_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
+        changed: dict[str, int] = {}
         for committed in batches:
             for event in committed.events:
+                changed[event.desk_id] = committed.seq + 1
                 self._due_s.setdefault(event.desk_id, self._not_before_s.get(event.desk_id, 0.0))
         due = [desk_id for desk_id, due_s in self._due_s.items() if due_s <= now_s][:BESIDE_AT_ONCE]
         for desk_id in due:
             del self._due_s[desk_id]
-            document = self._beside.document(self._loop.state, desk_id, now_ms)
+            document = self._beside.document(self._loop.state, desk_id, now_ms, self._loop.place()[2])
             views.put(document)
             wait_s = max(BESIDE_EVERY_S, len(msgspec.msgpack.encode(document)) / BESIDE_BYTES_PER_S)
             self._not_before_s[desk_id] = now_s + wait_s
+        for desk_id in changed.keys() & self._due_s.keys():
+            views.put(FloorDue(desk_id, changed[desk_id]))
 
     def _tell(self, store: RedisStore, views: FarViews, batches: list[Committed], whole: bool) -> bool:
         """Say how far the log and its inputs are covered now, with the next write; whether to the end."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from services.kernel.errors import Invalid
+from services.kernel.errors import Busy, Invalid
 from services.runtime.clock import Clock
 from services.runtime.event_log import TRY_LATER, EventLog, TopicPartition
 
@@ -53,7 +53,8 @@ class Retention:
                 _log.warning("%s is pruned later: %s", self._place.topic, error)
 
     async def prune(self) -> int:
-        """Delete what is old enough and covered; the first offset that stays."""
+        """Delete what is old enough and covered; the first offset that stays. Raises as the log does, and
+        Busy where it does not say in time how old a record is: then nothing is deleted."""
         before_ms = self._clock.now_ms() - self._keep_ms
         low, high = self._first, min(self._covered(), await self._log.end(*self._place))
         while low < high:
@@ -77,4 +78,6 @@ class Retention:
             return None
         finally:
             await reader.close()
-        return records[0].at_ms if records else None
+        if not records:
+            raise Busy(f"{self._place.topic}: the log does not say how old its record {offset} is")
+        return records[0].at_ms

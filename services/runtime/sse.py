@@ -1,6 +1,7 @@
 """Server-sent events: a snapshot at each connection, then events; nothing is resumed.
 
-Every event has an `id:`; a client drops what it has seen. Who reads too slowly gets a fresh snapshot.
+Every event has an `id:`; a client drops what it has seen. Who reads too slowly gets a fresh snapshot. Whether
+the reader may hear it still is asked before each: keys are removed.
 A comment every few seconds keeps proxies from closing what is quiet.
 """
 
@@ -12,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from services.kernel.errors import Busy
 from services.runtime.asgi import HotStream
 from services.runtime.hub import Closed, Hub, Snapshot, Subscription, Told
+from services.runtime.problems import Refusal
 
 KEEP_ALIVE_S = 10.0
 RETRY_MS = 1_000
@@ -26,6 +29,8 @@ HEADERS = (
 )
 
 Dress = Callable[[Told], Awaitable[dict[str, Any]]]
+Ask = Callable[[], Awaitable[None]]
+"""Raises Refusal for a reader who may no longer hear what is told, Busy where that cannot be said."""
 
 
 def frame(event: str, event_id: str, data: Any) -> bytes:
@@ -33,23 +38,28 @@ def frame(event: str, event_id: str, data: Any) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), event.encode(), msgspec.json.encode(data))
 
 
-async def frames(subscription: Subscription, snapshot: Snapshot, dress: Dress) -> AsyncIterator[bytes]:
+async def frames(
+    subscription: Subscription, snapshot: Snapshot, dress: Dress, ask: Ask
+) -> AsyncIterator[bytes]:
     """The stream's bytes: a snapshot, then what comes, each event dressed (its words opened)."""
     yield b"retry: %d\n\n" % RETRY_MS
     try:
         async for events in subscription.tellings(snapshot, KEEP_ALIVE_S):
+            await ask()
             if events:
                 yield b"".join([frame(told.event, told.id, await dress(told)) for told in events])
             else:
                 yield b": still here\n\n"
     except Closed:
         yield b": the process stops; connect again\n\n"
+    except (Refusal, Busy):
+        yield b": the key may not hear this any more; connect again to be told why\n\n"
 
 
 def response(
-    hub: Hub, feed: str, snapshot: Snapshot, dress: Dress, session: tuple[str, str] | None
+    hub: Hub, feed: str, snapshot: Snapshot, dress: Dress, ask: Ask, session: tuple[str, str] | None
 ) -> HotStream:
-    """The answer that streams a feed until the client goes or the process stops.
+    """The answer that streams a feed until the client goes, its key is removed, or the process stops.
 
     session: desk and agent who are here as long as the stream is open.
     """
@@ -59,7 +69,7 @@ def response(
         here = hub.session(*session) if session is not None else nullcontext()
         with here:
             async with hub.subscribe(feed) as subscription:
-                async for part in frames(subscription, snapshot, dress):
+                async for part in frames(subscription, snapshot, dress, ask):
                     yield part
 
     return HotStream(stream(), HEADERS)

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from services.runtime.event_log import OWNED_TOPICS
 from services.runtime.redis_access import may_not
 from services.runtime.redis_link import FAILURES, RedisLink
 from services.runtime.views_redis import Head, Names, word_of
@@ -34,6 +35,23 @@ SILENT_S = 1.0
 Wanted = Callable[[Mapping[str, Head]], bool]
 
 _log = logging.getLogger(__name__)
+
+
+def covers(heads: Mapping[str, Head], offsets: Mapping[str, int]) -> bool:
+    """Whether the views show each log up to an offset."""
+    return all(topic in heads and heads[topic].offset >= offset for topic, offset in offsets.items())
+
+
+def show(heads: Mapping[str, Head], seqs: Mapping[str, int]) -> bool:
+    """Whether the views show each log's valid batches up to a seq."""
+    return all(topic in heads and heads[topic].next_seq >= seq for topic, seq in seqs.items())
+
+
+def have_read(offsets: Mapping[str, int], heads: Mapping[str, Head]) -> bool:
+    """Whether each log's writer has decided its inputs up to an offset; of whom nothing is known has not."""
+    return all(topic in heads for topic in OWNED_TOPICS) and all(
+        read >= offsets.get(topic, 0) for head in heads.values() for topic, read in head.inputs.items()
+    )
 
 
 class HeadFeed:

@@ -7,14 +7,15 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 
 from clients.python.centrala_client import AgentSession, CallRefused, Centrala, message
 from clients.python.centrala_client.errors import CUT, of_call
-from clients.python.centrala_client.v1.rpc_agents_pb2 import AgentDown
+from clients.python.centrala_client.v1.rpc_agents_pb2 import AgentAnswer, AgentDown, AgentUp
+from clients.python.centrala_client.v1.rpc_agents_pb2_grpc import AgentSessionStub
 from clients.python.centrala_client.v1.rpc_intake_pb2 import Message, OrderCustomer, OrderPut, ShipmentPut
 from clients.python.centrala_client.v1.rpc_shapes_pb2 import Identity
 from tests.edges.calls import WAIT_S, Caller, calling
@@ -229,6 +230,46 @@ async def test_a_request_whose_line_is_cut_is_done_once() -> None:
             whole = await centrala.conversation(talk, after=taken.record_id)
             said = [one.text for one in whole.messages if one.direction == "out"]
             assert sorted(said) == sorted(f"Odpowiedź {number}" for number in range(8))
+
+
+class Late:
+    """Stands for a server and one call to it: the first request came too late to be decided, the next one is
+    granted."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self._down: asyncio.Queue[AgentDown] = asyncio.Queue()
+
+    def Connect(self, metadata: Any) -> Late:  # the name of the call
+        """See AgentSessionStub."""
+        return self
+
+    async def write(self, up: AgentUp) -> None:
+        """See grpc: what the agent says."""
+        if up.HasField("hello"):
+            return
+        self.keys.append(up.key)
+        answer = AgentAnswer(key=up.key)
+        if len(self.keys) == 1:
+            answer.refused.code = grpc.StatusCode.FAILED_PRECONDITION.value[0]
+            answer.refused.why = "too_old"
+        self._down.put_nowait(AgentDown(answer=answer))
+
+    async def read(self) -> AgentDown:
+        """See grpc: what the agent is told."""
+        return await self._down.get()
+
+    def cancel(self) -> None:
+        """See grpc."""
+
+
+async def test_what_came_too_late_is_asked_with_a_new_key() -> None:
+    """It was not done, and its key hears so for ever: the client asks for the same once more, as new."""
+    server = Late()
+    stub = cast("AgentSessionStub", server)
+    async with asyncio.timeout(WAIT_S), AgentSession(stub, (), "rowery", "ola") as ola:
+        await ola.reply("c1", "Dzień dobry")
+    assert len(set(server.keys)) == len(server.keys) == 2
 
 
 async def test_the_board_and_a_conversation_go_on_after_a_cut() -> None:

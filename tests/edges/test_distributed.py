@@ -54,6 +54,26 @@ async def test_what_one_edge_took_another_shows(made: Distributed) -> None:
     assert doc["customer"]["identities"] == [{"channel": "chat", "address": "jan@example.pl"}]
 
 
+async def test_queues_and_explanations_show_what_was_asked_for(made: Distributed) -> None:
+    """What is told from the router's state, which is written now and then, shows a record by `after` too,
+    however soon it is asked for; nor is what waits said to have no decision."""
+    first, second, _ = made.edges
+    await first.desk()
+    for number in range(1, 4):
+        sender = {"address": f"{number}@example.pl", "name": "Ewa"}
+        ids = await first.message(f"m{number}", **{"from": sender})
+        queues = await second.call("GET", f"/v1/desks/rowery/queues?after={ids['record_id']}")
+        assert [queue["waiting"] for queue in queues.json()] == [number]
+        listed = await second.call("GET", f"/v1/desks/rowery/conversations?after={ids['record_id']}")
+        path = f"/v1/desks/rowery/conversations/{listed.json()['items'][0]['id']}"
+        told = await second.call("GET", f"{path}/explain?after={ids['record_id']}")
+        assert "nobody of the desk can do it" in told.json()["sentence"]["en"]
+    await first.desk("ola")
+    offered = await second.until(lambda: second.call("GET", path), lambda got: got.json()["offer"])
+    told = await second.call("GET", f"{path}/explain")
+    assert told.json()["decision"] == offered.json()["offer"]["offer_id"]
+
+
 async def test_what_counts_for_nobody_holds_no_request_up(made: Distributed) -> None:
     """A claim or a batch at the end of a quiet log that is in no view, because it counts for nobody, is not
     waited for."""

@@ -110,6 +110,24 @@ async def test_redis_is_killed(made: Distributed, redis: RedisServer) -> None:
     await stream.close()
 
 
+async def test_streams_make_up_for_what_they_could_not_tell(made: Distributed, redis: RedisServer) -> None:
+    """Whose conversation a customer writes in nobody can say without Redis: once it is back, streams begin
+    anew with a snapshot, though nobody connects again."""
+    stream = await begun(made)
+    _, _, offer = await stream.event("offer")
+    path = f"/v1/desks/rowery/offers/{offer['offer_id']}/accept"
+    assert (await made.edges[0].call("POST", path, {"agent": "ola"})).status_code == 200
+    await stream.event("assigned")
+    redis.kill()
+    await made.edges[1].message("m2")
+    await made.edges[1].message("m3", **EWA)
+    await stream.event("offer")  # behind the message on the log
+    await redis.start()
+    _, _, snapshot = await stream.event("snapshot")
+    assert [one["id"] for one in snapshot["conversations"]] == [offer["conversation_id"]]
+    await stream.close()
+
+
 async def test_redis_is_frozen(made: Distributed, redis: RedisServer) -> None:
     """With Redis frozen nobody waits for it for long; what was on its way when it wakes up does no harm."""
     stream = await begun(made)

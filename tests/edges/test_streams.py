@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from proto.v1.notices_pb2 import NoticesEvent, SendRequested
 from services.runtime.asgi import Dispatcher, HotRequest, HotStream
 from services.runtime.documents import SendView
@@ -21,12 +23,13 @@ from tests.edges.installation import HEADERS, Installation, installation
 class Stream:
     """One open stream: the App is called directly, since httpx's transport collects whole bodies."""
 
-    def __init__(self, made: Installation, path: str) -> None:
+    def __init__(self, made: Installation, path: str, key: str = "") -> None:
         self._parts: asyncio.Queue[bytes] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._buffer = b""
         self.status = 0
-        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        told = {"Authorization": f"Bearer {key}"} if key else HEADERS
+        headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -62,6 +65,10 @@ class Stream:
                 fields = dict(line.split(": ", 1) for line in block.decode().splitlines() if ": " in line)
                 if fields.get("event") in names:
                     return fields["event"], fields["id"], json.loads(fields["data"])
+
+    def unread(self) -> bytes:
+        """What came and was not asked for yet."""
+        return self._buffer + b"".join(self._parts.get_nowait() for _ in range(self._parts.qsize()))
 
     async def close(self) -> None:
         """Go away as a client does."""
@@ -122,8 +129,11 @@ async def test_asking_for_a_streams_head_is_not_presence() -> None:
     async def dress(told: Told) -> dict[str, Any]:
         return told.data
 
+    async def ask() -> None:
+        """Anybody may."""
+
     async def handler(request: HotRequest) -> HotStream:
-        return response(hub, "agent/rowery/ola", snapshot, dress, ("rowery", "ola"))
+        return response(hub, "agent/rowery/ola", snapshot, dress, ask, ("rowery", "ola"))
 
     async def behind(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("the stream is answered in front")
@@ -182,6 +192,28 @@ async def test_streams_end_when_the_process_stops() -> None:
         await asyncio.wait_for(stream.task, 1)
 
 
+@pytest.mark.parametrize(
+    ("scope", "feed"), [({"scope": "agent", "agent": "ola"}, "agents/ola"), ({"scope": "read"}, "board")]
+)
+async def test_a_removed_key_ends_its_streams(scope: dict[str, str], feed: str) -> None:
+    """What happens after a key was removed is not told to who opened a stream with it before: the stream
+    ends, and its agent is not here any more."""
+    async with installation() as made:
+        await made.desk("ola")
+        path = "/v1/desks/rowery/keys"
+        key = (await made.call("POST", path, {"name": "k", **scope})).json()
+        stream = Stream(made, f"/v1/desks/rowery/{feed}/stream", key["key"])
+        await stream.event("snapshot")
+        await made.call("DELETE", f"{path}/{key['id']}")
+        await made.message()
+        await asyncio.wait_for(stream.task, 5)
+        assert b"event: offer" not in stream.unread()
+        assert made.app.hub.sessions == {}
+        again = Stream(made, f"/v1/desks/rowery/{feed}/stream", key["key"])
+        await asyncio.wait_for(again.task, 5)
+        assert again.status == 401
+
+
 async def test_a_slow_reader_gets_a_fresh_snapshot() -> None:
     """Who is too far behind loses the queue, not the truth: a new snapshot comes instead."""
     hub = Hub()
@@ -195,8 +227,11 @@ async def test_a_slow_reader_gets_a_fresh_snapshot() -> None:
     async def dress(told: Told) -> dict[str, Any]:
         return told.data
 
+    async def ask() -> None:
+        """Anybody may."""
+
     async with hub.subscribe("board/shop") as subscription:
-        parts: AsyncIterator[bytes] = frames(subscription, snapshot, dress)
+        parts: AsyncIterator[bytes] = frames(subscription, snapshot, dress, ask)
         assert b"retry" in await anext(parts)
         assert b'"number":1' in await anext(parts)
         for index in range(QUEUE_MAX + 1):

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from proto.v1 import content_pb2, inbound_pb2
 from proto.v1.inbound_pb2 import AutoKind, DeliveryState, MessageKind, QuarantineReason
@@ -22,6 +23,7 @@ from services.ingest.channels import (
 from services.ingest.channels.email import parse
 from services.ingest.intake import EXCERPT_CHARS
 from services.ingest.parts import message_names, named_attributes, route_of
+from services.ingest.schemas import OrderCustomer
 from services.kernel.errors import Busy, Invalid
 from services.kernel.external_ids import external_hash
 from services.kernel.limits import BATCH_BYTES_MAX, CONTENT_BYTES_MAX, RECORD_BYTES_MAX
@@ -145,13 +147,15 @@ def test_a_mail_is_named_by_its_sender_and_body_too() -> None:
     [
         ({"language": "en", "intent": "complaint", "mood": "angry"}, ("en", "complaint", "angry", False)),
         ({"wants_human": "true"}, ("pl", "", "", True)),
+        ({"language": "xx"}, ("pl", "", "", False)),
         ({}, ("pl", "", "", False)),
     ],
 )
 async def test_the_senders_word_wins_over_a_classifier(
     attributes: dict[str, str], expected: tuple[str, str, str, bool]
 ) -> None:
-    """An attribute named like a label is the label; without it the classifier's word counts, or none."""
+    """An attribute named like a label is the label; without it the classifier's word counts, or none. What is
+    no language is no such label."""
     edge = Edge()
     await edge.intake.submit_message(DESK, replace(MESSAGE, attributes=attributes))
     message = await only_message(edge)
@@ -172,6 +176,17 @@ async def test_free_words_are_no_labels() -> None:
     assert dict((await content_of(edge, first)).attributes) == said
     assert (second.language, second.intent, second.mood) == ("pt-BR", "warranty", "furious")
     assert not (await content_of(edge, second)).attributes
+
+
+@pytest.mark.parametrize(("tag", "is_one"), [("", True), ("pt-BR", True), ("ceb", True), ("xx", False)])
+def test_an_orders_customer_speaks_a_language(tag: str, is_one: bool) -> None:
+    """An order may leave it out; a code that no language has is refused in words that say what is right."""
+    customer = {"addresses": [{"channel": "email", "address": "a@b.pl"}], "language": tag}
+    if is_one:
+        assert OrderCustomer.model_validate(customer).language == tag
+        return
+    with pytest.raises(ValidationError, match="ISO 639-1"):
+        OrderCustomer.model_validate(customer)
 
 
 async def test_a_record_that_fits_no_batch_is_refused() -> None:

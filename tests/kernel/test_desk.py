@@ -145,6 +145,9 @@ def test_every_problem_is_told_at_once() -> None:
     [
         ({"name": ""}, "/name", "must not be empty"),
         ({"name": None}, "/name", "is required"),
+        ({"locale": "xx"}, "/locale", '"xx" is no language'),
+        ({"languages": ["pl", "pt-BR", "qq-PL"]}, "/languages/2", '"qq-PL" is no language'),
+        ({"channels": [{"channel": "email", "account": "help"}]}, "/channels/0/account", "of a mailbox"),
         ({"channels": []}, "/channels", "at least one"),
         ({"channels": [{"channel": "E-Mail", "account": "a"}]}, "/channels/0/channel", "small letters"),
         ({"channels": [{"channel": "chat", "account": "a"}] * 2}, "/channels/1", "listed twice"),
@@ -155,7 +158,7 @@ def test_every_problem_is_told_at_once() -> None:
             "only a channel email",
         ),
         (
-            {"channels": [{"channel": "email", "account": "a", "smtp": {"host": "h", "user": "u"}}]},
+            {"channels": [{"channel": "email", "account": "a@b", "smtp": {"host": "h", "user": "u"}}]},
             "/channels/0/smtp",
             "go together",
         ),
@@ -234,7 +237,7 @@ def test_ports_follow_from_encryption_and_the_other_way_round() -> None:
     """465 means TLS from the start; STARTTLS on 587 is the default."""
 
     def smtp(**more: Any) -> Any:
-        account = {"channel": "email", "account": "a", "smtp": {"host": "h"} | more}
+        account = {"channel": "email", "account": "a@b", "smtp": {"host": "h"} | more}
         return parsed(channels=[account]).accounts[0]
 
     assert (smtp().smtp_port, smtp().smtp_tls) == (587, SMTP_TLS_STARTTLS)

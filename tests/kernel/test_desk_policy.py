@@ -13,7 +13,7 @@ from services.kernel.errors import Invalid
 
 LEAST: dict[str, Any] = {
     "name": "Shop",
-    "channels": [{"channel": "chat", "account": "www"}, {"channel": "email", "account": "pomoc"}],
+    "channels": [{"channel": "chat", "account": "www"}, {"channel": "email", "account": "pomoc@a.pl"}],
     "skills": ["zwroty", "faktury"],
     "queues": [{"name": "zwroty", "when": {"intent": ["return"]}}, {"name": "reszta"}],
 }

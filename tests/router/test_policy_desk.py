@@ -37,7 +37,7 @@ def shop(**policy: Any) -> Scene:
         "name": "Shop",
         "channels": [
             {"channel": "chat", "account": "www", "units": 30},
-            {"channel": "email", "account": "pomoc", "units": 10},
+            {"channel": "email", "account": "pomoc@a.pl", "units": 10},
         ],
         "skills": ["zwroty", "faktury", "niemiecki"],
         "queues": QUEUES,
@@ -110,7 +110,7 @@ def test_limits_of_a_channel_and_of_an_agent() -> None:
         scene.session("ola").presence("ola", pb.PRESENCE_STATE_ONLINE)
         for i in range(4):
             scene.arrives(f"c{i}")
-        scene.arrives("m", channel="email", account="pomoc")
+        scene.arrives("m", channel="email", account="pomoc@a.pl")
         assert sum(bool(scene.conversation(f"c{i}").agent) for i in range(4)) == most
         assert scene.where("m") == ("offered", "ola")
 
@@ -143,7 +143,7 @@ def test_holding_back_can_be_turned_off(hold_back: int) -> None:
     for i in range(30):
         scene.until(scene.now_ms + 5 * SECOND).arrives(f"c{i}").accepts(f"c{i}")
         scene.asks("resolve", "ola", f"c{i}", last_message_seen=scene.conversation(f"c{i}").last_message)
-    scene.arrives("m", channel="email", account="pomoc")
+    scene.arrives("m", channel="email", account="pomoc@a.pl")
     assert scene.where("m")[0] == ("waiting" if hold_back else "offered")
 
 

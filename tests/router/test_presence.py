@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection, Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proto.v1.envelope_pb2 import PresenceBeat
 from services.kernel.limits import NOTICE_LOST_MS_MAX, PRESENCE_BEAT_MS
-from services.router.presence import JUDGE_EVERY_MS, Sightings
+from services.router import engine
+from services.router.presence import JUDGE_EVERY_MS, Sightings, Watcher
+from services.runtime.clock import ManualClock
+from services.runtime.event_log import Fetched, LogReader, TopicPartition
+from services.runtime.log_memory import MemoryLog
+from services.runtime.loop import Loop
+from services.runtime.snapshots import MemorySnapshots
 from tests.router.scenes import DESK, SECOND, Scene
 
 LOST_AFTER_MS = 10 * SECOND
@@ -117,3 +126,49 @@ def test_a_paused_watcher_throws_nobody_out() -> None:
     assert said(sightings, scene, woken_ms) == []
     assert watch(sightings, scene, woken_ms, woken_ms + LOST_AFTER_MS) == []
     assert watch(sightings, scene, woken_ms + LOST_AFTER_MS, woken_ms + 13 * SECOND)
+
+
+class Waited(MemoryLog):
+    """A log without records whose readers take their time at once, and say how long they were let wait."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.clock = clock
+        self.waits_ms: asyncio.Queue[int] = asyncio.Queue(1)
+
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
+        """As EventLog says."""
+        return _Waited(self)
+
+
+class _Waited:
+    def __init__(self, log: Waited) -> None:
+        self._log = log
+
+    async def fetch(self, max_wait_ms: int) -> Fetched:
+        await self._log.waits_ms.put(max_wait_ms)
+        self._log.clock.advance(max_wait_ms)
+        return Fetched([], drained=True)
+
+    def wake(self) -> None:
+        """Nothing is under way."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_while_the_partition_is_not_ours_the_watch_waits() -> None:
+    """An engine that is restored again, for however long, is watched for at the same pace: a watch that read
+    without a pause would press brokers when they answer least, and stop a process whose log is at hand."""
+    clock = ManualClock()
+    log = Waited(clock)
+    loop = Loop(engine, log, clock, MemorySnapshots())
+    loop.ready.set()
+    task = asyncio.create_task(Watcher(loop, log, clock).run())
+    async with asyncio.timeout(5):
+        await log.waits_ms.get()
+        loop.ready.clear()
+        waits_ms = [await log.waits_ms.get() for _ in range(9)]
+    task.cancel()
+    await asyncio.wait([task])
+    assert min(waits_ms[2:]) > 0, waits_ms

@@ -18,6 +18,9 @@ from services.kernel.desk_policy import DOCUMENTS, parse_policy
 from services.kernel.document import Node
 from services.router import engine, explain, pressure
 from services.router.state import BEAT_MS, State, Status, ask_of
+from services.runtime.documents import AgentLoad, Ownership
+from services.runtime.project_routing import HANDLERS
+from services.runtime.views import MemoryStore, Views
 from tests.router.oracle import Oracle
 from tests.router.scenes import DESK, SECOND, Scene, desk, queue
 
@@ -111,12 +114,15 @@ class Life(RuleBasedStateMachine):
                 priority=5,
                 prefers={"zwroty": 2},
             ),
+            queue("ludzie", {"zwroty": 1}, {"intent": ["never"]}, priority=7, human_only=True),
             queue("ogolna", priority=4),
             bots=pb.Bots(asked=True, failed_answers=2, silent_for_ms=30 * SECOND),
         )
+        config.queues[1].relax.add(after_ms=400 * SECOND, queue="ludzie", as_queue=True)
         config.routing.policy.CopyFrom(POLICIES[policy])
         config.routing.weights.add(weight_permille=5_000).when.any.add(field="intent", values=["complaint"])
         self.scene = Checked(config)
+        self.views, self.shown = Views(MemoryStore()), 0
         self.scene.agent("anna", {"zwroty": 5, "dostawa": 1}).agent("bob", {"dostawa": 3}, ["pl"])
         self.scene.agent("cyd", {"zwroty": 3, "dostawa": 2}, capacity=60).agent("bot", bot=True, capacity=150)
 
@@ -185,7 +191,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), to=st.sampled_from(["skill", "agent", "queue"]))
     def transfers(self, data: st.DataObject, to: str) -> None:
         """A conversation is passed on."""
-        targets = {"skill": ["dostawa", "zwroty"], "agent": list(AGENTS), "queue": ["dostawa", "reklamacje"]}
+        targets = {"skill": ["dostawa", "zwroty"], "agent": list(AGENTS), "queue": [*QUEUES[:2], "ludzie"]}
         key = self.pick(data, data.draw(st.sampled_from([Status.OWNED, Status.WAITING])))
         if key:
             target = data.draw(st.sampled_from(targets[to]))
@@ -282,6 +288,30 @@ class Life(RuleBasedStateMachine):
                 is_put_off = desk_now.instant.put_off
                 assert oracle.limit(c) < inf or is_put_off, key
                 assert 0 < desk_now.beat_ms <= self.scene.now_ms + (0 if is_put_off else BEAT_MS)
+
+    @invariant()
+    def views_say_what_the_state_is(self) -> None:
+        """What people see of open conversations and agents' hands is what the engine goes by."""
+        if not hasattr(self, "scene"):
+            return
+        state: State = self.scene.state
+        for event in self.scene.log[self.shown :]:
+            name = event.WhichOneof("body")
+            if name in HANDLERS:
+                HANDLERS[name](self.views, event, getattr(event, name))
+        self.shown = len(self.scene.log)
+        for key, c in state.data.conversations.items():
+            told = self.views.peek(Ownership, key)
+            assert told is not None
+            owner, offer = (c.agent, "") if c.status == Status.OWNED else ("", c.offer)
+            rings = told.offer.id if told.offer else ""
+            assert (told.state, told.owner, rings) == (Status(c.status).name.lower(), owner, offer)
+            for name in ("queue", "priority", "units", "language", "human_only", "since_ms", "due_ms"):
+                assert getattr(told, name) == getattr(c, name), name
+            assert told.requires == dict(c.requires)
+        for name in AGENTS:
+            load = self.views.peek(AgentLoad, f"{DESK}/{name}") or AgentLoad(DESK, name)
+            assert load.used() == state.matcher.used(DESK, name)
 
     @invariant()
     def what_stands_around_is_counted(self) -> None:

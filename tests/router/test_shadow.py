@@ -323,7 +323,7 @@ def test_it_is_shown_in_numbers_and_words() -> None:
     channel, kinds, and the newest difference first."""
     scene = Beside(shadowed(*QUEUES, live="longest_idle", shadow="round_robin"))
     life(scene, 3)
-    packed = Published(scene.shadows).document(scene.state, DESK, scene.now_ms).shadow
+    packed = Published(scene.shadows).document(scene.state, DESK, scene.now_ms, 0).shadow
     shown = shadow_shown(msgspec.msgpack.decode(packed, type=Report))
     assert shown == shadow_shown(scene.report)
     assert shown["policy"] == {"live": "longest_idle", "shadow": "round_robin"}

@@ -188,3 +188,47 @@ def test_why_it_waits_in_a_sentence(agent: dict[str, Any], why: str) -> None:
     told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
     assert told is not None
     assert why in told.sentence.en
+
+
+def promised(scene: Scene, key: str, within_ms: int) -> Scene:
+    """A conversation arrives that is promised an answer."""
+    due_ms = scene.now_ms + within_ms
+    target = {"conversation_id": key, "target_id": f"t{key}", "due_at_ms": due_ms}
+    return scene.arrives(key).promise(started=target)
+
+
+def why(scene: Scene, key: str) -> str:
+    """Why it waits, in English."""
+    told = explain.explain_waiting(scene.state, key, scene.now_ms)
+    assert told is not None
+    return told.sentence.en
+
+
+def test_who_goes_before_it_is_counted_in_the_policys_order() -> None:
+    """Late promises go behind what can still be kept, and a higher priority goes first wherever it stands:
+    what is told is who goes before it, in whatever line."""
+    scene = Scene().agent("anna", capacity=30).arrives("busy").accepts("busy")
+    for i in range(5):
+        promised(scene.at(scene.now_ms + SECOND), f"late{i}", MINUTE)
+    promised(scene.until(scene.now_ms + 2 * MINUTE), "new", MINUTE)
+    assert "before it in line: 0." in why(scene, "new")
+    assert "before it in line: 5." in why(scene, "late4")
+    scene.asks("resolve", "anna", "busy")
+    assert scene.where("new") == ("offered", "anna")
+
+    config = desk(queue("high", when={"intent": ["x"]}, priority=9), queue("low"), preset="priority")
+    scene = Scene(config).agent("anna", capacity=30).arrives("busy").accepts("busy").arrives("low")
+    for i in range(3):
+        scene.at(scene.now_ms + SECOND).arrives(f"high{i}", intent="x")
+    assert "before it in line: 3." in why(scene, "low")
+    for i in range(explain.AHEAD_LOOKED_MAX):
+        scene.arrives(f"h{i}", intent="x")
+    assert "+." in why(scene, "low")
+
+
+def test_who_declined_is_not_told_to_be_busy() -> None:
+    """One agent is full, another has room and declined: the sentence tells them apart."""
+    scene = Scene(desk(preset="longest_idle")).agent("anna", capacity=30).agent("bob", capacity=30)
+    scene.arrives("c0").accepts("c0").arrives("c1").declines("c1")
+    told = why(scene, "c1")
+    assert "busy (1), or declined or let it ring (1); before it in line: 0." in told

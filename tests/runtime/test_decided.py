@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.runtime.decided import Answered, Answers, Decided
+from services.runtime.decided import Answered, Answers, Decided, refused
 
 
 def decided(record_id: str) -> Decided:
@@ -23,3 +23,10 @@ def test_answers_are_bounded_by_the_process() -> None:
     answers.answered("r4", decided("r4"))
     assert answers.get("r2") is None
     assert answers.get("r4") == Answered(b"another", decided("r4"))
+
+
+def test_what_came_too_late_is_refused_for_good() -> None:
+    """The same key hears the same for ever, so it is not told to come again: a new one is what helps."""
+    told = refused(Decided("r", "c", "ola", "too_old"))
+    assert (told.status, told.retry_after_s, told.extra["why"]) == (409, None, "too_old")
+    assert "with a new key" in told.detail

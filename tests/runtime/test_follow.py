@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
+from services.kernel.errors import Corrupt
+from services.kernel.ids import partition_of
 from services.runtime.clock import Clock, ManualClock, SystemClock
-from services.runtime.event_log import OWNED_TOPICS, EventLog
+from services.runtime.event_log import OWNED_TOPICS, EventLog, Fetched, LogReader, TopicPartition
 from services.runtime.follow import Follower
 from services.runtime.hub import Hub
 from services.runtime.log_memory import MemoryLog
@@ -25,10 +27,12 @@ SPINS_S = 5.0
 
 
 @asynccontextmanager
-async def following(told: Told, log: EventLog, clock: Clock) -> AsyncIterator[Follower]:
+async def following(
+    told: Told, log: EventLog, clock: Clock, hub: Hub | None = None
+) -> AsyncIterator[Follower]:
     """Somebody who follows partition 0 and listens to its writers."""
     views = RemoteViews(cast("RedisLink", told), 2)
-    follower = Follower(views, Hub(), log, clock, MemorySnapshots())
+    follower = Follower(views, hub or Hub(), log, clock, MemorySnapshots())
     task = asyncio.create_task(follower.run())
     try:
         async with asyncio.timeout(WITHIN_S):
@@ -97,3 +101,60 @@ async def test_what_is_asked_about_is_not_let_go() -> None:
         told.goes_on.set()
         log.flows.set()
         await asking
+
+
+class Breaking(MemoryLog):
+    """A log whose readers fail, once, with what nobody expects, when `breaks` is set."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.breaks = asyncio.Event()
+
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
+        """As EventLog says."""
+        return _Breaking(super().reader(starts, lazy), self.breaks)
+
+
+class _Breaking:
+    def __init__(self, reader: LogReader, breaks: asyncio.Event) -> None:
+        self._reader = reader
+        self._breaks = breaks
+
+    async def fetch(self, max_wait_ms: int) -> Fetched:
+        fetched = await self._reader.fetch(max_wait_ms)
+        if self._breaks.is_set():
+            self._breaks.clear()
+            raise Corrupt("the broker says an error that nobody knows")
+        return fetched
+
+    def wake(self) -> None:
+        self._reader.wake()
+
+    async def close(self) -> None:
+        await self._reader.close()
+
+
+async def test_streams_go_on_after_an_error_that_nobody_expected() -> None:
+    """Following ends by an error while nobody asks for anything: it begins anew by itself, and an open stream
+    is told by a snapshot what it did not hear."""
+    told, clock = Told(), SystemClock()
+    log = Breaking(clock)
+    desk_id = next(name for name in map(str, range(9)) if partition_of(name, 2) == 0)
+
+    async def snapshot() -> dict[str, Any]:
+        await follower.watch(0, WITHIN_S)
+        return {}
+
+    hub = Hub()
+    async with (
+        following(told, log, clock, hub) as follower,
+        asyncio.timeout(WITHIN_S),
+        hub.subscribe(f"agent/{desk_id}/ola") as subscription,
+    ):
+        tellings = subscription.tellings(snapshot, WITHIN_S)
+        assert [one.event for one in await anext(tellings)] == ["snapshot"]
+        log.breaks.set()
+        await log.append("routing", 0, [b""])
+        while not (again := await anext(tellings)):
+            pass
+        assert [one.event for one in again] == ["snapshot"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+from collections.abc import Collection, Mapping
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.kernel.errors import Busy, Fenced
 from services.runtime.clock import ManualClock
-from services.runtime.event_log import LogReset, TopicPartition
+from services.runtime.event_log import Fetched, LogReader, LogReset, TopicPartition
 from services.runtime.log_memory import MemoryLog
 from services.runtime.retention import Retention
 
@@ -81,6 +82,35 @@ async def test_what_goes_better_later_is_tried_again() -> None:
     task.cancel()
     assert not log.errors
     assert log.tail(PLACE).first == 1
+
+
+class Silent(MemoryLog):
+    """A log whose brokers do not answer who reads: a fetch finds nothing, and is not drained."""
+
+    def reader(self, starts: Mapping[TopicPartition, int], lazy: Collection[str] = ()) -> LogReader:
+        """As EventLog says, while no broker answers."""
+        return _Unanswered()
+
+
+class _Unanswered:
+    async def fetch(self, max_wait_ms: int) -> Fetched:
+        return Fetched([], drained=False)
+
+    def wake(self) -> None:
+        """Nothing is under way."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_who_is_not_told_how_old_records_are_deletes_none() -> None:
+    """While the log does not answer nobody knows what is old: it is no sign that records are gone already."""
+    clock = ManualClock()
+    log = Silent(clock)
+    await log.append(*PLACE, [b"young"])
+    with pytest.raises(Busy):
+        await Retention(log, clock, PLACE, KEEP_MS, lambda: 1).prune()
+    assert log.tail(PLACE).first == 0
 
 
 async def test_a_bug_ends_the_pruning() -> None:

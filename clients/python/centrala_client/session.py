@@ -173,10 +173,10 @@ class AgentSession:
                 if not answer.HasField("refused"):
                     return answer
                 refused = of_request(answer.refused)
-                if not refused.again:
-                    raise refused
                 if refused.why == NEW_KEY:
                     key = secrets.token_hex(16)
+                elif not refused.again:
+                    raise refused
                 await backoff.wait(refused.retry_after_s)
 
     async def _once(self, up: AgentUp) -> AgentAnswer:

@@ -1,0 +1,23 @@
+"""Languages that there are: tags (BCP 47) begin with a code of ISO 639; those of two letters stand here.
+
+Codes of three letters are several thousand; they are taken as they are.
+"""
+
+from __future__ import annotations
+
+ISO_639_1 = frozenset(
+    """
+    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz
+    ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii
+    ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi
+    mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw
+    sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk
+    ur uz ve vi vo wa wo xh yi yo za zh zu
+    """.split()
+)
+
+
+def names_a_language(tag: str) -> bool:
+    """Whether what has the form of a language tag begins with the code of a language."""
+    code = tag.partition("-")[0].lower()
+    return code in ISO_639_1 or len(code) == 3
