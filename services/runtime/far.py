@@ -67,5 +67,6 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
     app.partitions = partitions
     app.rates = RedisRates(link, clock)
     app.following = Follower(views, app.hub, stores.log, clock, stores.snapshots)
+    app.before_ready(link.check)
     app.on_close(link.close)
     return app, Publishers(link, stores.log, clock, stores.snapshots)

@@ -57,14 +57,17 @@ class RedisAccess:
 
     @classmethod
     def of(cls, settings: Settings) -> RedisAccess:
-        """What the environment says. Raises Invalid where something would not be used or is missing."""
+        """What the environment says. Raises Invalid where something would not be used, is missing, or cannot
+        be read."""
         if settings.redis_password and urlsplit(settings.redis).password:
             raise Invalid(f"{NAME} has a password, and {NAME}_PASSWORD is set: one of them is enough")
         given = Files(settings.redis_ca, settings.redis_cert, settings.redis_key)
         by_tls = settings.redis.startswith("rediss")
-        return cls(
+        access = cls(
             settings.redis, settings.redis_password, checked(given, NAME, by_tls, f"{NAME}=rediss://...")
         )
+        access._secured()
+        return access
 
     @property
     def by_tls(self) -> bool:
@@ -140,6 +143,12 @@ class RedisAccess:
 def may_not(error: Exception) -> bool:
     """Whether the user lacks a right, be it within a script."""
     return isinstance(error, NoPermissionError) or "ACL failure" in str(error)
+
+
+def refuses(error: Exception) -> bool:
+    """Whether Redis is there and does not take us as the settings have it, or we do not take it."""
+    by_tls = any(isinstance(each, ssl.SSLError) for each in _chain(error))
+    return by_tls or isinstance(error, AuthenticationError) or may_not(error)
 
 
 def _is_cut(error: Exception) -> bool:

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
-from services.kernel.errors import Busy
+from services.kernel.errors import Busy, Invalid
 from services.runtime.clock import Clock
-from services.runtime.redis_access import RedisAccess, may_not
+from services.runtime.redis_access import RedisAccess, may_not, refuses
 from services.runtime.settings import Settings
 
 OVERSLEPT_S = 0.05
@@ -32,6 +32,8 @@ OPEN_S = 1.0
 """How long calls fail at once after one has failed."""
 TOGETHER_MAX = 500
 """Commands in one pipeline: about 10 ms of work for both ends."""
+LOOKED_AT = "centrala:check"
+"""A key that is not there."""
 
 Argument = str | bytes | int
 Command = tuple[Argument, ...]
@@ -105,6 +107,15 @@ class RedisLink:
         except FAILURES as error:
             raise Busy(f"redis: {type(error).__name__}") from error
         return found
+
+    async def check(self) -> None:
+        """Raise Invalid in plain words if Redis refuses us. One that does not answer may do so later."""
+        try:
+            await self.read([("GET", LOOKED_AT)])
+        except Busy as error:
+            cause = error.__cause__
+            if isinstance(cause, Exception) and refuses(cause):
+                raise Invalid(f"redis {self.said(cause)}") from error
 
     def said(self, error: Exception) -> str:
         """What is wrong, in words, without the password."""

@@ -119,7 +119,8 @@ def test_certificates_go_with_tls() -> None:
     """Nobody believes that Redis is spoken to by TLS while its address says otherwise."""
     with pytest.raises(Invalid, match="CENTRALA_REDIS_CA is set, and would not be used"):
         RedisAccess.of(Settings(redis="redis://redis", redis_ca="ca.crt"))
-    assert RedisAccess.of(Settings(redis="rediss+cluster://redis", redis_ca="ca.crt")).files.ca == "ca.crt"
+    with pytest.raises(Invalid, match="CENTRALA_REDIS_CA: nowhere cannot be read"):
+        RedisAccess.of(Settings(redis="rediss+cluster://redis", redis_ca="nowhere"))
 
 
 def test_one_password_is_enough() -> None:

@@ -235,6 +235,30 @@ async def test_what_does_not_fit_redis_is_said(tmp_path: Path, caplog: pytest.Lo
             link = RedisLink.of(Settings(**{**access, **told}), SystemClock())
             with pytest.raises(Busy):
                 await link.read([("DBSIZE",)])
-            await link.close()
             assert said in caplog.text
+            await link.close()
     assert PASSWORD not in caplog.text
+
+
+async def test_who_is_refused_by_redis_does_not_start(tmp_path: Path) -> None:
+    """A wrong password or a stranger's certificate ends the start with a sentence, so that a wrong release
+    gets no further than its first process; a Redis that is not there does not."""
+    async with redis(tmp_path / "redis") as (_, url, authority):
+        right: dict[str, Any] = {"redis": url, "redis_ca": str(authority.file), "redis_password": PASSWORD}
+        await looked_at(Settings(**right))
+        await looked_at(Settings(redis="redis://127.0.0.1:1"))
+        with pytest.raises(Invalid, match="redis refuses the user or the password in CENTRALA_REDIS"):
+            await looked_at(Settings(**{**right, "redis_password": "wrong"}))
+        with pytest.raises(Invalid, match="redis shows a certificate by none of the authorities"):
+            await looked_at(Settings(**{**right, "redis_ca": ""}))
+        with pytest.raises(Invalid, match="CENTRALA_REDIS_CA: /nowhere cannot be read"):
+            await looked_at(Settings(**{**right, "redis_ca": "/nowhere"}))
+
+
+async def looked_at(told: Settings) -> None:
+    """What a process does with Redis at its start."""
+    link = RedisLink.of(told, SystemClock())
+    try:
+        await link.check()
+    finally:
+        await link.close()
