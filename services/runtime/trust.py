@@ -27,9 +27,8 @@ X509_OTHER_NAME = (62, 64)
 
 
 class Files(NamedTuple):
-    """ca: authorities whose certificates are taken, a file or a directory of *.crt; "": those of the
-    system. cert, key: what is shown to
-    servers that ask for a certificate; "": nothing."""
+    """ca: authorities whose certificates are taken, a file or a directory of *.crt; "": those of the system.
+    cert, key: what is shown to servers that ask for a certificate; "": nothing."""
 
     ca: str = ""
     cert: str = ""
