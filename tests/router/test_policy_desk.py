@@ -11,6 +11,9 @@ from proto.v1.conversations_pb2 import AgentConfigured
 from services.kernel.desk import parse_desk
 from services.kernel.desk_policy import AGENTS, ORDERS
 from services.router.choosing import BOTS_KNOWN
+from services.runtime.documents import Ownership
+from services.runtime.project_routing import HANDLERS
+from services.runtime.views import MemoryStore, Views
 from tests.router.scenes import MINUTE, SECOND, Scene, event
 
 QUEUES: list[dict[str, Any]] = [
@@ -24,7 +27,7 @@ QUEUES: list[dict[str, Any]] = [
             {"after": "5m", "requires": {"faktury": 1}},
             {"after": "10m", "queue": "reszta"},
         ],
-        "priority": 3,
+        "priority": 4,
     },
     {"name": "pilne", "when": {"intent": ["urgent"]}, "priority": 7},
     {"name": "reszta", "priority": 3},
@@ -67,6 +70,25 @@ def test_requirements_relax_each_at_its_moment() -> None:
             scene.until(began_ms + minutes * MINUTE)
         assert scene.where("c1") == ("offered", "ola"), (skills, minutes)
         assert scene.conversation("c1").queue == ("reszta" if minutes == 10 else "zwroty")
+
+
+@pytest.mark.parametrize("raised", [0, 9])
+def test_what_overflowed_is_shown_where_it_waits(raised: int) -> None:
+    """The views show queue and priority of what waits, also after it overflowed into another queue."""
+    scene = shop().arrives("c1", intent="urgent").arrives("c2", intent="return")
+    if raised:
+        scene.asks("priority", "", "c2", priority=raised)
+    views = Views(MemoryStore())
+    scene.until(scene.now_ms + 10 * MINUTE)
+    for said in scene.log:
+        name = said.WhichOneof("body")
+        if name in HANDLERS:
+            HANDLERS[name](views, said, getattr(said, name))
+    for key in ("c1", "c2"):
+        waits, shown = scene.conversation(key), views.peek(Ownership, key)
+        assert shown is not None
+        assert (shown.queue, shown.priority) == (waits.queue, waits.priority)
+    assert scene.conversation("c2").queue == "reszta"
 
 
 def test_what_is_preferred_decides_between_those_who_can() -> None:
