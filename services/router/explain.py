@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import Offered
-from services.router import choosing
+from services.router import choosing, scoring
 from services.router.choosing import Want, choose
 from services.router.floor import Floor
 from services.router.lines import Line, Place, Rank
@@ -22,7 +22,6 @@ from services.router.matching import ruled_out
 from services.router.moves import Moves
 from services.router.policy import Policy
 from services.router.profiles import LEVEL_NONE, Ask, Fit, Shape
-from services.router.scoring import explained
 from services.router.state import Agent, Conversation, Desk, State, Status, ask_of
 
 AGENTS_NAMED_MAX = 20
@@ -160,7 +159,7 @@ def explain_waiting(state: State, conversation_id: str, now_ms: int = 0) -> Expl
     floor = state.matcher.floor(c.desk)
     want = Want(c.last_agent, desk.last_agent_worth_ms, c.queue)
     best = choose(floor, floor.shape(ask), ask, want, Moves(now_ms)).best
-    names, scores, parts = explained(desk.policy, best, now_ms)
+    names, scores, parts = scoring.explained(desk.policy, best, now_ms)
     width = len(names)
     ruled = tuple(
         RuledOut(rule_name(rule), len(agents), tuple(sorted(agents)[:AGENTS_NAMED_MAX]))
@@ -198,6 +197,11 @@ def _reason(
     if named:
         return Reason(f"czeka na: {named}", f"it waits for {named}")
     could = len(found.get(0, ()))
+    if could and 0 < c.due_ms <= now_ms:
+        return Reason(
+            f"jest już po terminie, a kto ma miejsce ({could}), jest potrzebny dla obietnic do dotrzymania",
+            f"it is late already, and whoever has room ({could}) is needed for promises that can be kept",
+        )
     if could:
         return Reason(
             f"może poczekać, a kto ma miejsce ({could}), jest potrzebny dla rozmów na żywo",
@@ -205,28 +209,54 @@ def _reason(
         )
     shape, line, place = state.matcher.floor(c.desk).where[key]
     if not shape.able:
-        asked = ", ".join(f"{skill} {level}" for skill, level in c.requires) or c.language or c.channel
-        return Reason(f"nikt w zespole tego nie potrafi ({asked})", f"nobody of the desk can do it ({asked})")
+        pl, en = _asked(c)
+        return Reason(f"nikt w zespole tego nie potrafi ({pl})", f"nobody of the desk can do it ({en})")
     if not shape.able_available:
         return Reason("nie ma teraz nikogo, kto to potrafi", "nobody who can do it is there now")
+    agents = state.desk(c.desk).agents
+    too_small = sum(agents[one].capacity < c.units for one in found.get(rt.RULE_CAPACITY, ()))
     barred = len(found.get(rt.RULE_BARRED, ()))
-    busy = shape.able_available - barred
-    if not busy:
+    ahead = _ahead(state.matcher.floor(c.desk), shape, line, place, now_ms)
+    return _nobody_free(shape.able_available, barred, too_small, c.units, ahead)
+
+
+def _asked(c: Conversation) -> Reason:
+    """All that it asks of an agent."""
+    asked = [f"{skill} {level}" for skill, level in c.requires]
+    asked += [word for word in (c.language, c.channel) if word]
+    pl, en = ("tylko ludzie", "humans only") if c.human_only else ("", "")
+    return Reason(*(", ".join([*asked, word] if word else asked) for word in (pl, en)))
+
+
+def _nobody_free(able: int, barred: int, too_small: int, units: int, ahead: str) -> Reason:
+    """Of those who are there and could take it, why none does: `barred` do not want it, and for `too_small`
+    it is too much even with empty hands; the others are busy."""
+    busy = able - barred - too_small
+    if barred == able:
         return Reason(
             f"kto może ją przyjąć ({barred}), odmówił lub nie odebrał; pytamy znowu po kilku minutach",
             f"whoever can take it ({barred}) declined or let it ring; asked again after some minutes",
         )
-    ahead = _ahead(state.matcher.floor(c.desk), shape, line, place, now_ms)
-    if barred:
+    if too_small == able:
         return Reason(
-            f"kto może ją przyjąć, jest zajęty ({busy}) albo odmówił lub nie odebrał ({barred});"
-            f" przed nią w kolejce: {ahead}",
-            f"whoever can take it is busy ({busy}), or declined or let it ring ({barred});"
-            f" before it in line: {ahead}",
+            f"kto to potrafi ({able}), nie zmieści jej nawet z pustymi rękami: zajmuje {units}",
+            f"for whoever can do it ({able}) it is too much even with empty hands: it takes {units}",
         )
+    if busy == able:
+        return Reason(
+            f"wszyscy, którzy mogą ją przyjąć ({able}), są zajęci; przed nią w kolejce: {ahead}",
+            f"all who can take it ({able}) are busy; before it in line: {ahead}",
+        )
+    told = (
+        (busy, "zajęci", "are busy"),
+        (barred, "odmówili lub nie odebrali", "declined or let it ring"),
+        (too_small, f"nie zmieszczą jej nawet z pustymi rękami (zajmuje {units})",
+         f"have too little room for it even with empty hands (it takes {units})"),
+    )  # fmt: skip
+    pl, en = (", ".join(f"{one[word]}: {one[0]}" for one in told if one[0]) for word in (1, 2))
     return Reason(
-        f"wszyscy, którzy mogą ją przyjąć ({busy}), są zajęci; przed nią w kolejce: {ahead}",
-        f"all who can take it ({busy}) are busy; before it in line: {ahead}",
+        f"z tych, którzy mogą ją przyjąć ({able}): {pl}; przed nią w kolejce: {ahead}",
+        f"of those who can take it ({able}): {en}; before it in line: {ahead}",
     )
 
 
@@ -304,7 +334,7 @@ _WHY = {
     ),
     "load_permille": ("najmniej obciążona osoba", "the least loaded"),
     "open": ("najmniej otwartych spraw", "the fewest open conversations"),
-    "last_offer": ("jego kolej", "next in turn"),
+    "last_offer": ("kolej tej osoby", "next in turn"),
     "level": ("najlepsza w tym osoba", "the best at it"),
     "breadth": ("osoba, która umie najmniej innych rzeczy", "can do the fewest other things"),
     "pace_ms": ("zwykle najszybsza w tej kolejce", "usually the quickest in this queue"),
@@ -313,13 +343,29 @@ _WHY = {
 """What decided, by the part that the scores have; without any of them whoever is idle for longest."""
 
 
+def _decided(agent: str, best: Sequence[Best], ruled: Sequence[RuledOut]) -> Reason:
+    """What it was offered to this agent for: what sets their score apart, else what the policy compares."""
+    chosen = next((one for one in best if one.agent == agent), None)
+    parts = chosen.parts if chosen is not None else {}
+    others = [one.score for one in best if one.agent != agent]
+    ahead = chosen.score - max(others) if chosen is not None and others else 0.0
+    if ahead > scoring.BOTS / 2:
+        return Reason("boty są tu pytane najpierw", "bots are asked first here")
+    if parts.get("last_agent"):
+        return Reason("ostatnia osoba tego klienta", "had this customer last")
+    if any(one.rule == "not_named" for one in ruled):
+        return Reason("wskazana osoba", "the named agent")
+    if ahead > scoring.MISSING / 2:
+        return Reason("ma więcej z tego, co kolejka woli", "has more of what the queue prefers")
+    if ahead > scoring.LEVEL / 2:
+        return Reason("najwyższy poziom", "the highest level")
+    found = (_WHY[name] for name in parts if name in _WHY)
+    return Reason(*next(found, ("najdłużej bez pracy", "the longest idle")))
+
+
 def _chosen_sentence(offered: Offered, best: Sequence[Best], ruled: Sequence[RuledOut]) -> Sentence:
     agent, considered, together = offered.agent_id, offered.considered, offered.together
-    parts = next((one.parts for one in best if one.agent == agent), {})
-    decided = (_WHY[name] for name in parts if name in _WHY)
-    why_pl, why_en = next(decided, ("najdłużej bez pracy", "the longest idle"))
-    if parts.get("last_agent"):
-        why_pl, why_en = "ostatnia osoba tego klienta", "had this customer last"
+    why_pl, why_en = _decided(agent, best, ruled)
     if together:
         why_pl = f"najlepiej dla {together} rozmów razem"
         why_en = f"best for {together} conversations together"

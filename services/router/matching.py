@@ -324,6 +324,13 @@ class Matcher:
         full = sum(choice.ruled_out.get(rule, 0) for rule in _FULL)
         return able, able - full
 
+    def has_asked_all(self, ask: Ask) -> bool:
+        """Whether every available agent who could do it is barred from it."""
+        if not ask.barred:
+            return False
+        able = self.floor(ask.desk).shape(ask).able_available
+        return self.choose(ask, Want(), Moves()).ruled_out.get(rt.RULE_BARRED, 0) >= able
+
     def floor(self, desk_id: str) -> Floor:
         """The desk's floor as it is now, made when it is first asked for."""
         floor = self._floor(desk_id)

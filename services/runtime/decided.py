@@ -81,7 +81,9 @@ MISSING = {
 }
 WRONG = {
     "unknown_agent": Problem("/agent", "must be an agent of this desk"),
-    "unknown_target": Problem("/to", "must name a skill, agent or queue of this desk"),
+    "unknown_target": Problem(
+        "/to", "must name a skill, agent or queue of this desk; what is for humans only goes to no bot"
+    ),
 }
 
 

@@ -108,6 +108,22 @@ async def test_an_erasure_asked_again_gets_the_same_answer() -> None:
         assert answers == [answers[0]] * 3
 
 
+async def test_a_transfer_of_what_is_for_humans_to_a_bot_says_why() -> None:
+    """The answer does not say that the bot is no agent of the desk: it says that no bot gets this."""
+    async with installation() as made:
+        await made.desk("ola")
+        bot = {"kind": "bot", "skills": {}, "languages": {"pl": 5}}
+        assert (await made.call("PUT", "/v1/desks/rowery/agents/bot", bot)).status_code == 200
+        record = (await made.message(text="Chcę rozmawiać z człowiekiem"))["record_id"]
+        doc = await made.until(lambda: made.only_conversation(record), lambda doc: bool(doc["offer"]))
+        path = f"/v1/desks/rowery/offers/{doc['offer']['offer_id']}/accept"
+        assert (await made.call("POST", path, {"agent": "ola"})).status_code == 200
+        body = {"agent": "ola", "to": {"agent": "bot"}}
+        done = await made.call("POST", f"/v1/desks/rowery/conversations/{doc['id']}/transfer", body)
+        assert done.status_code == 422
+        assert "humans only" in done.json()["errors"][0]["rule"]
+
+
 async def test_a_transfer_to_who_has_it_says_so() -> None:
     """422 that names the agent, not the target's absence."""
     async with installation() as made:

@@ -12,6 +12,7 @@ from proto.v1 import desk_pb2 as pb
 from services.router import explain, forecast, waits
 from services.router.state import Served, ask_of
 from tests.router.scenes import MINUTE, SECOND, Scene, desk, queue, written
+from tests.story import START_MS
 
 
 def served(count: int, rang_ms: int = SECOND) -> tuple[Served, ...]:
@@ -45,6 +46,19 @@ def test_nothing_is_said_where_nobody_is() -> None:
     assert (scene.body("queued").wait_p90_ms, scene.body("queued").around) == (0, b"")
     scene.agent("bob", {"zwroty": 3}).accepts("w1")
     assert scene.state.desk("d").forecasts == {}
+
+
+def test_nothing_is_said_where_all_have_declined() -> None:
+    """Who was told nothing yet and is declined by everybody there is told nothing, since they are asked again
+    in minutes only; with somebody left who is busy the wait is told."""
+    scene = Scene().agent("anna", capacity=30).arrives("c0").accepts("c0").agent("bob").agent("cyd")
+    scene.arrives("c1").declines("c1").declines("c1")
+    assert scene.where("c1") == ("waiting", "")
+    assert scene.body("queued").wait_p90_ms > 0
+    scene = Scene().agent("bob").agent("cyd").arrives("c1").declines("c1").declines("c1")
+    assert scene.where("c1") == ("waiting", "")
+    assert (scene.body("queued").wait_p90_ms, scene.body("queued").around) == (0, b"")
+    scene.then_replays()
 
 
 def test_waits_are_learned_when_they_end() -> None:
@@ -175,7 +189,12 @@ def test_what_can_wait_says_for_whom() -> None:
 @pytest.mark.parametrize(
     ("agent", "why"),
     [
-        ({"skills": {"dostawa": 1}}, "nobody of the desk can do it (zwroty 1)"),
+        ({"skills": {"dostawa": 1}}, "nobody of the desk can do it (zwroty 1, pl, chat)"),
+        ({"skills": {"zwroty": 1}, "languages": ["en"]}, "nobody of the desk can do it (zwroty 1, pl, chat)"),
+        (
+            {"skills": {"zwroty": 1}, "capacity": 29},
+            "for whoever can do it (1) it is too much even with empty hands: it takes 30",
+        ),
         ({"skills": {"zwroty": 1}, "online": False}, "nobody who can do it is there now"),
         ({"skills": {"zwroty": 1}, "capacity": 30}, "all who can take it (1) are busy; before it in line: 1"),
     ],
@@ -184,7 +203,7 @@ def test_why_it_waits_in_a_sentence(agent: dict[str, Any], why: str) -> None:
     """Nobody has the skill, nobody is there, or who stands before it."""
     scene = Scene(desk(queue("z", {"zwroty": 1}))).agent("anna", **agent)
     for i in range(3):
-        scene.at(scene.now_ms + SECOND).arrives(f"c{i}")
+        scene.at(scene.now_ms + SECOND).arrives(f"c{i}", language="pl")
     told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
     assert told is not None
     assert why in told.sentence.en
@@ -231,4 +250,53 @@ def test_who_declined_is_not_told_to_be_busy() -> None:
     scene = Scene(desk(preset="longest_idle")).agent("anna", capacity=30).agent("bob", capacity=30)
     scene.arrives("c0").accepts("c0").arrives("c1").declines("c1")
     told = why(scene, "c1")
-    assert "busy (1), or declined or let it ring (1); before it in line: 0." in told
+    assert "are busy: 1, declined or let it ring: 1; before it in line: 0." in told
+
+
+def test_why_none_of_several_takes_it() -> None:
+    """Where one declined and another is busy, neither is said of all; what is for humans says so."""
+    scene = Scene().agent("anna", capacity=30).agent("bob", capacity=30).agent("small", capacity=20)
+    scene.arrives("c1").declines("c1")
+    scene.arrives("c2").accepts("c1")
+    declined = scene.conversation("c2").agent
+    scene.declines("c2")
+    assert scene.where("c2") == ("waiting", "")
+    told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
+    assert told is not None
+    assert "of those who can take it (3): are busy: 1, declined or let it ring: 1, have too little" in (
+        told.sentence.en
+    )
+    assert declined in next(one.agents for one in told.ruled_out if one.rule == "barred")
+    humans = Scene(desk(queue("h", human_only=True))).agent("bot", bot=True).arrives("c1")
+    told = explain.explain_waiting(humans.state, "c1", humans.now_ms)
+    assert told is not None
+    assert "(chat, humans only)" in told.sentence.en
+    assert "(chat, tylko ludzie)" in told.sentence.pl
+
+
+@pytest.mark.parametrize(
+    ("policy", "prefers", "why"),
+    [
+        ({"bots_first": True}, {}, "bots are asked first here"),
+        ({"bots_first": True, "agent": pb.POLICY_AGENT_LEAST_ACTIVE}, {}, "bots are asked first here"),
+        ({"levels_first": True}, {}, "the highest level"),
+        ({}, {"dostawa": 3}, "has more of what the queue prefers"),
+        ({}, {}, "the longest idle"),
+    ],
+)
+def test_what_set_the_chosen_apart_is_told(policy: dict[str, Any], prefers: dict[str, int], why: str) -> None:
+    """Who was chosen as a bot, for a level or for what is preferred is not said to be idle for longest."""
+    config = written(queue("z", {"zwroty": 1}, prefers=prefers), like="longest_idle", name="moja", **policy)
+    scene = Scene(config).agent("anna", {"zwroty": 1}).at(START_MS + SECOND)
+    scene.agent("bot", {"zwroty": 4, "dostawa": 3}, bot=True)
+    scene = scene if policy or prefers else Scene(config).agent("bot", {"zwroty": 1})
+    told = explain.explain_offered(scene.arrives("c1").body("offered"))
+    assert (told.chosen, why in told.sentence.en) == ("bot", True)
+
+
+def test_who_was_named_is_told_so() -> None:
+    """A transfer to somebody is offered to them for that, and not since they cost least."""
+    scene = Scene().agent("anna").agent("bob").arrives("c1").accepts("c1")
+    owner, other = scene.conversation("c1").agent, {"anna", "bob"} - {scene.conversation("c1").agent}
+    scene.asks("transfer", owner, "c1", transfer_to="TRANSFER_TO_AGENT", transfer_target=min(other))
+    assert "(the named agent)" in explain.explain_offered(scene.body("offered")).sentence.en
