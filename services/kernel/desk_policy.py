@@ -166,7 +166,18 @@ def parse_policy(node: Node, queues: list[str], channels: set[str]) -> pb.Policy
         node.wrong('agent "score" needs to know what counts: give score, such as {idle: 1, load: 2}')
     elif policy.score and policy.agent != pb.POLICY_AGENT_SCORE:
         fields["score"].wrong('counts only with agent "score"')
+    _without_effect(fields, policy)
     return policy
+
+
+def _without_effect(fields: Mapping[str, Node], policy: pb.Policy) -> None:
+    """What would be done by halves or not at all beside the rest."""
+    if policy.levels_first and policy.agent == pb.POLICY_AGENT_LEAST_COST:
+        fields["levels" if "levels" in fields else "agent"].wrong(
+            'agent "least_cost" weighs levels itself: levels: true goes with another, such as "best_skilled"'
+        )
+    if len(policy.shares) == 1:
+        fields["shares"].wrong("names one queue only: shares count between two or more")
 
 
 def _known(node: Node, names: list[str], what: str) -> None:
@@ -247,8 +258,10 @@ def _surges(node: Node, policy: pb.Policy) -> None:
     for item in node.items(20):
         fields = item.fields(("queue", "waiting"), required=("queue", "waiting"))
         if len(fields) == 2:
-            waiting = fields["waiting"].integer(1, SURGE_MAX)
-            policy.surges.add(queue=fields["queue"].name(), waiting=waiting)
+            waiting, queue = fields["waiting"].integer(1, SURGE_MAX), fields["queue"].name()
+            if any(queue == surge.queue for surge in policy.surges):
+                fields["queue"].wrong("is listed twice")
+            policy.surges.add(queue=queue, waiting=waiting)
 
 
 _PARTS: Mapping[str, Callable[[Node, pb.Policy], None]] = {

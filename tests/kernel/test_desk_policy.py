@@ -113,8 +113,12 @@ def test_weights_name_attributes_that_may_be_plain() -> None:
         ({"score": {"idle": 1}}, "/score", 'counts only with agent "score"'),
         ({"priority": {"ageing": "5m"}}, "/priority/ageing", "say first: true"),
         ({"shares": {"zwrot": 1}}, "/shares/zwrot", 'did you mean "zwroty"'),
+        ({"shares": {"zwroty": 60}}, "/shares", "two or more"),
+        ({"levels": True}, "/levels", 'agent "least_cost" weighs levels itself'),
+        ({"like": "reserve_threshold", "agent": "least_cost"}, "/agent", "levels: true goes with another"),
         ({"limits": {"voice": 1}}, "/limits/voice", "is not a channel of this desk"),
         ({"surges": [{"queue": "x", "waiting": 3}]}, "/surges/0/queue", "is not a queue of this desk"),
+        ({"surges": [{"queue": "zwroty", "waiting": n} for n in (3, 5)]}, "/surges/1/queue", "listed twice"),
         ({"bots": {"contain": 0.4}}, "/bots/contain", "say first: true"),
         (
             {"limits": {"chat": 0}},

@@ -119,6 +119,10 @@ def test_queues_share_agents() -> None:
         got.append(key[0])
         scene.accepts(key).asks("resolve", "ola", key)
     assert got.count("u") == pytest.approx(30, abs=1)
+    scene = shop(shares={"pilne": 3, "reszta": 1}).agent("ola", {"zwroty": 4}, capacity=30)
+    scene.arrives("u1", intent="urgent").accepts("u1").arrives("u2", intent="urgent")
+    scene.arrives("z", intent="return").asks("resolve", "ola", "u1")
+    assert taken(scene) == "z", "a queue without a share goes first"
 
 
 def test_limits_of_a_channel_and_of_an_agent() -> None:
