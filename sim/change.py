@@ -134,15 +134,27 @@ def routing_of(said: str) -> dict[str, Any]:
         Path(said), f"there is no preset and no file {said!r}; presets: {', '.join(PRESETS)}"
     )
     routing = document.get("routing") if isinstance(document, dict) else None
-    if not isinstance(routing, dict) or not routing:
+    if not isinstance(document, dict) or not isinstance(routing, dict) or not routing:
         raise Invalid(f"{said} must say the routing as a desk's configuration does: routing: {{policy: …}}")
+    _nothing_else(said, document, "routing")
+    if "shadow" in routing:
+        raise Invalid(f"{said}: a shadow decides nothing: write its policy as routing: {{policy: …}}")
     return routing
+
+
+def _nothing_else(said: object, document: Mapping[str, Any], key: str) -> None:
+    """A file that says more would be believed to be tried as a whole. Raises Invalid."""
+    others = [repr(name) for name in document if name != key]
+    if others:
+        raise Invalid(f"{said}: only {key} is tried; take out {', '.join(others)}")
 
 
 def team_of(path: Path, past: Past) -> tuple[dict[str, pb.Agent], dict[str, Hours]]:
     """The people of a file, and when they are there: a map from ids to what `PUT …/agents/ID` takes, with
     `shifts` beside it, in the form of a desk's hours. Raises Invalid with the pointer of what is wrong."""
     document = _document(path, f"there is no file {path}")
+    if isinstance(document, dict) and "agents" in document:
+        _nothing_else(path, document, "agents")
     people = document.get("agents", document) if isinstance(document, dict) else None
     if not isinstance(people, dict) or not people:
         raise Invalid(f"{path} must be a map of agents: {{ola: {{skills: {{…}}, shifts: {{mon-fri: […]}}}}}}")

@@ -96,10 +96,19 @@ def one_name(node: Node | None, used: set[str], what: str) -> str:
 
 
 def last_without_when(nodes: Sequence[Node], rules: Sequence[When], what: str) -> None:
-    """Whatever stands behind a rule that always fits is never reached."""
+    """Whatever stands behind a rule that always fits is never reached, nor what only names what others before
+    it name: one value that fits is enough."""
     for node, when in list(zip(nodes, rules, strict=True))[:-1]:
         if not when.any:
             node.wrong(f"has no when, so no {what} behind it is ever reached: only the last may have none")
+    named: set[tuple[str, str]] = set()
+    for node, when in zip(nodes, rules, strict=True):
+        pairs = {(one.field, value) for one in when.any for value in one.values}
+        if pairs and pairs <= named:
+            node.at("when", None).wrong(
+                f"is never reached: each of its values is taken by a {what} before it"
+            )
+        named |= pairs
 
 
 def parse_accounts(node: Node, context: Context) -> list[Account]:
@@ -208,6 +217,7 @@ def parse_queues(node: Node, context: Context) -> list[Queue]:
 
 
 def _queue(node: Node, context: Context, used: set[str]) -> Queue:
+    wrong = len(node.problems)
     fields = node.fields("name when requires prefers priority human_only relax".split(), required=("name",))
     queue = Queue(name=one_name(fields.get("name"), used, "queue"), priority=PRIORITY_DEFAULT)
     if "when" in fields:
@@ -222,7 +232,21 @@ def _queue(node: Node, context: Context, used: set[str]) -> Queue:
         queue.human_only = fields["human_only"].flag()
     if "relax" in fields:
         queue.relax.extend(_relaxations(fields["relax"], context))
+        if len(node.problems) == wrong:
+            _must_relax(fields["relax"], queue)
     return queue
+
+
+def _must_relax(node: Node, queue: Queue) -> None:
+    """A step after which nobody may take it who could not before is a mistake."""
+    before = dict(queue.requires)
+    for index, step in enumerate(queue.relax):
+        asked = dict(step.requires)
+        if not step.queue and all(asked.get(skill, 0) >= level for skill, level in before.items()):
+            node.at(index, None).at("requires", None).wrong(
+                "asks for no less than before: lower a level, or leave a skill out"
+            )
+        before = asked
 
 
 def _relaxations(node: Node, context: Context) -> list[Relaxation]:

@@ -171,3 +171,35 @@ def test_an_agent_has_limits_of_their_own() -> None:
         with pytest.raises(Invalid) as caught:
             parse_agent("ola", {"limits": wrong}, desk)
         assert [problem.pointer for problem in caught.value.problems] == [f"/limits/{next(iter(wrong))}"]
+
+
+@pytest.mark.parametrize(
+    ("requires", "steps", "at"),
+    [
+        ({"zwroty": 3}, [{"zwroty": 5, "faktury": 1}], 0),
+        ({"zwroty": 3}, [{"zwroty": 2}, {"zwroty": 2, "faktury": 1}], 1),
+        ({}, [{}], 0),
+    ],
+)
+def test_a_relaxation_asks_for_less(requires: dict[str, int], steps: list[dict[str, int]], at: int) -> None:
+    """A step after which nobody may take it who could not before is told; another skill instead is not."""
+    relax = [{"after": f"{index + 1}m", "requires": step} for index, step in enumerate(steps)]
+    found = problems(queues=[{"name": "q", "requires": requires, "relax": relax}])
+    assert "asks for no less" in found.pop(f"/queues/0/relax/{at}/requires")
+    assert not found
+    other = [{"after": "1m", "requires": {"faktury": 5}}, {"after": "2m", "queue": "reszta"}]
+    last = {"name": "reszta"}
+    first = {"name": "q", "when": {"channel": ["chat"]}, "requires": {"zwroty": 3}, "relax": other}
+    assert parse_desk(LEAST | {"queues": [first, last]}).desk.queues
+
+
+def test_what_is_never_reached_is_told() -> None:
+    """A queue or promise whose every value is taken by those before it gets nothing, and the lead is told."""
+    chat, mail = {"channel": ["chat"]}, {"channel": ["email"], "intent": ["return"]}
+    both = {"intent": ["return"], "channel": ["chat"]}
+    queues = [{"name": str(i), "when": when} for i, when in enumerate((chat, mail, both))]
+    found = problems(queues=[*queues, {"name": "rest"}])
+    assert list(found) == ["/queues/2/when"]
+    assert "never reached" in found["/queues/2/when"]
+    sla = [{"name": str(i), "when": chat, "first_response": "1h"} for i in range(2)]
+    assert list(problems(sla=[*sla, {"name": "rest", "first_response": "1h"}])) == ["/sla/1/when"]

@@ -155,6 +155,12 @@ def test_mistakes_are_told_in_words(past: Past, tmp_path: Path) -> None:
         routing_of("nothing")
     with pytest.raises(Invalid, match="routing: "):
         routing_of(file(tmp_path, "none.yaml", "policy: default\n"))
+    with pytest.raises(Invalid, match="only routing is tried; take out 'name', 'queues'"):
+        routing_of(file(tmp_path, "all.yaml", "name: X\nqueues: []\nrouting: {policy: default}\n"))
+    with pytest.raises(Invalid, match="a shadow decides nothing"):
+        routing_of(file(tmp_path, "shadow.yaml", "routing: {shadow: {policy: default}}\n"))
+    with pytest.raises(Invalid, match="only agents is tried; take out 'routing'"):
+        team_of(Path(file(tmp_path, "team.yaml", "agents: {anna: {skills: {}}}\nrouting: {}\n")), past)
     cases: list[tuple[Any, str]] = [
         ({"dan": {"skills": {}}}, "/dan: the log never saw this agent"),
         ({"anna": None}, "/anna: nothing is said of what this agent can do"),
