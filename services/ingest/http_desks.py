@@ -63,7 +63,7 @@ class Configuration:
         return [{"desk": view.id, "version": view.version} for view in views]
 
     async def put_agent(self, desk: str, agent: str, request: Request) -> dict[str, Any]:
-        """Store an agent: name, kind, skills, languages, capacity, channels."""
+        """Store an agent: name, kind, skills, languages, capacity, channels, limits."""
         self._edge.check(request, desk, ADMIN)
         known = self._edge.directory.get(desk)
         if known is None:
@@ -102,6 +102,7 @@ class Configuration:
             "skills": dict(known.skills),
             "languages": dict(known.languages),
             "channels": list(known.channels),
+            "limits": dict(known.limits),
             "capacity": {"used": load.used(), "of": known.capacity},
             "presence": load.presence,
             "connected": load.here,

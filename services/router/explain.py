@@ -29,6 +29,10 @@ AGENTS_NAMED_MAX = 20
 AHEAD_LOOKED_MAX = 2_000
 """Waiting conversations that are looked at for who goes before one: some milliseconds."""
 
+_HAD_PL = "odmowa, brak odpowiedzi lub przekazanie dalej"
+_HAD_EN = "declined, let ring or handed on"
+"""What an agent is barred for: escalations and transfers hand on."""
+
 
 class RuledOut(Struct, frozen=True):
     """A rule, how many agents it excluded first, and some of their ids."""
@@ -234,8 +238,8 @@ def _nobody_free(able: int, barred: int, too_small: int, units: int, ahead: str)
     busy = able - barred - too_small
     if barred == able:
         return Reason(
-            f"kto może ją przyjąć ({barred}), odmówił lub nie odebrał; pytamy znowu po kilku minutach",
-            f"whoever can take it ({barred}) declined or let it ring; asked again after some minutes",
+            f"kto może ją przyjąć ({barred}), już ją miał ({_HAD_PL}); pytamy znowu po kilku minutach",
+            f"whoever can take it ({barred}) had it already ({_HAD_EN}); asked again after some minutes",
         )
     if too_small == able:
         return Reason(
@@ -249,7 +253,7 @@ def _nobody_free(able: int, barred: int, too_small: int, units: int, ahead: str)
         )
     told = (
         (busy, "zajęci", "are busy"),
-        (barred, "odmówili lub nie odebrali", "declined or let it ring"),
+        (barred, f"już ją mieli ({_HAD_PL})", f"had it already ({_HAD_EN})"),
         (too_small, f"nie zmieszczą jej nawet z pustymi rękami (zajmuje {units})",
          f"have too little room for it even with empty hands (it takes {units})"),
     )  # fmt: skip
@@ -310,7 +314,7 @@ _RULES_PL = {
     "language": "bez języka klienta",
     "skill": "bez wymaganych umiejętności",
     "capacity": "bez wolnego miejsca",
-    "barred": "po niedawnej odmowie lub bez odpowiedzi",
+    "barred": f"niedawno już ją mieli ({_HAD_PL})",
     "human_only": "boty (sprawa tylko dla ludzi)",
     "not_named": "inni niż wskazana osoba",
     "limit": "z tyloma sprawami z tego kanału, ile wolno naraz",
@@ -322,7 +326,7 @@ _RULES_EN = {
     "language": "without the customer's language",
     "skill": "without the required skills",
     "capacity": "without room",
-    "barred": "declined or let it ring lately",
+    "barred": f"had it lately ({_HAD_EN})",
     "human_only": "bots (it is for humans only)",
     "not_named": "others than the named agent",
     "limit": "with as many of this channel as they may have",

@@ -262,6 +262,20 @@ async def test_a_body_over_the_bound_is_refused() -> None:
         assert (await made.client.put(agent, content=big, headers=HEADERS)).status_code == 413
 
 
+async def test_an_agent_is_shown_as_it_was_stored() -> None:
+    """Everything that the lead said of an agent stands in the answer, and in what is read later."""
+    said = {
+        "name": "Ola", "kind": "human", "skills": {"dostawa": 3}, "languages": {"pl": 5},
+        "channels": ["chat"], "limits": {"chat": 2},
+    }  # fmt: skip
+    async with installation() as made:
+        await made.desk()
+        path = "/v1/desks/rowery/agents/ola"
+        for shown in (await made.call("PUT", path, {**said, "capacity": 60}), await made.call("GET", path)):
+            assert {key: shown.json()[key] for key in said} == said
+            assert shown.json()["capacity"] == {"used": 0, "of": 60}
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),

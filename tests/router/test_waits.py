@@ -250,7 +250,7 @@ def test_who_declined_is_not_told_to_be_busy() -> None:
     scene = Scene(desk(preset="longest_idle")).agent("anna", capacity=30).agent("bob", capacity=30)
     scene.arrives("c0").accepts("c0").arrives("c1").declines("c1")
     told = why(scene, "c1")
-    assert "are busy: 1, declined or let it ring: 1; before it in line: 0." in told
+    assert "are busy: 1, had it already (declined, let ring or handed on): 1; before it" in told
 
 
 def test_why_none_of_several_takes_it() -> None:
@@ -263,8 +263,9 @@ def test_why_none_of_several_takes_it() -> None:
     assert scene.where("c2") == ("waiting", "")
     told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
     assert told is not None
-    assert "of those who can take it (3): are busy: 1, declined or let it ring: 1, have too little" in (
-        told.sentence.en
+    assert (
+        "of those who can take it (3): are busy: 1, had it already (declined, let ring or handed on): 1, have"
+        in (told.sentence.en)
     )
     assert declined in next(one.agents for one in told.ruled_out if one.rule == "barred")
     humans = Scene(desk(queue("h", human_only=True))).agent("bot", bot=True).arrives("c1")
@@ -300,3 +301,14 @@ def test_who_was_named_is_told_so() -> None:
     owner, other = scene.conversation("c1").agent, {"anna", "bob"} - {scene.conversation("c1").agent}
     scene.asks("transfer", owner, "c1", transfer_to="TRANSFER_TO_AGENT", transfer_target=min(other))
     assert "(the named agent)" in explain.explain_offered(scene.body("offered")).sentence.en
+
+
+def test_who_had_it_taken_away_did_not_decline() -> None:
+    """After an escalation took it from the only one who can do it, nobody is said to have declined."""
+    scene = Scene().agent("anna").arrives("c1").arrives("c2")
+    taken = {"conversation_id": "c1", "do": "ESCALATION_DO_REASSIGN"}
+    scene.promise(escalated=taken)
+    told = explain.explain_waiting(scene.state, "c1", scene.now_ms)
+    assert told is not None
+    assert "whoever can take it (1) had it already (declined, let ring or handed on)" in told.sentence.en
+    assert "przekazanie dalej" in told.sentence.pl

@@ -187,7 +187,7 @@ async def test_who_declines_is_not_asked_again_at_once(tmp_path: Path) -> None:
         assert (explained["chosen"], explained["considered"]) == (None, 2)
         [barred] = explained["ruled_out"]
         assert (barred["rule"], barred["count"], sorted(barred["agents"])) == ("barred", 2, ["jan", "ola"])
-        assert "declined or let it ring" in explained["sentence"]["en"]
+        assert "(declined, let ring or handed on)" in explained["sentence"]["en"]
         assert explained["outcome"]["what"] == "waits"
         past = f"conversations/{doc['id']}/explain?decision={offer['offer_id']}"
         assert (await world.must("GET", past))["outcome"]["what"] == "declined"
