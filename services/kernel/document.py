@@ -32,6 +32,8 @@ DURATION_MS_MAX = 366 * DAY_MS
 
 _DURATION = re.compile(r"(?:([0-9]{1,3})d)?(?:([0-9]{1,4})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 _URL = re.compile(r"(?i)https?://(?P<user>[^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(:[0-9]{1,5})?([/?#]\S*)?")
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What turns the direction of writing (UAX 9), also of whatever is shown behind a name."""
 _SECRET = re.compile(r"env:[A-Z][A-Z0-9_]*|file:/[^\x00-\x1f]+")
 _OWN_SETTING = "env:CENTRALA_"
 
@@ -111,6 +113,8 @@ class Node:
             self.wrong(f"has {len(self.value)} characters, at most {chars_max} are taken")
         elif any(ord(char) < 32 or ord(char) == 127 for char in self.value):
             self.wrong("must be on one line, without control characters")
+        elif not _TURNING.isdisjoint(self.value):
+            self.wrong("must be without characters that turn the direction of writing (U+202A to U+2069)")
         else:
             return self.value
         return ""

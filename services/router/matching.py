@@ -324,6 +324,13 @@ class Matcher:
         full = sum(choice.ruled_out.get(rule, 0) for rule in _FULL)
         return able, able - full
 
+    def holds_back(self, ask: Ask, want: Want, due_ms: int, since_ms: int, now_ms: int) -> bool:
+        """Whether somebody has room for it, but it would be held back: with a due time, and waiting since."""
+        floor = self.floor(ask.desk)
+        shape = floor.shape(ask)
+        most = pricing.limit(floor, shape, want.weight, due_ms, since_ms, now_ms)
+        return choosing.choose(floor, shape, ask, want._replace(most=most), Moves(now_ms)).held
+
     def has_asked_all(self, ask: Ask) -> bool:
         """Whether every available agent who could do it is barred from it."""
         if not ask.barred:

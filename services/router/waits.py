@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from proto.v1 import routing_pb2 as rt
 from services.router import forecast
+from services.router.choosing import Want
 from services.router.forecast import Around, Wait
-from services.router.planning import NO_QUEUE, language_asked, queue_named, units_asked
+from services.router.planning import NO_QUEUE, language_asked, queue_named, units_asked, weight_of
 from services.router.profiles import Ask
-from services.router.state import Conversation, Desk, Served, State, Status
+from services.router.state import Conversation, Desk, Queue, Served, State, Status
 
 SERVED_MAX = 20
 """How many of the last served of a queue are remembered."""
@@ -100,7 +103,8 @@ def wait_for(
 ) -> Wait:
     """What somebody would be told who came now on this channel, asking for this.
 
-    Looks at the queue that requires the same, or else at the one that takes everything.
+    Looks at the queue that requires the same, or else at the one that takes everything. Who would be held
+    back is told a wait like everybody who waits, whoever has room.
     """
     desk = state.desk(desk_id)
     wanted = tuple(sorted(requires))
@@ -109,9 +113,16 @@ def wait_for(
     queue = queue or next((one for one in desk.queues if not one.when), None) or NO_QUEUE
     units = units_asked(desk, probe)
     ask = Ask(desk_id, wanted, language_asked(desk, language), channel, units, False, "", ())
-    _, free = state.matcher.room_for(ask)
-    if free:
-        return ringing(desk.served.get(queue.name, ()))
+    probe.weight = weight_of(desk, probe)
+    return _told(state, ask, queue, probe, now_ms)
+
+
+def _told(state: State, ask: Ask, queue: Queue, c: Conversation, now_ms: int) -> Wait:
+    """The wait of a conversation that asks for this in a queue now."""
+    matcher, want = state.matcher, Want(queue=queue.name, weight=c.weight)
+    _, free = matcher.room_for(ask)
+    if free and not matcher.holds_back(ask, want, c.due_ms, c.since_ms or now_ms, now_ms):
+        return ringing(state.desk(ask.desk).served.get(queue.name, ()))
     return waiting(state, ask, queue.priority)[0]
 
 
@@ -133,19 +144,17 @@ def _queue_now(
     state: State, desk_id: str, name: str, count: int, since_ms: int, first: Conversation | None, now_ms: int
 ) -> QueueNow:
     desk = state.desk(desk_id)
+    queue = queue_named(desk, name) or msgspec.structs.replace(NO_QUEUE, name=name)
     if first is not None:
         ask = Ask(
             desk_id, first.requires, language_asked(desk, first.language), first.channel, first.units,
             first.human_only, "", (),
         )  # fmt: skip
     else:
-        queue = queue_named(desk, name)
-        requires = queue.requires if queue else ()
         channel = next((key.partition("/")[0] for key in desk.units), "")
-        probe = Conversation(desk_id, Status.LOOSE, channel, "", "")
-        human_only = queue is not None and queue.human_only
-        ask = Ask(desk_id, requires, "", channel, units_asked(desk, probe), human_only, "", ())
+        first = Conversation(desk_id, Status.LOOSE, channel, "", "")
+        first.weight = weight_of(desk, first)
+        ask = Ask(desk_id, queue.requires, "", channel, units_asked(desk, first), queue.human_only, "", ())
     able, free = state.matcher.room_for(ask)
-    priority = (queue_named(desk, name) or NO_QUEUE).priority
-    wait = ringing(desk.served.get(name, ())) if free else waiting(state, ask, priority)[0]
+    wait = _told(state, ask, queue, first, now_ms)
     return QueueNow(name, count, max(0, now_ms - since_ms) if count else 0, able, free, wait)

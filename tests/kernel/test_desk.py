@@ -144,6 +144,8 @@ def test_every_problem_is_told_at_once() -> None:
     ("sections", "pointer", "rule"),
     [
         ({"name": ""}, "/name", "must not be empty"),
+        ({"name": "\u202eoknalp"}, "/name", "turn the direction of writing"),
+        ({"skills": ["a\u2066"]}, "/skills/0", "turn the direction of writing"),
         ({"name": None}, "/name", "is required"),
         ({"locale": "xx"}, "/locale", '"xx" is no language'),
         ({"languages": ["pl", "pt-BR", "qq-PL"]}, "/languages/2", '"qq-PL" is no language'),

@@ -186,6 +186,24 @@ def test_what_can_wait_says_for_whom() -> None:
     assert told.best[0].parts["costs_others"] > 0
 
 
+def test_what_would_be_held_back_is_told_its_wait() -> None:
+    """Who asks beforehand hears what mail is told that is held back, and who reads the queues as well: not
+    how long offers ring, whoever has room."""
+    scene = Scene(desk(units=100)).agent("anna", capacity=100)
+    for i in range(waits.SERVED_MIN):
+        scene.arrives(f"c{i}").at(scene.now_ms + SECOND).accepts(f"c{i}").asks("resolve", "anna", f"c{i}")
+    scene.at(scene.now_ms + SECOND)
+    asked = waits.wait_for(scene.state, "d", "email", [], "", scene.now_ms)
+    chat = waits.wait_for(scene.state, "d", "chat", [], "", scene.now_ms)
+    assert chat == (SECOND, SECOND), "nothing is held back of it"
+    queued = scene.arrives("m1", channel="email", account="pomoc").body("queued")
+    assert queued.held_back
+    assert asked == (queued.wait_p50_ms, queued.wait_p90_ms)
+    [now] = waits.queues(scene.state, "d", scene.now_ms)
+    assert (now.waiting, now.free) == (1, 1)
+    assert now.wait.p90_ms >= queued.wait_p90_ms
+
+
 @pytest.mark.parametrize(
     ("agent", "why"),
     [
