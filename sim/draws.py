@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from sim.bounds import LARGEST, Amount, Positive
 from sim.generate import lognormal
 
 Draw = Callable[[random.Random], float]
@@ -16,41 +18,46 @@ Draw = Callable[[random.Random], float]
 class Exponential(Struct, frozen=True, tag_field="dist", tag="exponential"):
     """No memory; coefficient of variation 1."""
 
-    mean: float
+    mean: Positive
 
 
 class Deterministic(Struct, frozen=True, tag_field="dist", tag="deterministic"):
     """Always the same."""
 
-    value: float
+    value: Positive
 
 
 class Lognormal(Struct, frozen=True, tag_field="dist", tag="lognormal"):
     """By mean and coefficient of variation."""
 
-    mean: float
-    cv: float
+    mean: Positive
+    cv: Positive
 
 
 class Gamma(Struct, frozen=True, tag_field="dist", tag="gamma"):
     """By mean and coefficient of variation; with cv = 1 / sqrt(k) an Erlang-k."""
 
-    mean: float
-    cv: float
+    mean: Positive
+    cv: Positive
 
 
 class Hyperexponential(Struct, frozen=True, tag_field="dist", tag="hyperexponential"):
     """Two phases with balanced means: squared coefficient of variation cv2 >= 1."""
 
-    mean: float
-    cv2: float
+    mean: Positive
+    cv2: Annotated[float, Meta(ge=1, le=LARGEST)]
 
 
 class Uniform(Struct, frozen=True, tag_field="dist", tag="uniform"):
     """Between two bounds."""
 
-    low: float
-    high: float
+    low: Amount
+    high: Positive
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which the reader tells with the place."""
+        if self.low > self.high:
+            raise ValueError("low must not be above high")
 
 
 Distribution = Exponential | Deterministic | Lognormal | Gamma | Hyperexponential | Uniform

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from proto.v1 import desk_pb2 as pb
 from services.kernel.desk_policy import PRESETS
 from services.kernel.errors import Invalid
 from services.kernel.limits import OFFER_EXPIRES_MS
+from sim.bounds import Count, Level, Number, Positive
 from sim.draws import Distribution, mean_of
 
 CLASS = "class"
@@ -25,6 +26,8 @@ CHANNEL = "call"
 ACCOUNT = "model"
 WITHOUT_LEVELS = ("fcfs_longest_idle", "fastest_server", "max_pressure", "default")
 """Presets to which levels are skills like others."""
+COST_RATE_MAX = 1_000
+"""As of a desk's weights."""
 SERVICE_S_MIN = 10.0
 """Engines count milliseconds: a model of shorter services is played in larger units of time."""
 
@@ -33,19 +36,19 @@ class Class(Struct, frozen=True):
     """Customers of one kind. Times in the model's unit."""
 
     name: str
-    requires: dict[str, int]
+    requires: dict[str, Level]
     interarrival: Distribution
     patience: Distribution | None = None
-    cost_rate: float = 0.0
-    service_level_s: float | None = None
+    cost_rate: Annotated[float, Meta(ge=0, le=COST_RATE_MAX)] = 0.0
+    service_level_s: Positive | None = None
 
 
 class Group(Struct, frozen=True):
     """Agents who are alike."""
 
     name: str
-    agents: int
-    skills: dict[str, int]
+    agents: Annotated[int, Meta(ge=1, le=100_000)]
+    skills: dict[str, Level]
     service: dict[str, Distribution]
 
 
@@ -53,7 +56,7 @@ class Surge(Struct, frozen=True):
     """From so many waiting on this class goes first, below that last."""
 
     queue: str
-    waiting: int
+    waiting: Count
 
 
 class Policy(Struct, frozen=True):
@@ -68,15 +71,15 @@ class Model(Struct, frozen=True):
     """A model file."""
 
     name: str
-    classes: list[Class]
-    groups: list[Group]
+    classes: Annotated[list[Class], Meta(min_length=1)]
+    groups: Annotated[list[Group], Meta(min_length=1)]
     policy: Policy
-    arrivals: int
-    warmup_arrivals: int
-    replications: int
-    seed: int
-    max_in_system: int | None = None
-    max_waiting: int | None = None
+    arrivals: Number
+    warmup_arrivals: Count
+    replications: Number
+    seed: Count
+    max_in_system: Number | None = None
+    max_waiting: Count | None = None
 
 
 def load_model(path: Path) -> Model:
@@ -92,6 +95,11 @@ def load_model(path: Path) -> Model:
 
 def _problems(model: Model) -> Iterator[str]:
     names = {one.name for one in model.classes}
+    for what, listed in (("classes", model.classes), ("groups", model.groups)):
+        if len({one.name for one in listed}) < len(listed):
+            yield f"two {what} have the same name"
+    if model.warmup_arrivals >= model.arrivals:
+        yield "warmup_arrivals must be fewer than arrivals: nothing would be counted"
     if model.policy.name not in PRESETS:
         yield f"no policy {model.policy.name!r}: there are {', '.join(PRESETS)}"
     for group in model.groups:

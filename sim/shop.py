@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.kernel.errors import Invalid
+from sim.bounds import Amount, Level, Number, Positive, Share
 
 LEVELS = range(1, 6)
+WEIGHT_MAX = 1_000
+"""As of a desk's weights."""
+CONTACTS_MAX = 10_000_000
+"""Of a week: fifty times what 600 people handle."""
+Hours = Annotated[list[Amount], Meta(min_length=1)]
+"""Weights of the hours of a day."""
 
 
 class Channel(Struct, frozen=True):
@@ -24,22 +31,22 @@ class Channel(Struct, frozen=True):
     live: the customer sits waiting, and is gone when the day ends.
     """
 
-    daily: float
-    hourly: list[float]
-    handle_mean: float
-    handle_cv: float
-    patience_mean: float | None
-    sla: dict[str, float]
+    daily: Amount
+    hourly: Hours
+    handle_mean: Positive
+    handle_cv: Amount
+    patience_mean: Positive | None
+    sla: dict[str, Positive]
     live: bool
-    overnight_share: float = 0.0
-    goal: float = 0.0
+    overnight_share: Share = 0.0
+    goal: Share = 0.0
 
 
 class Busyness(Struct, frozen=True):
     """One gamma draw a day that multiplies every channel."""
 
-    mean: float = 1.0
-    cv: float = 0.0
+    mean: Positive = 1.0
+    cv: Amount = 0.0
 
 
 class Person(Struct, frozen=True):
@@ -49,36 +56,36 @@ class Person(Struct, frozen=True):
     profile: str
     shift: str
     langs: list[str]
-    topics: dict[str, int]
-    break_start: float = 0.0
-    break_len: float = 0.0
+    topics: dict[str, Level]
+    break_start: Amount = 0.0
+    break_len: Amount = 0.0
 
 
 class Shop(Struct, frozen=True):
     """A workload file."""
 
     name: str
-    day_seconds: int
-    days: int
-    day_factor: list[float]
+    day_seconds: Annotated[int, Meta(ge=1, le=86_400)]
+    days: Annotated[int, Meta(ge=1, le=7)]
+    day_factor: list[Amount]
     channels: dict[str, Channel]
-    topic_multiplier: dict[str, float]
-    languages: dict[str, float]
-    topics: dict[str, float]
-    tiers: dict[str, float]
-    tier_weight: dict[str, float]
-    complex_share: float
-    complex_min_level: int
-    level_time_factor: dict[str, float]
-    slowdown: float
-    profiles: dict[str, dict[str, int]]
-    shifts: dict[str, tuple[float, float]]
-    sticky_share: float
-    load_scenarios: dict[str, float]
-    agents: list[Person]
+    topic_multiplier: dict[str, Positive]
+    languages: dict[str, Amount]
+    topics: dict[str, Amount]
+    tiers: dict[str, Amount]
+    tier_weight: dict[str, Annotated[float, Meta(gt=0, le=WEIGHT_MAX)]]
+    complex_share: Share
+    complex_min_level: Annotated[int, Meta(ge=1, le=5)]
+    level_time_factor: dict[str, Positive]
+    slowdown: Amount
+    profiles: dict[str, dict[str, Number]]
+    shifts: dict[str, tuple[Amount, Amount]]
+    sticky_share: Share
+    load_scenarios: dict[str, Positive]
+    agents: Annotated[list[Person], Meta(min_length=1)]
     busyness: Busyness = Busyness()
-    capacity_units: int = 100
-    queues: dict[str, int] = {}
+    capacity_units: Number = 100
+    queues: dict[str, Annotated[int, Meta(ge=1, le=10)]] = {}
     """Priority by channel, 1 to 10, where a shop wants another one than `desk.CHANNEL_PRIORITY`."""
 
     def level(self, person: Person, topic: str) -> int:
@@ -111,15 +118,15 @@ class Contact(NamedTuple):
 
 
 class _Line(Struct):
-    t: float
+    t: Amount
     channel: str
     lang: str
     topic: str
     tier: str
-    min_level: int
-    work: float
-    patience: float | None = None
-    sticky_u: float | None = None
+    min_level: Annotated[int, Meta(ge=1, le=5)]
+    work: Positive
+    patience: Amount | None = None
+    sticky_u: Share | None = None
 
 
 def load_shop(path: Path) -> Shop:
@@ -128,10 +135,39 @@ def load_shop(path: Path) -> Shop:
         shop = msgspec.json.decode(path.read_bytes(), type=Shop)
     except (OSError, msgspec.MsgspecError) as error:
         raise Invalid(f"{path} is no workload: {error}") from error
+    for wrong in _problems(shop):
+        raise Invalid(f"{path}: {wrong}")
+    return shop
+
+
+def _problems(shop: Shop) -> Iterator[str]:
+    """What parts of a workload say against each other."""
     for person in shop.agents:
         if person.profile not in shop.profiles or person.shift not in shop.shifts:
-            raise Invalid(f"{path}: agent {person.id} has a profile or a shift that is not described")
-    return shop
+            yield f"agent {person.id} has a profile or a shift that is not described"
+    for key in ("languages", "topics", "tiers"):
+        if not sum(getattr(shop, key).values()):
+            yield f"{key} has no share above 0"
+    if len(shop.day_factor) < shop.days:
+        yield f"day_factor has {len(shop.day_factor)} entries for {shop.days} days"
+    levels = {str(level): 0 for level in LEVELS}
+    needed: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        ("topic_multiplier", shop.topic_multiplier, shop.topics),
+        ("tier_weight", shop.tier_weight, shop.tiers),
+        ("level_time_factor", shop.level_time_factor, levels),
+    ]
+    for name, channel in shop.channels.items():
+        needed.append((f"sla of {name}", channel.sla, shop.tiers))
+        if not sum(channel.hourly):
+            yield f"hourly of {name} has no weight above 0"
+    for key, said, names in needed:
+        missing = [name for name in names if name not in said]
+        if missing:
+            yield f"{key} does not say {', '.join(missing)}"
+    daily = sum(channel.daily for channel in shop.channels.values()) * shop.busyness.mean
+    contacts = daily * sum(shop.day_factor[: shop.days]) * max(shop.load_scenarios.values(), default=1)
+    if contacts > CONTACTS_MAX:
+        yield f"describes {contacts:.0f} contacts a week, at most {CONTACTS_MAX} are played"
 
 
 def load_contacts(path: Path) -> list[Contact]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import statistics
 from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,22 @@ def test_comparison_is_paired() -> None:
     assert told["policies"]["longest_idle"]["weighted_breaches_ratio"] == [1.0, 0.0]
     assert told["policies"]["least_active"]["weighted_breaches_ratio"][1] > 0
     assert told["violations"] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("tier_weight", {"vip": 5}, "tier_weight does not say"),
+        ("topics", {}, "topics has no share above 0"),
+        ("day_factor", [1.0], "day_factor has 1 entries"),
+        ("load_scenarios", {"base": 1e6}, "contacts a week, at most"),
+        ("slowdown", -1, r"Expected `float` >= 0.*slowdown"),
+        ("agents", [], "Expected `array` of length >= 1"),
+    ],
+)
+def test_a_workload_that_cannot_be_played_is_refused(tmp_path: Path, key: str, value: Any, told: str) -> None:
+    """Parts that contradict each other, and numbers that no week has, are told before one is drawn."""
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({**json.loads(as_file(SHOPS["small"]())), key: value}))
+    with pytest.raises(Invalid, match=told):
+        load_shop(path)

@@ -117,3 +117,31 @@ def test_bad_models_are_refused(tmp_path: Path) -> None:
     path.write_text(good.replace("longest_idle", "coin_toss"))
     with pytest.raises(Invalid, match="no policy"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ('"mean": 600', '"mean": 0', "Expected `float` > 0"),
+        ('"mean": 600', '"mean": 1e308', "Expected `float` <= "),
+        ('"s": 1', '"s": -1', "Expected `int` >= 0"),
+        ('"cost_rate": 0', '"cost_rate": -1', "Expected `float` >= 0"),
+        ('"agents": 84', '"agents": 0', "Expected `int` >= 1"),
+        ('"warmup_arrivals": 6000', '"warmup_arrivals": 60000', "nothing would be counted"),
+        (
+            '{\n    "dist": "exponential",\n    "mean": 300',
+            '{"dist": "uniform", "low": 2, "high": 1',
+            "low must not be",
+        ),
+    ],
+)
+def test_impossible_numbers_are_told_with_their_place(
+    tmp_path: Path, was: str, becomes: str, told: str
+) -> None:
+    """A number that no run could mean is refused when the file is read, not met by a run."""
+    good = (check.MODELS / "erlang-A9.json").read_text()
+    assert was in good
+    path = tmp_path / "m.json"
+    path.write_text(good.replace(was, becomes))
+    with pytest.raises(Invalid, match=told):
+        load_model(path)
