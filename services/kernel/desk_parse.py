@@ -96,18 +96,20 @@ def one_name(node: Node | None, used: set[str], what: str) -> str:
 
 
 def last_without_when(nodes: Sequence[Node], rules: Sequence[When], what: str) -> None:
-    """Whatever stands behind a rule that always fits is never reached, nor what only names what others before
-    it name: one value that fits is enough."""
+    """Whatever stands behind a rule that always fits is never reached."""
     for node, when in list(zip(nodes, rules, strict=True))[:-1]:
         if not when.any:
             node.wrong(f"has no when, so no {what} behind it is ever reached: only the last may have none")
+    never_reached(nodes, rules, what)
+
+
+def never_reached(nodes: Sequence[Node], rules: Sequence[When], what: str) -> None:
+    """One value that fits is enough, so what only names what others before it name gets nothing."""
     named: set[tuple[str, str]] = set()
     for node, when in zip(nodes, rules, strict=True):
         pairs = {(one.field, value) for one in when.any for value in one.values}
         if pairs and pairs <= named:
-            node.at("when", None).wrong(
-                f"is never reached: each of its values is taken by a {what} before it"
-            )
+            node.at("when", None).wrong(f"is never reached: every value is taken by a {what} before it")
         named |= pairs
 
 

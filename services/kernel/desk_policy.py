@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from proto.v1 import desk_pb2 as pb
-from services.kernel.desk_parse import Context, parse_when
+from services.kernel.desk_parse import Context, never_reached, parse_when
 from services.kernel.document import Node
 from services.kernel.limits import (
     AGENT_LOST_AFTER_MS,
@@ -92,8 +92,9 @@ def parse_routing(node: Node | None, queues: list[str], context: Context) -> pb.
             routing.policy.CopyFrom(policy)
     if "shadow" in fields:
         _shadow(fields["shadow"], queues, context, routing.shadow)
-    for item in fields["weights"].items(50) if "weights" in fields else []:
-        routing.weights.append(_weight(item, context))
+    weights = fields["weights"].items(50) if "weights" in fields else []
+    routing.weights.extend(_weight(item, context) for item in weights)
+    never_reached(weights, [one.when for one in routing.weights], "weight")
     if "offer_expires" in fields:
         routing.offer_expires_ms = fields["offer_expires"].duration_ms()
     if "agent_lost_after" in fields:

@@ -194,7 +194,8 @@ def test_a_relaxation_asks_for_less(requires: dict[str, int], steps: list[dict[s
 
 
 def test_what_is_never_reached_is_told() -> None:
-    """A queue or promise whose every value is taken by those before it gets nothing, and the lead is told."""
+    """A queue, promise or weight whose every value is taken by those before it gets nothing, and the lead is
+    told."""
     chat, mail = {"channel": ["chat"]}, {"channel": ["email"], "intent": ["return"]}
     both = {"intent": ["return"], "channel": ["chat"]}
     queues = [{"name": str(i), "when": when} for i, when in enumerate((chat, mail, both))]
@@ -203,3 +204,5 @@ def test_what_is_never_reached_is_told() -> None:
     assert "never reached" in found["/queues/2/when"]
     sla = [{"name": str(i), "when": chat, "first_response": "1h"} for i in range(2)]
     assert list(problems(sla=[*sla, {"name": "rest", "first_response": "1h"}])) == ["/sla/1/when"]
+    weights = [{"when": when, "weight": 2} for when in (mail, {"intent": ["return"]})]
+    assert list(problems(routing={"weights": weights})) == ["/routing/weights/1/when"]
