@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
+from proto.v1.desk_pb2 import ESCALATION_DO_NOTIFY, EscalationAt
 from proto.v1.routing_pb2 import WithdrawnWhy
 from proto.v1.sla_pb2 import TargetKind
 from services.runtime.documents import AgentLoad, Document, Ownership, SendView
@@ -66,6 +67,8 @@ def is_told(kinds: Mapping[str, int], topic: str, name: str, body: Any) -> bool:
         return True
     if topic == "routing":
         return name in OF_AGENTS
+    if topic == "sla":
+        return name == "escalated" and body.do == ESCALATION_DO_NOTIFY
     return topic == "conversations" and (name == "message_changed" or (name == "message" and not body.opens))
 
 
@@ -169,6 +172,8 @@ class Streams:
             self._board(desk, Told("agent", f"{event_id}/agent", load_row(load)))
 
     def _sla(self, name: str, event: Any, body: Any, event_id: str) -> None:
+        if name == "escalated" and body.do == ESCALATION_DO_NOTIFY:
+            self._escalated(event.desk_id, body, event_id)
         state = TARGET_EVENTS.get(name)
         if state is None or f"board/{event.desk_id}" not in self._hub.listeners:
             return
@@ -183,6 +188,17 @@ class Streams:
         if name in ("started", "resumed", "warned", "breached"):
             data["due_at"] = rfc3339(body.due_at_ms)
         self._board(event.desk_id, Told("target", event_id, data))
+
+    def _escalated(self, desk: str, body: Any, event_id: str) -> None:
+        """Tell whom the step names, whether or not the conversation is theirs."""
+        data = {
+            "conversation_id": body.conversation_id,
+            "target_id": body.target_id,
+            "kind": word(TargetKind, body.kind),
+            "at": word(EscalationAt, body.at),
+        }
+        for agent in body.to:
+            self._agent(desk, agent, Told("escalated", event_id, data, body.conversation_id, desk=desk))
 
     def _notices(self, name: str, event: Any, body: Any, event_id: str) -> None:
         if name not in NOTICE_EVENTS or f"board/{event.desk_id}" not in self._hub.listeners:

@@ -26,6 +26,7 @@ from proto.v1.rpc_agents_pb2 import (
 from proto.v1.rpc_intake_pb2 import Sender
 from services.runtime.clock import SystemClock
 from tests.edges.calls import WAIT_S, Caller, Session, StillLog, calling, failed, key, message
+from tests.edges.installation import DESK
 
 CODE = grpc.StatusCode
 
@@ -73,6 +74,24 @@ async def test_a_whole_conversation_by_one_stream() -> None:
             assert said == [
                 ("in", "Gdzie jest moja paczka?"), ("out", "Jest w drodze."), ("note", "Sprawdzić jutro."),
             ]  # fmt: skip
+
+
+async def test_a_lead_hears_an_escalation() -> None:
+    """What an escalation step tells a lead comes on their session as on their stream."""
+    async with calling() as caller:
+        await caller.made.desk("ola", "szef")
+        step = {"at": "warning", "do": "notify", "to": "szef"}
+        policy = {"name": "n", "first_response": "1s", "warn_at": 0.1, "escalate": [step]}
+        done = await caller.made.call("PUT", "/v1/desks/rowery", {**DESK, "sla": [policy]})
+        assert done.status_code == 200, done.text
+        async with caller.session("szef") as szef:
+            await caller.intake.Submit(message("m1"), metadata=caller.admin)
+            told = (await szef.next("escalated")).escalated
+            assert (told.kind, told.at, told.conversation.customer.name) == (
+                "first_response",
+                "warning",
+                "Jan",
+            )
 
 
 async def test_transfer_decline_and_presence() -> None:

@@ -17,7 +17,7 @@ from services.runtime.loop import Committed
 from services.runtime.sse import frames, response
 from services.runtime.streams import Streams
 from services.runtime.views import MemoryStore, Views
-from tests.edges.installation import HEADERS, Installation, installation
+from tests.edges.installation import DESK, HEADERS, Installation, installation
 
 
 class Stream:
@@ -74,6 +74,24 @@ class Stream:
         """Go away as a client does."""
         self._gone.set()
         await asyncio.wait_for(self.task, 5)
+
+
+async def test_a_lead_is_told_of_a_broken_promise() -> None:
+    """Who is named by an escalation step hears it on their stream, with the conversation, whosever it is."""
+    async with installation() as made:
+        await made.desk("ola", "szef")
+        step = {"at": "breach", "do": "notify", "to": "lead"}
+        policy = {"name": "n", "first_response": "1s", "escalate": [step]}
+        done = await made.call("PUT", "/v1/desks/rowery", {**DESK, "leads": ["szef"], "sla": [policy]})
+        assert done.status_code == 200, done.text
+        stream = Stream(made, "/v1/desks/rowery/agents/szef/stream")
+        await stream.event("snapshot")
+        ids = await made.message()
+        _, _, told = await stream.event("escalated")
+        doc = await made.only_conversation(ids["record_id"])
+        assert (told["conversation_id"], told["kind"], told["at"]) == (doc["id"], "first_response", "breach")
+        assert told["conversation"]["customer"]["name"] == "Jan"
+        await stream.close()
 
 
 async def test_an_agents_stream_tells_the_offer() -> None:

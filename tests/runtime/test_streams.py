@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from proto.v1.desk_pb2 import ESCALATION_DO_NOTIFY, ESCALATION_DO_RAISE_PRIORITY
+from proto.v1.sla_pb2 import SlaEvent
 from services.runtime.documents import AgentLoad, Document, Ownership, SendView
 from services.runtime.event_log import OWNED_TOPICS
 from services.runtime.hub import Hub, Told
@@ -93,6 +95,22 @@ async def test_agents_alone_do_not_wait_for_what_only_boards_show() -> None:
         assert is_told(kinds, "conversations", "message", first)
         first.opens = True
         assert not is_told(kinds, "conversations", "message", first)
+
+
+async def test_an_escalation_tells_whom_it_names() -> None:
+    """A step that notifies is told on the streams of those whom it names, and not passed over for them; what
+    a step does by itself is."""
+    hub = Listening()
+    async with hub.subscribe(FEEDS["agent"]), hub.subscribe(f"agent/{DESK}/other"):
+        streams = Streams(Known(), hub)
+        for do, count in ((ESCALATION_DO_NOTIFY, 1), (ESCALATION_DO_RAISE_PRIORITY, 0)):
+            step = SlaEvent(desk_id=DESK)
+            step.escalated.conversation_id, step.escalated.do = "c1", do
+            step.escalated.to.append(AGENT)
+            hub.heard.clear()
+            streams.tell("sla", "escalated", step, step.escalated, "e1")
+            assert len(hub.heard) == count
+            assert is_told(hub.watched[DESK], "sla", "escalated", step.escalated) == bool(count)
 
 
 async def test_a_desk_is_watched_as_long_as_a_stream_of_it_is_open() -> None:

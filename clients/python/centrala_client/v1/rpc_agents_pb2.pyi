@@ -133,7 +133,7 @@ class AddNote(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class AgentDown(_message.Message):
-    __slots__ = ("id", "snapshot", "offer", "withdrawn", "assigned", "message", "closed", "answer")
+    __slots__ = ("id", "snapshot", "offer", "withdrawn", "assigned", "message", "closed", "answer", "escalated")
     ID_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +142,7 @@ class AgentDown(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ESCALATED_FIELD_NUMBER: _ClassVar[int]
     id: str
     snapshot: AgentSnapshot
     offer: AgentOffer
@@ -150,7 +151,8 @@ class AgentDown(_message.Message):
     message: AgentMessage
     closed: AgentClosed
     answer: AgentAnswer
-    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[AgentSnapshot, _Mapping]] = ..., offer: _Optional[_Union[AgentOffer, _Mapping]] = ..., withdrawn: _Optional[_Union[AgentWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[AgentAssigned, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., closed: _Optional[_Union[AgentClosed, _Mapping]] = ..., answer: _Optional[_Union[AgentAnswer, _Mapping]] = ...) -> None: ...
+    escalated: AgentEscalated
+    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[AgentSnapshot, _Mapping]] = ..., offer: _Optional[_Union[AgentOffer, _Mapping]] = ..., withdrawn: _Optional[_Union[AgentWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[AgentAssigned, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., closed: _Optional[_Union[AgentClosed, _Mapping]] = ..., answer: _Optional[_Union[AgentAnswer, _Mapping]] = ..., escalated: _Optional[_Union[AgentEscalated, _Mapping]] = ...) -> None: ...
 
 class AgentSnapshot(_message.Message):
     __slots__ = ("agent", "presence", "connected", "capacity", "offers", "conversations")
@@ -233,6 +235,20 @@ class AgentClosed(_message.Message):
     why: str
     reason: str
     def __init__(self, conversation_id: _Optional[str] = ..., why: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AgentEscalated(_message.Message):
+    __slots__ = ("conversation_id", "target_id", "kind", "at", "conversation")
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TARGET_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    conversation_id: str
+    target_id: str
+    kind: str
+    at: str
+    conversation: _rpc_shapes_pb2.Conversation
+    def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., kind: _Optional[str] = ..., at: _Optional[str] = ..., conversation: _Optional[_Union[_rpc_shapes_pb2.Conversation, _Mapping]] = ...) -> None: ...
 
 class AgentAnswer(_message.Message):
     __slots__ = ("key", "conversation_id", "owner", "record_id", "refused")
