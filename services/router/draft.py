@@ -23,7 +23,7 @@ from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_BEGINS, BURST_
 from services.router import choosing, forecast, planning, pricing, scoring, waits
 from services.router.matching import Choice, Moves, Want
 from services.router.profiles import Ask
-from services.router.state import Conversation, Queue, State, Status, ask_of
+from services.router.state import RELAX_DONE, Conversation, Queue, State, Status, ask_of
 
 LAST_AGENT_SHARE = 4
 """Work that can wait waits for a quarter of its time for the agent who had the customer last."""
@@ -195,14 +195,17 @@ class Draft:
         """Put into `c` what the rules say; what a transfer or escalation fixed stays."""
         desk = self.desk
         c.units = planning.units_asked(desk, c)
-        if c.fixed:
+        c.fixed = c.fixed and (bool(c.only) or planning.is_there(desk, c))
+        if c.fixed and (c.only or c.relax_step == RELAX_DONE):
             queue = planning.queue_named(desk, c.queue) or planning.NO_QUEUE
             if not c.raised:
                 c.priority = queue.priority
         else:
-            queue = planning.queue_of(desk, c)
+            fixed = planning.queue_named(desk, c.queue) if c.fixed else None
+            queue = fixed or planning.queue_of(desk, c)
             step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms) if queue.relax else 0
-            queue = planning.relax(desk, queue, step, c)
+            # Whoever gave it there wants it asked there first: what overflows does so from a deadline.
+            queue = planning.relax(desk, queue, planning.steps_within(queue, step) if fixed else step, c)
         c.language = planning.language_of(desk, c)
         c.weight = planning.weight_of(desk, c)
         return queue

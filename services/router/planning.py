@@ -148,6 +148,13 @@ def steps_within(queue: Queue, step: int) -> int:
     return step - 1 if step and queue.relax[step - 1].queue else step
 
 
+def is_there(desk: Desk, c: Conversation) -> bool:
+    """Whether what a transfer or an escalation fixed is still to be had: the queue, or the skills."""
+    if c.relax_step < RELAX_DONE:
+        return queue_named(desk, c.queue) is not None
+    return all(skill in desk.skills for skill, _ in c.requires)
+
+
 def relax(desk: Desk, queue: Queue, step: int, c: Conversation) -> Queue:
     """Put into `c` what so many steps of its queue make of it, and the queue that it waits in then."""
     last = queue.relax[step - 1] if step else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from proto.v1 import desk_pb2 as pb
@@ -175,6 +177,33 @@ def test_transfer_to_a_queue() -> None:
     assert (queued.queue, dict(queued.requires), queued.priority) == ("vip", {"zwroty": 4}, 9)
     scene.until(scene.now_ms + MINUTE).then_bodies("relaxed", "offered")
     assert scene.where("c1") == ("offered", "bob")
+
+
+def test_a_transfer_to_a_queue_follows_its_rules() -> None:
+    """A new configuration of the queue that it was given to holds; where the queue is gone the desk's rules
+    do."""
+    vip, rest = queue("vip", {"zwroty": 4}, {"intent": ["never"]}, priority=9), queue("o", {"dostawa": 2})
+    asked: dict[str, Any] = {"transfer_to": "TRANSFER_TO_QUEUE", "transfer_target": "vip"}
+    scene = Scene(desk(vip, rest)).agent("anna", {"dostawa": 2}).arrives("c1").accepts("c1")
+    scene.asks("transfer", "anna", "c1", **asked)
+    assert dict(scene.body("queued").requires) == {"zwroty": 4}
+    lower = queue("vip", {"zwroty": 3}, {"intent": ["never"]}, priority=9)
+    scene.configure(desk(lower, rest), version=2)
+    assert (scene.body("queued").queue, dict(scene.body("queued").requires)) == ("vip", {"zwroty": 3})
+    scene.configure(desk(rest), version=3)
+    assert (scene.body("queued").queue, dict(scene.body("queued").requires)) == ("o", {"dostawa": 2})
+    assert not scene.conversation("c1").fixed
+    scene.then_replays()
+
+
+def test_a_skill_that_is_gone_holds_nobody() -> None:
+    """Who was handed to a skill that the desk no longer has is planned by the rules again."""
+    scene = Scene().agent("anna").arrives("c1").accepts("c1")
+    scene.asks("transfer", "anna", "c1", transfer_to="TRANSFER_TO_SKILL", transfer_target="zwroty")
+    assert scene.where("c1") == ("waiting", "")
+    scene.configure(desk(skills=("dostawa",)), version=2).agent("bob")
+    assert scene.where("c1") == ("offered", "bob")
+    scene.then_replays()
 
 
 @pytest.mark.parametrize(
