@@ -364,7 +364,7 @@ class ConversationQueued(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ..., put_off: _Optional[bool] = ..., nobody: _Optional[bool] = ..., by_customer: _Optional[bool] = ..., around: _Optional[bytes] = ...) -> None: ...
 
 class RequirementsRelaxed(_message.Message):
-    __slots__ = ("conversation_id", "requires", "step", "why", "queue", "priority")
+    __slots__ = ("conversation_id", "requires", "step", "why", "queue", "priority", "nobody")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -378,13 +378,15 @@ class RequirementsRelaxed(_message.Message):
     WHY_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    NOBODY_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     requires: _containers.ScalarMap[str, int]
     step: int
     why: RelaxedWhy
     queue: str
     priority: int
-    def __init__(self, conversation_id: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., step: _Optional[int] = ..., why: _Optional[_Union[RelaxedWhy, str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ...) -> None: ...
+    nobody: bool
+    def __init__(self, conversation_id: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., step: _Optional[int] = ..., why: _Optional[_Union[RelaxedWhy, str]] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., nobody: _Optional[bool] = ...) -> None: ...
 
 class Offered(_message.Message):
     __slots__ = ("conversation_id", "offer_id", "agent_id", "units", "expires_at_ms", "policy", "policy_version", "considered", "ruled_out_rules", "ruled_out_counts", "best_agents", "best_scores", "score_parts", "best_parts", "together")

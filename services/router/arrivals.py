@@ -28,7 +28,7 @@ from proto.v1.routing_pb2 import (
 )
 from services.router import planning, releasing
 from services.router.draft import Draft
-from services.router.state import Conversation, Status
+from services.router.state import Conversation, Status, ask_of
 
 PRIORITY_MAX = 10
 
@@ -235,9 +235,11 @@ def escalated(draft: Draft, step: sla_pb2.Escalated) -> None:
             draft.say(priority=PriorityChanged(conversation_id=key, priority=wanted))
     elif step.do == pb.ESCALATION_DO_WIDEN_SKILLS:
         if c.requires or c.only or c.hold_ms:
-            draft.say(relaxed=RequirementsRelaxed(conversation_id=key, why=rt.RELAXED_WHY_ESCALATED))
+            copy = msgspec.structs.replace(c, requires=(), only="", hold_ms=0)
+            nobody, why = draft.can_nobody(ask_of(copy)), rt.RELAXED_WHY_ESCALATED
+            draft.say(relaxed=RequirementsRelaxed(conversation_id=key, why=why, nobody=nobody))
             if c.status == Status.WAITING:
-                draft.place(key, msgspec.structs.replace(c, requires=(), only="", hold_ms=0))
+                draft.place(key, copy)
     elif step.do == pb.ESCALATION_DO_REASSIGN and c.status != Status.WAITING:
         releasing.release(draft, key, c, rt.RELEASED_WHY_REASSIGNED, bar=True)
 

@@ -22,7 +22,7 @@ from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_AGENTS_MAX
 from services.router import bursts, planning, releasing
 from services.router.draft import Draft
 from services.router.matching import ruled_out
-from services.router.state import Conversation, State, Status
+from services.router.state import Conversation, State, Status, ask_of
 
 RELEASED_IN_STEP_MAX = 100
 """Conversations that one step takes from an agent who is gone; only a bot has more."""
@@ -99,6 +99,7 @@ def _wait_changes(draft: Draft, key: str) -> None:
             requires=dict(copy.requires),
             step=copy.relax_step,
             why=rt.RELAXED_WHY_WAITED,
+            nobody=draft.can_nobody(ask_of(copy)),
         )
         if into is not queue:
             relaxed.queue, relaxed.priority = into.name, copy.priority

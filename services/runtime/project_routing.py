@@ -89,7 +89,7 @@ def _queued(views: Views, event: RoutingEvent, body: ConversationQueued) -> None
 def _relaxed(views: Views, event: RoutingEvent, body: RequirementsRelaxed) -> None:
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None:
-        doc.requires, doc.nobody = dict(body.requires), False
+        doc.requires, doc.nobody = dict(body.requires), body.nobody
         if body.queue:
             doc.queue, doc.priority = body.queue, body.priority
 

@@ -58,6 +58,18 @@ def taken(scene: Scene) -> str:
     return str(offered[-1].conversation_id) if offered else ""
 
 
+def shown(scene: Scene, key: str) -> Ownership:
+    """A conversation as the views show it."""
+    views = Views(MemoryStore())
+    for said in scene.log:
+        name = said.WhichOneof("body")
+        if name in HANDLERS:
+            HANDLERS[name](views, said, getattr(said, name))
+    found = views.peek(Ownership, key)
+    assert found is not None
+    return found
+
+
 def test_requirements_relax_each_at_its_moment() -> None:
     """First the level, then a lower one after two minutes, another skill after five, and after ten the queue
     into which it overflows, whose agents it then may have."""
@@ -78,17 +90,23 @@ def test_what_overflowed_is_shown_where_it_waits(raised: int) -> None:
     scene = shop().arrives("c1", intent="urgent").arrives("c2", intent="return")
     if raised:
         scene.asks("priority", "", "c2", priority=raised)
-    views = Views(MemoryStore())
     scene.until(scene.now_ms + 10 * MINUTE)
-    for said in scene.log:
-        name = said.WhichOneof("body")
-        if name in HANDLERS:
-            HANDLERS[name](views, said, getattr(said, name))
     for key in ("c1", "c2"):
-        waits, shown = scene.conversation(key), views.peek(Ownership, key)
-        assert shown is not None
-        assert (shown.queue, shown.priority) == (waits.queue, waits.priority)
+        waits, seen = scene.conversation(key), shown(scene, key)
+        assert (seen.queue, seen.priority) == (waits.queue, waits.priority)
     assert scene.conversation("c2").queue == "reszta"
+
+
+def test_what_nobody_can_do_is_shown_until_somebody_can() -> None:
+    """A step that relaxes too little leaves the mark of what nobody of the desk can do, there or not."""
+    scene = shop().agent("ola", {"zwroty": 1, "faktury": 1}, online=False).arrives("c1", intent="return")
+    began_ms = scene.now_ms
+    for minutes, nobody in ((0, True), (2, True), (5, False)):
+        scene.until(began_ms + minutes * MINUTE)
+        assert shown(scene, "c1").nobody == nobody, minutes
+    scene = shop().agent("ola", {"faktury": 1}, languages=(), online=False).arrives("c1", intent="return")
+    scene.promise(escalated={"conversation_id": "c1", "do": "ESCALATION_DO_WIDEN_SKILLS"})
+    assert not shown(scene, "c1").nobody
 
 
 def test_what_is_preferred_decides_between_those_who_can() -> None:
