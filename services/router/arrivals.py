@@ -236,7 +236,7 @@ def escalated(draft: Draft, step: sla_pb2.Escalated) -> None:
     elif step.do == pb.ESCALATION_DO_WIDEN_SKILLS:
         if c.requires or c.only or c.hold_ms:
             copy = msgspec.structs.replace(c, requires=(), only="", hold_ms=0)
-            nobody, why = draft.can_nobody(ask_of(copy)), rt.RELAXED_WHY_ESCALATED
+            nobody, why = draft.state.matcher.can_nobody(ask_of(copy)), rt.RELAXED_WHY_ESCALATED
             draft.say(relaxed=RequirementsRelaxed(conversation_id=key, why=why, nobody=nobody))
             if c.status == Status.WAITING:
                 draft.place(key, copy)

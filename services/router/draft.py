@@ -121,17 +121,13 @@ class Draft:
             body["offered_next"] = True
         elif choice.held:
             body["held_back"] = True
-        elif self.can_nobody(ask):
+        elif self.state.matcher.can_nobody(ask):
             body["nobody"] = True
         self._say_queued(c, body)
         if newly_human:
             self.human_only(conversation_id, rt.HUMAN_WHY_QUEUE)
         if choice.best and not put_off:
             self.offer(conversation_id, c, choice)
-
-    def can_nobody(self, ask: Ask) -> bool:
-        """Whether nobody of the desk can do it, there or not."""
-        return not self.state.matcher.floor(self.desk_id).shape(ask).able
 
     def human_only(self, conversation_id: str, why: rt.HumanWhy) -> None:
         """From now on no bot, for ever."""

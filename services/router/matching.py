@@ -331,6 +331,11 @@ class Matcher:
         most = pricing.limit(floor, shape, want.weight, due_ms, since_ms, now_ms)
         return choosing.choose(floor, shape, ask, want._replace(most=most), Moves(now_ms)).held
 
+    def can_nobody(self, ask: Ask) -> bool:
+        """Whether nobody of the desk can do it, there or not: not able, or with too little capacity."""
+        able = self.floor(ask.desk).shape(ask).able
+        return not any(s.agent.capacity >= ask.units for profile in able for s in profile.seats.values())
+
     def has_asked_all(self, ask: Ask) -> bool:
         """Whether every available agent who could do it is barred from it."""
         if not ask.barred:

@@ -99,7 +99,7 @@ def _wait_changes(draft: Draft, key: str) -> None:
             requires=dict(copy.requires),
             step=copy.relax_step,
             why=rt.RELAXED_WHY_WAITED,
-            nobody=draft.can_nobody(ask_of(copy)),
+            nobody=draft.state.matcher.can_nobody(ask_of(copy)),
         )
         if into is not queue:
             relaxed.queue, relaxed.priority = into.name, copy.priority

@@ -58,9 +58,10 @@ def ringing(served: Sequence[Served]) -> Wait:
 
 def waiting(state: State, ask: Ask, priority: int) -> tuple[Wait, Around | None]:
     """The wait of somebody who begins to wait, and what it is expected from; None: nobody is there for it, or
-    none but those who have declined it or let it ring."""
-    around = state.matcher.around(ask, priority)
-    if not around.able or state.matcher.has_asked_all(ask):
+    none but those who have declined it or let it ring, or it is too much for whoever could do it."""
+    matcher = state.matcher
+    around = matcher.around(ask, priority)
+    if not around.able or matcher.has_asked_all(ask) or matcher.can_nobody(ask):
         return UNKNOWN, None
     known = state.desk(ask.desk).forecasts.get(ask.channel) or forecast.fresh(around.whole)
     return forecast.foresee(known, around), around

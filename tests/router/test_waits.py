@@ -61,6 +61,15 @@ def test_nothing_is_said_where_all_have_declined() -> None:
     scene.then_replays()
 
 
+def test_what_is_too_much_for_everybody_is_marked() -> None:
+    """A chat that takes more than any agent has is told no wait; the board shows that nobody can do it."""
+    scene = Scene().agent("anna", capacity=20).arrives("c1")
+    queued = scene.body("queued")
+    assert (queued.nobody, queued.wait_p90_ms) == (True, 0)
+    assert waits.wait_for(scene.state, "d", "chat", [], "", scene.now_ms) == waits.UNKNOWN
+    assert not scene.agent("bob", capacity=30, online=False).arrives("c2").body("queued").nobody
+
+
 def test_waits_are_learned_when_they_end() -> None:
     """A wait that ends with an agent corrects the desk's forecast, once, also over a declined offer."""
     scene = Scene().agent("anna", capacity=30).agent("bob", capacity=30)
