@@ -252,10 +252,10 @@ def _nobody_free(able: int, barred: int, too_small: int, units: int, ahead: str)
             f"all who can take it ({able}) are busy; before it in line: {ahead}",
         )
     told = (
-        (busy, "zajęci", "are busy"),
+        (busy, "zajęci", "busy"),
         (barred, f"już ją mieli ({_HAD_PL})", f"had it already ({_HAD_EN})"),
-        (too_small, f"nie zmieszczą jej nawet z pustymi rękami (zajmuje {units})",
-         f"have too little room for it even with empty hands (it takes {units})"),
+        (too_small, f"za mało miejsca nawet z pustymi rękami (zajmuje {units})",
+         f"too little room even with empty hands (it takes {units})"),
     )  # fmt: skip
     pl, en = (", ".join(f"{one[word]}: {one[0]}" for one in told if one[0]) for word in (1, 2))
     return Reason(

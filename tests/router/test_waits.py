@@ -277,7 +277,7 @@ def test_who_declined_is_not_told_to_be_busy() -> None:
     scene = Scene(desk(preset="longest_idle")).agent("anna", capacity=30).agent("bob", capacity=30)
     scene.arrives("c0").accepts("c0").arrives("c1").declines("c1")
     told = why(scene, "c1")
-    assert "are busy: 1, had it already (declined, let ring or handed on): 1; before it" in told
+    assert "busy: 1, had it already (declined, let ring or handed on): 1; before it in line: 0." in told
 
 
 def test_why_none_of_several_takes_it() -> None:
@@ -291,7 +291,7 @@ def test_why_none_of_several_takes_it() -> None:
     told = explain.explain_waiting(scene.state, "c2", scene.now_ms)
     assert told is not None
     assert (
-        "of those who can take it (3): are busy: 1, had it already (declined, let ring or handed on): 1, have"
+        "of those who can take it (3): busy: 1, had it already (declined, let ring or handed on): 1, too"
         in (told.sentence.en)
     )
     assert declined in next(one.agents for one in told.ruled_out if one.rule == "barred")
