@@ -165,7 +165,7 @@ async def test_a_body_that_never_ends_is_not_waited_for() -> None:
 class Hasty(OneWriteProtocol):
     """As served, but it waits no time."""
 
-    head_within_s = 0.02
+    head_within_s = 0.5  # on a busy machine the request that is whole must have come by then
 
 
 async def test_a_head_that_never_ends_is_not_waited_for() -> None:
