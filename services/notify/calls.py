@@ -13,7 +13,8 @@ from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
 from services.notify import ways
 from services.notify.outbox import Cause, request
-from services.notify.state import Send, State
+from services.notify.send import Send
+from services.notify.state import State
 
 
 def breached(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:

@@ -53,7 +53,8 @@ from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
 from services.notify import parcels, ways
 from services.notify.outbox import Cause, drop, quiet, withdraw
-from services.notify.state import DeskData, Order, Send, State
+from services.notify.send import Send
+from services.notify.state import DeskData, Order, State
 from services.notify.templates import TEMPLATE_VERSION
 
 ORDERS_IN_STEP = 100

@@ -11,6 +11,7 @@ from proto.v1.notices_pb2 import SEND_KIND_NOTICE, SUPPRESSED_WHY_CLOSED, Notice
 from services.kernel.engine import DEADLINE
 from services.notify import parcels, taken
 from services.notify.closed import Route
+from services.notify.send import Send
 from services.notify.state import (
     UNCERTAIN_MS,
     DeskData,
@@ -18,7 +19,6 @@ from services.notify.state import (
     Order,
     Parked,
     Plan,
-    Send,
     State,
     Uncertain,
     plan_key,

@@ -47,7 +47,8 @@ from proto.v1.notices_pb2 import (
 from services.kernel.engine import Input
 from services.kernel.limits import SEND_BACKOFF_MS, SEND_LEASE_MS
 from services.notify.quiet import quiet_until
-from services.notify.state import Send, State, Uncertain, send_of, share
+from services.notify.send import Send
+from services.notify.state import State, Uncertain, send_of, share
 
 GIVEN_UP = "given up after 24 h"
 ERASED = "customer erased"

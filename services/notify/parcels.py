@@ -20,7 +20,8 @@ from proto.v1.notices_pb2 import (
     SendSuppressed,
 )
 from services.notify.outbox import Cause, drop
-from services.notify.state import Order, Send, State
+from services.notify.send import Send
+from services.notify.state import Order, State
 
 ASIDE_MAX = 20
 """Parcels of one order whose dates are put aside; the newest stay."""

@@ -35,7 +35,8 @@ from services.kernel.engine import Input
 from services.notify import parcels, taken
 from services.notify.calls import copies
 from services.notify.outbox import Cause, again, doubt, failed, uncertain
-from services.notify.state import PARKED_MS, Send, State, Uncertain
+from services.notify.send import Send
+from services.notify.state import PARKED_MS, State, Uncertain
 
 _LEVELS = {
     DELIVERY_STATE_SENT: taken.SENT,

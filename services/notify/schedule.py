@@ -10,13 +10,10 @@ of an account's queue has its deadline on the wheel, and it alone.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
 from proto.v1.notices_pb2 import SEND_KIND_NOTICE
 from services.kernel.deadlines import Deadlines
-
-if TYPE_CHECKING:
-    from services.notify.state import Send
+from services.notify.send import Send
 
 ACCOUNT_IN_FLIGHT_MAX = 16
 """Attempts at once for one account or webhook. At 0.3 s a call it takes 50 sends a second."""

@@ -31,6 +31,7 @@ from services.kernel.limits import SEND_TIMEOUT_MS
 from services.notify import engine
 from services.notify.figures import Figures
 from services.notify.invariants import Invariants
+from services.notify.send import Send
 from services.notify.senders import Sender, SendRequest, SendResult, failed, retry, uncertain
 from services.notify.senders.guard import Guard
 from services.notify.senders.http import Http
@@ -38,7 +39,7 @@ from services.notify.senders.smtp import SmtpSender
 from services.notify.senders.telegram import TelegramSender
 from services.notify.senders.webhook import WebhookSender
 from services.notify.senders.whatsapp import WhatsAppSender
-from services.notify.state import Send, State
+from services.notify.state import State
 from services.notify.templates import render
 from services.notify.ways import account_of
 from services.runtime.event_log import TRY_LATER

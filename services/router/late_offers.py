@@ -12,12 +12,13 @@ from services.runtime.edge import Decided
 from services.runtime.view_store import DeskViews
 
 _BECAME = {
+    "accepted": "already_accepted",
     "assigned": "already_accepted",
     "declined": "declined",
     "expired": "expired",
     "withdrawn": "withdrawn",
 }
-"""What the conversation's history has -> why the offer is not open."""
+"""What the decision or the conversation's history has -> why the offer is not open."""
 
 
 async def late_answer(views: DeskViews, desk_id: str, offer_id: str, decided: Decided) -> Decided:
@@ -32,8 +33,11 @@ async def late_answer(views: DeskViews, desk_id: str, offer_id: str, decided: De
 
 
 def _became(owned: Ownership, decision: Decision) -> str:
-    """The first thing that happened to that agent's offer. Of what is so long ago that the history begins
-    after it, it is said only that the offer is not there any more."""
+    """What came of the offer; of one from before that was kept beside it, the first thing that happened to
+    that agent's. Of what is so long ago that the history begins after it, it is said only that the offer is
+    not there any more."""
+    if decision.outcome in _BECAME:
+        return _BECAME[decision.outcome]
     agent_id = Offered.FromString(decision.event).agent_id
     for at_ms, what, who in owned.history:
         if at_ms >= decision.at_ms and who == agent_id and what in _BECAME:

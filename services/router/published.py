@@ -93,13 +93,15 @@ class Floors:
         if "routing" in self._edge.app.loops:
             return await self.state(desk_id)
         views = self._edge.views.of(desk_id)
-        while True:
-            due, view = await asyncio.gather(views.get(FloorDue, desk_id), views.get(FloorView, desk_id))
-            if due is None or (view is not None and view.next_seq >= due.next_seq):
-                return self._state(desk_id, view)
+        due = await views.get(FloorDue, desk_id)  # once: a busy desk has always just changed
+        wanted = due.next_seq if due is not None else 0
+        while (view := await views.get(FloorView, desk_id)) is None or view.next_seq < wanted:
+            if due is None:
+                break
             if not patience.left_s():
                 raise Busy("What the router's state says of the desk is not shown yet.")
             await asyncio.sleep(LOOK_AGAIN_S)
+        return self._state(desk_id, view)
 
     def _state(self, desk_id: str, view: FloorView | None) -> State:
         if view is None:

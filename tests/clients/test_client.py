@@ -272,6 +272,30 @@ async def test_what_came_too_late_is_asked_with_a_new_key() -> None:
     assert len(set(server.keys)) == len(server.keys) == 2
 
 
+class Mute(Late):
+    """Answers nothing."""
+
+    async def write(self, up: AgentUp) -> None:
+        """See grpc: what the agent says."""
+        self.keys.append(up.key)
+
+
+async def test_who_still_waits_when_a_session_is_closed_is_let_go() -> None:
+    """Closing a session ends its events, and refuses what was not answered; nobody waits for it for ever."""
+    stub = cast("AgentSessionStub", Mute())
+    async with asyncio.timeout(WAIT_S):
+        async with AgentSession(stub, (), "rowery", "ola") as ola:
+            ear = Ear()
+            listening_on = asyncio.create_task(ear.listen(ola))
+            asking = asyncio.create_task(ola.resolve("c1"))
+            await asyncio.sleep(0)
+        await listening_on
+        with pytest.raises(CallRefused, match="closed"):
+            await asking
+        with pytest.raises(CallRefused, match="closed"):
+            await ola.resolve("c1")
+
+
 async def test_the_board_and_a_conversation_go_on_after_a_cut() -> None:
     """Both streams connect again by themselves, with a fresh snapshot."""
     async with client_over_a_line() as (caller, centrala, line):

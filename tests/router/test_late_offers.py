@@ -10,7 +10,7 @@ from proto.v1 import routing_pb2 as rt
 from services.router.late_offers import late_answer
 from services.runtime.documents import AgentLoad, Ownership
 from services.runtime.edge import Decided
-from services.runtime.project_routing import HANDLERS
+from services.runtime.project_routing import HANDLERS, HISTORY_MAX
 from services.runtime.views import MemoryStore, Views
 
 C: Any = {"conversation_id": "c"}
@@ -48,6 +48,24 @@ async def test_a_forgotten_offer_says_what_happened(over: list[tuple[str, object
     views = shown(QUEUED, OFFERED, *over)
     told = await late_answer(views, "d", "o1", UNKNOWN)
     assert told == Decided("r", "c", "anna" if why == "already_accepted" else "bob", why)
+
+
+async def test_what_became_of_it_is_its_own() -> None:
+    """An offer that expired did, also when its agent got the conversation by another one, and so much
+    happened since that the history has forgotten the first."""
+    declined = [
+        ("offered", rt.Offered(**C, offer_id="x", agent_id="bob")),
+        ("declined", rt.OfferDeclined(**C, offer_id="x", agent_id="bob")),
+        QUEUED,
+    ] * HISTORY_MAX
+    again: Any = {**C, "offer_id": "o3", "agent_id": "anna"}
+    taken = [
+        ("offered", rt.Offered(**again)),
+        ("accepted", rt.OfferAccepted(**again)),
+        ("assigned", rt.Assigned(**C, agent_id="anna")),
+    ]
+    views = shown(QUEUED, OFFERED, ("expired", rt.OfferExpired(**O1)), QUEUED, *declined, *taken)
+    assert await late_answer(views, "d", "o1", UNKNOWN) == Decided("r", "c", "anna", "expired")
 
 
 async def test_an_offer_that_never_was_is_unknown() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Self
 import grpc
 
 from .backoff import Backoff
-from .errors import AGAIN, of_call, of_request
+from .errors import AGAIN, CallRefused, of_call, of_request
 from .v1.rpc_agents_pb2 import (
     Accept,
     AddNote,
@@ -68,6 +68,7 @@ class AgentSession:
         self._changed = asyncio.Event()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._ended: BaseException | None = None
+        self._is_closed = False
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,15 +81,20 @@ class AgentSession:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._ended is None:
+            self._is_closed = True
+            self._end(CallRefused(grpc.StatusCode.CANCELLED, "The session was closed."))
 
     # What is told
 
     async def __aiter__(self) -> AsyncIterator[AgentDown]:
-        """Events as they come, each once; snapshots at each connect. Raises CallRefused when the session
-        may not be (a wrong key, an unknown agent)."""
+        """Events as they come, each once, until the session is closed; snapshots at each connect. Raises
+        CallRefused when the session may not be (a wrong key, an unknown agent)."""
         while True:
             while self._events:
                 yield self._events.popleft()
+            if self._is_closed:
+                return
             if self._ended is not None:
                 raise self._ended
             self._changed.clear()
@@ -165,7 +171,8 @@ class AgentSession:
         return await self._ask(note=AddNote(conversation_id=conversation_id, text=text))
 
     async def _ask(self, **body: Any) -> AgentAnswer:
-        """Ask until there is an answer. Raises CallRefused; TimeoutError after ASK_WITHIN_S."""
+        """Ask until there is an answer. Raises CallRefused, also when the session is closed; TimeoutError
+        after ASK_WITHIN_S."""
         key, backoff = secrets.token_hex(16), Backoff()
         async with asyncio.timeout(ASK_WITHIN_S):
             while True:
