@@ -30,11 +30,12 @@ up: install ## Start Centrala with a demo desk on http://127.0.0.1:8080 (CENTRAL
 
 test: install ## Everything: style, types, generated files, all tests with real servers (about 14 minutes)
 	@tools/install_servers.sh
-	@$(MAKE) --no-print-directory test-fast
+	@$(MAKE) --no-print-directory check
+	$(PY) -m pytest -q -m "not servers" -n auto --dist worksteal
 	$(PY) -m pytest -q -m servers
 
 test-fast: install check ## Style, types and the tests that start nothing (a minute and a half)
-	$(PY) -m pytest -q -m "not servers" -n auto --dist worksteal
+	$(PY) -m pytest -q -m "not servers and not long" -n auto --dist worksteal
 
 k8s-test: ## Every Kubernetes overlay on a real control plane (built without Docker: five minutes, once)
 	@deploy/k8s/lab/test.sh

@@ -30,7 +30,7 @@ from tests.deploy.manifests import (
 )
 from tests.deploy.prometheus import ROOT, RULES
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.long
 
 VERSIONS = ("1.34", "1.37")
 """Oldest and newest whose schemas we are held against."""

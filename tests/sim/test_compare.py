@@ -89,7 +89,7 @@ def test_ratios_of_nothing_are_not_numbers() -> None:
     assert math.isnan(ratio_of([1.0, 2.0], [0.0, 0.0])[0])
 
 
-@pytest.mark.servers
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(SHOPS))
 def test_drawn_shops_can_serve_everybody(name: str, tmp_path: Path) -> None:
     """Each made-up shop reads back from its file as it is, and has somebody for nearly every contact."""
@@ -101,7 +101,7 @@ def test_drawn_shops_can_serve_everybody(name: str, tmp_path: Path) -> None:
     assert sum(not made.qualified(one) for one in week) <= 20
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_comparison_is_paired() -> None:
     """A policy against itself has ratio 1 without any doubt, and other presets are told beside it."""
     parser = ArgumentParser()

@@ -74,7 +74,7 @@ def test_every_model_runs(path: Path) -> None:
     assert told["all"]["p_abandon"] + told["all"]["p_block"] < 0.6
 
 
-@pytest.mark.servers
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["erlang-C1", "erlang-A1", "erlang-A2"])
 def test_small_models_agree_with_theory(name: str) -> None:
     """A short selection: within 2 % of the exact value, or the value within the 95 % interval."""
@@ -87,7 +87,7 @@ def test_the_same_draws_again() -> None:
     assert replicate(short, 0) == replicate(short, 0) != replicate(short, 1)
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_full_means_turned_away() -> None:
     """With room for as many as agents, nobody waits and some are turned away (Erlang B)."""
     short = replace(shortened(model("erlang-C1"), 4_000, 1), max_in_system=7)

@@ -6,7 +6,7 @@ import pytest
 
 from tools.check_model import RULES, run
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.long
 
 
 def test_the_protocol_holds() -> None:
