@@ -66,7 +66,7 @@ async def missing(admin: AIOKafkaAdminClient, names: Sequence[str], shortened: s
     return [lacking(rights, ", ".join(sorted(topics))) for rights, topics in found.items()]
 
 
-class _MetadataResponse_v8(Response):  # type: ignore[misc]
+class _MetadataResponse_v8(Response):  # type: ignore[misc]  # aiokafka has no types
     API_KEY = 3
     API_VERSION = 8
     SCHEMA = Schema(
@@ -102,7 +102,7 @@ class _MetadataResponse_v8(Response):  # type: ignore[misc]
     )
 
 
-class _MetadataRequest_v8(RequestStruct):  # type: ignore[misc]
+class _MetadataRequest_v8(RequestStruct):  # type: ignore[misc]  # aiokafka has no types
     API_KEY = 3
     API_VERSION = 8
     RESPONSE_TYPE = _MetadataResponse_v8
@@ -114,7 +114,7 @@ class _MetadataRequest_v8(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _Metadata(Request[_MetadataRequest_v8]):  # type: ignore[misc]
+class _Metadata(Request[_MetadataRequest_v8]):  # type: ignore[misc]  # aiokafka has no types
     """Metadata of topics with what the user may do with them; aiokafka's own knows no rights."""
 
     API_KEY = 3

@@ -89,7 +89,7 @@ class Session:
         self._asked = dict(wanted)
 
 
-class _Fetch(Request[FetchRequest_v11]):  # type: ignore[misc]
+class _Fetch(Request[FetchRequest_v11]):  # type: ignore[misc]  # aiokafka has no types
     """A fetch with a session; aiokafka's own builder knows none."""
 
     API_KEY = 1

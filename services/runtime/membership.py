@@ -32,7 +32,7 @@ ASKING = "asking"
 _log = logging.getLogger(__name__)
 
 
-class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """One process in the group of a topic. `changed` is set whenever `assigned` may be another."""
 
     def __init__(self, access: KafkaAccess, topic: str) -> None:

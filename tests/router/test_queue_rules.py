@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from services.runtime.documents import Ownership
@@ -10,9 +12,9 @@ from services.runtime.views import MemoryStore, Views
 from tests.router.scenes import MINUTE, Scene, desk, queue
 
 
-def overflowing(name: str, into: str, **rest: object) -> pb.Queue:
+def overflowing(name: str, into: str, **rest: Any) -> pb.Queue:
     """A queue that overflows into another after ten minutes."""
-    made = queue(name, **rest)  # type: ignore[arg-type]
+    made = queue(name, **rest)
     made.relax.add(after_ms=10 * MINUTE, queue=into, as_queue=True)
     return made
 
