@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+from proto.v1.conversations_pb2 import ConversationsEvent, MessageReceived
+from proto.v1.envelope_pb2 import Batch
 from services.kernel.errors import Corrupt
 from services.kernel.ids import partition_of
 from services.runtime.clock import Clock, ManualClock, SystemClock
 from services.runtime.event_log import OWNED_TOPICS, EventLog, Fetched, LogReader, TopicPartition
 from services.runtime.follow import Follower
+from services.runtime.follow_tail import MAKE_UP_S
 from services.runtime.hub import Hub
 from services.runtime.log_memory import MemoryLog
 from services.runtime.redis_link import RedisLink
@@ -47,7 +50,7 @@ async def following(
 def written(told: Told, offset: int, inbound: int) -> None:
     """Write a head of each log, and tell of it."""
     for topic in OWNED_TOPICS:
-        head = Head(offset, 1, offset, inputs={"inbound": inbound})
+        head = Head(offset, 1, offset, whole=True, inputs={"inbound": inbound})
         told.shows(topic, head)
         told.says(topic, head)
 
@@ -101,6 +104,37 @@ async def test_what_is_asked_about_is_not_let_go() -> None:
         told.goes_on.set()
         log.flows.set()
         await asking
+
+
+async def test_what_was_told_by_old_views_is_made_up_for() -> None:
+    """Given views that do not show yet whose a conversation is, an agent's stream cannot tell that somebody
+    wrote in it; once they have come that far it begins anew with a snapshot, though nothing else happens."""
+    told, clock, hub = Told(), SystemClock(), Hub()
+    log = MemoryLog(clock)
+    desk_id = next(name for name in map(str, range(9)) if partition_of(name, 2) == 0)
+    said = ConversationsEvent(desk_id=desk_id, message=MessageReceived(conversation_id="c1", message_id="m1"))
+
+    async def snapshot() -> dict[str, Any]:
+        return {}
+
+    async with (
+        following(told, log, clock, hub),
+        asyncio.timeout(WITHIN_S),
+        hub.subscribe(f"agent/{desk_id}/ola") as subscription,
+    ):
+        written(told, 0, inbound=0)
+        tellings = subscription.tellings(snapshot, WITHIN_S)
+        assert [one.event for one in await anext(tellings)] == ["snapshot"]
+        await log.append("conversations", 0, [Batch(epoch=1).SerializeToString()])
+        await log.append(
+            "conversations", 0, [Batch(epoch=1, events=[said.SerializeToString()]).SerializeToString()]
+        )
+        coming = asyncio.ensure_future(anext(tellings))
+        done, _ = await asyncio.wait([coming], timeout=2 * MAKE_UP_S)
+        assert not done, "the views do not show it yet"
+        written(told, 2, inbound=0)
+        assert await coming == []
+        assert [one.event for one in await anext(tellings)] == ["snapshot"]
 
 
 class Breaking(MemoryLog):

@@ -49,8 +49,8 @@ class Told:
         self._said.put_nowait({"type": "message", "channel": Names(0).head.encode(), "data": word})
 
     async def read(self, commands: Sequence[Command]) -> list[Any]:
-        """See RedisLink."""
-        return [dict(self.heads)]
+        """See RedisLink. There are no documents."""
+        return [*(None for _ in commands[:-1]), dict(self.heads)]
 
     @asynccontextmanager
     async def subscriber(self) -> AsyncIterator[Told]:
