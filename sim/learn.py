@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
@@ -34,6 +34,8 @@ STINT_MS_MIN = 1_000
 """Whoever clicks it away at once did not work on it."""
 DONORS_MIN = 5
 """With fewer of a queue's own, the channel's conversations say what one of the queue's may be like."""
+NEAR_MS = 300_000
+"""So near in time an agent is as they were: at the desk, or away from it."""
 UNKNOWN_WORK_MS = 300_000
 """What a conversation takes where the log has none that came to its end."""
 
@@ -148,23 +150,48 @@ class Patience:
 
 
 class Answers:
-    """What agents do about offers. Channels are told apart: who lets mail ring may take every call."""
+    """What agents do about offers.
+
+    Whoever lets one ring is away from the desk, and would have let another one ring as well: so the log
+    answers as far as it knows, by what the agent did about the same conversation, else by what they did about
+    the same channel near that time. Else it is drawn. Channels are told apart: who lets mail ring may take
+    every call.
+    """
 
     def __init__(self, seen: Sequence[Answer]) -> None:
+        ordered = sorted(seen, key=lambda one: one.at_ms)
+        self._same: dict[tuple[str, str], list[Answer]] = defaultdict(list)
         self._of: dict[tuple[str, str], list[Answer]] = defaultdict(list)
-        for one in seen:
+        for one in ordered:
+            self._same[one.agent, one.conversation].append(one)
             for alike in _alike(one.agent, one.channel):
                 self._of[alike].append(one)
 
-    def draw(self, agent_id: str, channel: str, dice: random.Random) -> tuple[str, int]:
-        """What this agent does about an offer of this channel, and after how long: as they did before; else
-        as all do on this channel; else as they do on others; else as anybody. Where nobody was seen, it is
-        taken at once."""
+    def answer(
+        self, agent_id: str, channel: str, key: str, at_ms: int, dice: random.Random, given: set[Answer]
+    ) -> Answer:
+        """What this agent does about an offer of a conversation that begins to ring now. given: what was said
+        already of this conversation: nobody says it twice, or it might be let ring for ever."""
+        same = [one for one in self._same.get((agent_id, key), ()) if one not in given]
+        near = _nearest(same or self._of.get((agent_id, channel), ()), at_ms)
+        if near is None or not (same or abs(near.at_ms - at_ms) <= NEAR_MS):
+            return self.draw(agent_id, channel, dice)
+        if same:
+            given.add(near)
+        return near
+
+    def draw(self, agent_id: str, channel: str, dice: random.Random) -> Answer:
+        """What they do at some time: as they did before on this channel; else as all do there; else as they
+        do on others; else as anybody. Where nobody was seen, it is taken at once."""
         seen = next((self._of[alike] for alike in _alike(agent_id, channel) if alike in self._of), None)
-        if not seen:
-            return "accept", 0
-        one = seen[int(dice.random() * len(seen))]
-        return one.kind, one.rang_ms
+        return seen[int(dice.random() * len(seen))] if seen else Answer(agent_id, channel, "accept", 0)
+
+
+def _nearest(seen: Sequence[Answer], at_ms: int) -> Answer | None:
+    """Whichever began to ring nearest to a time, of several in order; the earlier one of two."""
+    after = bisect_left(seen, at_ms, key=lambda one: one.at_ms)
+    around = seen[max(0, after - 1) : after + 1]
+    return min(around, key=lambda one: abs(one.at_ms - at_ms), default=None)
 
 
 def _alike(agent_id: str, channel: str) -> tuple[tuple[str, str], ...]:

@@ -80,12 +80,15 @@ class Case(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """What an agent did about an offer: "accept", "decline" or "expire", and after how long."""
+    """What an agent did about an offer: "accept", "decline" or "expire", and after how long; of which
+    conversation it was, and when it began to ring."""
 
     agent: str
     channel: str
     kind: str
     rang_ms: int
+    conversation: str = ""
+    at_ms: int = 0
 
 
 class Past(Struct):
@@ -173,8 +176,8 @@ class _Reader:
         self._router = router.initial()
         self._sla = sla.initial()
         self._is_inside = False
-        self._offers: dict[str, tuple[int, str]] = {}
-        """When each that is open began to ring, and for which channel."""
+        self._offers: dict[str, tuple[int, str, str]] = {}
+        """When each that is open began to ring, for which channel, and which conversation it is of."""
         self._in_hand: Counter[str] = Counter()
 
     def take(self, rank: int, event: Any) -> None:
@@ -285,7 +288,8 @@ class _Reader:
 
     def _offered(self, at_ms: int, body: rt.Offered) -> None:
         case = self.past.cases.get(body.conversation_id)
-        self._offers[body.offer_id] = at_ms, case.channel if case is not None else ""
+        channel = case.channel if case is not None else ""
+        self._offers[body.offer_id] = at_ms, channel, body.conversation_id
 
     def _accepted(self, at_ms: int, body: rt.OfferAccepted) -> None:
         self._answered(at_ms, body.offer_id, body.agent_id, "accept")
@@ -297,9 +301,9 @@ class _Reader:
         self._answered(at_ms, body.offer_id, body.agent_id, "expire")
 
     def _answered(self, at_ms: int, offer_id: str, agent_id: str, kind: str) -> None:
-        began_ms, channel = self._offers.pop(offer_id, (at_ms, ""))
+        began_ms, channel, key = self._offers.pop(offer_id, (at_ms, "", ""))
         if at_ms >= self.past.to_ms - LEARNED_MS:
-            self.past.answers.append(Answer(agent_id, channel, kind, at_ms - began_ms))
+            self.past.answers.append(Answer(agent_id, channel, kind, at_ms - began_ms, key, began_ms))
 
     def _assigned(self, at_ms: int, body: rt.Assigned) -> None:
         spell = self._spell(body.conversation_id)

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import inbound_pb2 as inbound
@@ -33,7 +33,7 @@ from services.sla import engine as sla
 from sim.change import Change, owned_by
 from sim.engines import Engines
 from sim.learn import UNKNOWN_WORK_MS, Model, Script, script_of
-from sim.past import Case, Past, Spell, Step
+from sim.past import Answer, Case, Past, Spell, Step
 from sim.stage import Stage
 from sim.tally import Tally
 
@@ -54,7 +54,9 @@ class Running(Struct):
     factor: float = 1.0
     turn: int = 0
     """Rises whenever somebody has it no longer: what was planned for them is off."""
-    replies: int = 0
+    rings: int = 0
+    answers: set[Answer] = field(default_factory=set)
+    """Which of the recorded answers to its offers were given."""
 
 
 class Rerun:
@@ -267,11 +269,12 @@ class Rerun:
         self.tally.sla(name, event)
 
     def _rings(self, running: Running, agent_id: str, offer_id: str) -> None:
-        running.replies += 1
-        dice = random.Random(f"{self._seed}/{running.case.key}/{agent_id}/{running.replies}")
-        kind, rang_ms = self._model.answers.draw(agent_id, running.case.channel, dice)
-        if kind != "expire":
-            self._stage.at(self.engines.now_ms + rang_ms, self._answers, running, agent_id, offer_id, kind)
+        running.rings += 1
+        dice = random.Random(f"{self._seed}/{running.case.key}/{agent_id}/{running.rings}")
+        case, now_ms, given = running.case, self.engines.now_ms, running.answers
+        said = self._model.answers.answer(agent_id, case.channel, case.key, now_ms, dice, given)
+        if said.kind != "expire":
+            self._stage.at(now_ms + said.rang_ms, self._answers, running, agent_id, offer_id, said.kind)
 
     def _answers(self, running: Running, agent_id: str, offer_id: str, kind: str) -> None:
         c = self.engines.router.data.conversations.get(running.case.key)

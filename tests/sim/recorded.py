@@ -31,15 +31,25 @@ class Recorder(Auditor):
         self.logs.seqs[topic] += 1
 
 
-def record(shop: Shop, contacts: Sequence[Contact], policy: str) -> MadeLogs:
+class Distracted(Week):
+    """A week of people who leave their desks for ten minutes of each forty, one after the other, without a
+    word: what is offered to them meanwhile rings out."""
+
+    def _picks_up(self, agent_id: str, i: int, offer_id: str) -> None:
+        turn = self._now_ms() // 600_000 + sorted(self.desks).index(agent_id)
+        if turn % 4:
+            super()._picks_up(agent_id, i, offer_id)
+
+
+def record(shop: Shop, contacts: Sequence[Contact], policy: str, people: type[Week] = Week) -> MadeLogs:
     """The log of a week under a preset."""
     recorder = Recorder()
-    Week(shop, contacts, policy_named(policy), RING_S, recorder).run()
+    people(shop, contacts, policy_named(policy), RING_S, recorder).run()
     return recorder.logs
 
 
-def past_of(shop: Shop, contacts: Sequence[Contact], policy: str) -> Past:
+def past_of(shop: Shop, contacts: Sequence[Contact], policy: str, people: type[Week] = Week) -> Past:
     """The same week as it is read back, from its opening to its end."""
     hours = Week(shop, (), policy_named(policy)).hours
     end_ms = hours.clock_ms(shop.days * hours.day_ms - 1) + 1
-    return read(record(shop, contacts, policy), DESK_ID, hours.start_ms, end_ms)
+    return read(record(shop, contacts, policy, people), DESK_ID, hours.start_ms, end_ms)

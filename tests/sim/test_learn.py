@@ -64,13 +64,35 @@ def test_where_nobody_gave_up_nobody_does() -> None:
     assert Patience([(10, False), (500, False)]).draw(0.99) is None
 
 
+def drawn(answers: Answers, agent_id: str, channel: str, seed: int) -> tuple[str, int]:
+    """What an agent does, and after how long."""
+    one = answers.draw(agent_id, channel, random.Random(seed))
+    return one.kind, one.rang_ms
+
+
 def test_offers_are_answered_as_those_agents_do() -> None:
     """Given an agent who always declines, and one who was never seen, the first declines after as long, and
     the other does as all do; where no offer was seen it is taken at once."""
     answers = Answers([Answer("no", "voice", "decline", 7_000)])
-    assert answers.draw("no", "voice", random.Random(1)) == ("decline", 7_000)
-    assert answers.draw("new", "voice", random.Random(1)) == ("decline", 7_000)
-    assert Answers([]).draw("new", "voice", random.Random(1)) == ("accept", 0)
+    assert drawn(answers, "no", "voice", 1) == ("decline", 7_000)
+    assert drawn(answers, "new", "voice", 1) == ("decline", 7_000)
+    assert drawn(Answers([]), "new", "voice", 1) == ("accept", 0)
+
+
+def test_an_agent_is_as_they_were_at_that_time() -> None:
+    """Given an agent who took calls and let one ring while they were away, another call rings out at that
+    time, and is taken an hour later; the same call is answered as it was, whenever that is, but only once."""
+    call_ms = 3_600_000
+    answers = Answers([
+        *(Answer("ola", "voice", "accept", 3_000, f"c{i}", i * call_ms) for i in range(1, 9)),
+        Answer("ola", "voice", "expire", 30_000, "c0", 0),
+    ])  # fmt: skip
+    for seed in range(20):
+        dice, given = random.Random(seed), set[Answer]()
+        assert answers.answer("ola", "voice", "new", 60_000, dice, given).kind == "expire"
+        assert answers.answer("ola", "voice", "new", 5 * call_ms - 60_000, dice, given).kind == "accept"
+        assert answers.answer("ola", "voice", "c0", 5 * call_ms, dice, given).kind == "expire"
+        assert answers.answer("ola", "voice", "c0", 5 * call_ms, dice, given).kind == "accept"
 
 
 def test_who_lets_mail_ring_takes_calls() -> None:
@@ -82,10 +104,10 @@ def test_who_lets_mail_ring_takes_calls() -> None:
         *(Answer("jan", "chat", "decline", 1_000) for _ in range(5)),
     ])  # fmt: skip
     for seed in range(50):
-        assert answers.draw("ola", "voice", random.Random(seed)) == ("accept", 3_000)
-        assert answers.draw("jan", "voice", random.Random(seed)) == ("accept", 3_000)
-        assert answers.draw("ola", "chat", random.Random(seed)) == ("decline", 1_000)
-        assert answers.draw("jan", "social", random.Random(seed)) == ("decline", 1_000)
+        assert drawn(answers, "ola", "voice", seed) == ("accept", 3_000)
+        assert drawn(answers, "jan", "voice", seed) == ("accept", 3_000)
+        assert drawn(answers, "ola", "chat", seed) == ("decline", 1_000)
+        assert drawn(answers, "jan", "social", seed) == ("decline", 1_000)
 
 
 def test_work_that_an_agent_left_behind_is_the_next_ones() -> None:

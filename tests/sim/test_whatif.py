@@ -19,7 +19,7 @@ from sim.shop import Contact, Shop
 from sim.tally import Tally
 from sim.week import DESK_ID
 from sim.whatif import asked, compare
-from tests.sim.recorded import past_of, record
+from tests.sim.recorded import Distracted, past_of, record
 from tests.sim.worlds import contact, person, shop
 from tests.tools.made import MadeLogs
 
@@ -60,6 +60,19 @@ def test_it_foretells_what_another_policy_does(past: Past) -> None:
         assert abs(said["sla.all"][0] - truth["sla"]["all"]) < 0.04, policy
         for channel, wait_s in truth["wait_mean_s"].items():
             assert said[f"wait_mean_s.{channel}"][0] == pytest.approx(wait_s, rel=0.25, abs=5), channel
+
+
+def test_offers_that_rang_out_ring_out_again() -> None:
+    """Given people who leave their desks without a word, so that every third offer rings out, the same policy
+    gives what was recorded, and what is said of another one is near to what it brings them."""
+    recorded = past_of(*busy(), "longest_idle", Distracted)
+    assert sum(one.kind == "expire" for one in recorded.answers) > len(recorded.answers) / 3
+    calibration = compare(recorded, Change(), 2)["calibration"]
+    assert abs(calibration["sla_off"]) < 0.005
+    assert all(abs(off_s) < 1.5 for off_s in calibration["wait_mean_off_s"].values())
+    said = compare(recorded, Change({"policy": "default"}), 3)["changed"]
+    truth = Tally.recorded(past_of(*busy(), "default", Distracted)).figures()
+    assert abs(said["sla.all"][0] - truth["sla"]["all"]) < 0.04
 
 
 def test_replications_are_drawn_alike_for_both_sides(past: Past) -> None:
