@@ -28,11 +28,12 @@ up: install ## Start Centrala with a demo desk on http://127.0.0.1:8080 (CENTRAL
 	@$(PY) -m compileall -q clients proto services web # also where Python is told to keep no bytecode
 	@exec $(PY) -m services.embedded --data data --port $(PORT) --demo
 
-test: install ## Everything: style, types, generated files, all tests with real servers (about 14 minutes)
+test: install ## Everything: style, types, generated files, all tests with real servers (about 13 minutes)
 	@tools/install_servers.sh
 	@$(MAKE) --no-print-directory check
 	$(PY) -m pytest -q -m "not servers" -n auto --dist worksteal
-	$(PY) -m pytest -q -m servers
+	$(PY) -m pytest -q -m servers --ignore tests/chaos -n 2 --dist loadfile # two at a time: mostly they wait
+	$(PY) -m pytest -q -m servers tests/chaos # each takes the whole machine
 
 test-fast: install check ## Style, types and the tests that start nothing (a minute and a half)
 	$(PY) -m pytest -q -m "not servers and not long" -n auto --dist worksteal
