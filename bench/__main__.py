@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
@@ -28,15 +29,16 @@ BENCHES = {
 }
 
 
-def main() -> None:
-    """Run the named benchmark and print its result; exits 1 if it is not well, 2 if it cannot be run."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the named benchmark and print its result; exits 1 if it is not well, 2 if it cannot be run.
+    words: the command line, if it is not the process'."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     for name, module in BENCHES.items():
         part = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0])
         part.add_argument("--json", action="store_true", help="print on one line")
         module.add_arguments(part)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             result = runner.run(BENCHES[arguments.name].main(arguments))

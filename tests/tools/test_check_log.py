@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -20,18 +19,19 @@ from services.runtime.log_kafka import KafkaLog
 from services.runtime.log_sqlite import SqliteLog
 from services.runtime.sqlite_file import SqliteFile
 from services.runtime.topics import SNAPSHOTS
+from sim.__main__ import main as simulator
 from tests.contracts.kafka_harness import installed
-from tests.tidy.tree import ROOT
 from tests.tools.made import MadeLogs
 from tools.check_log import main
 from tools.stored import FILE, StoredLogs, events
 from tools.stored_kafka import KafkaLogs
 
-PROGRAMS = (
-    ("tools.check_log",),
-    ("sim", "redecide"),
-    ("sim", "whatif", "--from", "2026-01-05", "--to", "2026-01-06", "--policy", "default"),
-)
+WHATIF = ["whatif", "--from", "2026-01-05", "--to", "2026-01-06", "--policy", "default"]
+PROGRAMS: dict[str, Callable[[list[str]], object]] = {
+    "check_log": lambda where: sys.exit(main(where)),
+    "redecide": lambda where: simulator(["redecide", *where]),
+    "whatif": lambda where: simulator([*WHATIF, *where]),
+}
 
 
 async def store(folder: Path, logs: MadeLogs) -> None:
@@ -78,7 +78,7 @@ def foreign(path: Path, application_id: int) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -90,14 +90,19 @@ def foreign(path: Path, application_id: int) -> None:
     ids=["damaged", "empty", "unmarked", "foreign"],
 )
 def test_what_is_no_log_is_told_plainly(
-    tmp_path: Path, make: Callable[[Path], None], words: str, program: Sequence[str]
+    tmp_path: Path,
+    make: Callable[[Path], None],
+    words: str,
+    program: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A damaged, empty or foreign file gives exit code 2 and one plain line, whoever reads it."""
     make(tmp_path / FILE)
-    command = [sys.executable, "-m", *program, "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stdout) == (2, "")
-    [line] = done.stderr.splitlines()
+    with pytest.raises(SystemExit) as ended:
+        PROGRAMS[program](["--data", str(tmp_path)])
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    [line] = told.err.splitlines()
     assert words in line
 
 
