@@ -12,6 +12,8 @@ from sim.week import Outcome, Week
 
 P90 = 0.9
 SLA_DIGITS = 4
+TOLD = ("rmse_s", "rmse_constant_s", "coverage_p90", "pinball_p90", "pinball_p90_constant")
+"""What is told of a channel's estimates beside their number; None where nobody queued and was served."""
 
 
 def figures(week: Week) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def told(week: Week, channel: str) -> dict[str, float | None]:
     ]
     waits = sorted(wait for _, _, wait in pairs)
     if not waits:
-        return {"n": 0}
+        return {"n": 0, **dict.fromkeys(TOLD)}
     mean, best_p90 = statistics.fmean(waits), quantile(waits, P90)
     return {
         "n": len(pairs),

@@ -104,14 +104,18 @@ def _problems(model: Model) -> Iterator[str]:
         yield f"no policy {model.policy.name!r}: there are {', '.join(PRESETS)}"
     for group in model.groups:
         for one in model.classes:
-            is_able = all(group.skills.get(skill, 0) >= level for skill, level in one.requires.items())
-            if is_able and one.name not in group.service:
+            if may_handle(group, one) and one.name not in group.service:
                 yield f"group {group.name} may handle {one.name}, but its service does not say how long"
         for unknown in set(group.service) - names:
             yield f"group {group.name} serves {unknown!r}, which is no class"
     for surge in model.policy.surges:
         if surge.queue not in names:
             yield f"a surge names {surge.queue!r}, which is no class"
+
+
+def may_handle(group: Group, one: Class) -> bool:
+    """Whether the group's agents have the skills of a class."""
+    return all(group.skills.get(skill, 0) >= level for skill, level in one.requires.items())
 
 
 def ms_per_unit(model: Model) -> int:

@@ -27,7 +27,18 @@ from proto.v1.inbound_pb2 import AgentRequest, PresencePut
 from sim.draws import Draw, drawing
 from sim.engines import NEVER_MS, Engines
 from sim.hours import MONDAY_MS
-from sim.model_file import ACCOUNT, CHANNEL, CLASS, Class, Group, Model, agents_of, desk_of, ms_per_unit
+from sim.model_file import (
+    ACCOUNT,
+    CHANNEL,
+    CLASS,
+    Class,
+    Group,
+    Model,
+    agents_of,
+    desk_of,
+    may_handle,
+    ms_per_unit,
+)
 from sim.stage import Stage
 
 DESK_ID = "model"
@@ -133,7 +144,7 @@ class Replication:
             self._next_arrival(kind)
         tally, now_ms = self.tallies[kind], self.engines.now_ms
         tally.offered += self._counting
-        if self._is_full():
+        if self._is_full(kind):
             tally.blocked += self._counting
         else:
             self._enters(kind, now_ms)
@@ -215,13 +226,21 @@ class Replication:
             tally.wait_ms += self.engines.now_ms - customer.arrived_ms
         self._asks(inbound.REQUEST_KIND_RESOLVE, "", key)
 
-    def _is_full(self) -> bool:
-        """Whether who comes now is turned away: too many are inside, or wait."""
+    def _is_full(self, kind: int) -> bool:
+        """Whether who comes now is turned away: too many are inside, or wait. Where nobody may wait, that is
+        whoever finds no agent free."""
         model = self._model
         inside = sum(level.now for level in self.inside)
         if model.max_in_system is not None and inside >= model.max_in_system:
             return True
-        return model.max_waiting is not None and self._waiting >= model.max_waiting > 0
+        if model.max_waiting is None or self._waiting < model.max_waiting:
+            return False
+        return model.max_waiting > 0 or self._free(model.classes[kind]) <= self._waiting
+
+    def _free(self, one: Class) -> int:
+        """How many agents who may handle a class have nothing in hand."""
+        able = (group for group in self._model.groups if may_handle(group, one))
+        return sum(group.agents - self.busy[group.name].now for group in able)
 
     def _begin(self) -> None:
         """Count from now on."""

@@ -37,9 +37,17 @@ class Taking:
     async def message(self, desk_id: str, body: MessageIn, trace: str) -> Submitted:
         """A message of any channel; the same again has the same names. `trace`: W3C, or ""."""
         if self._edge.directory.account(desk_id, body.channel, body.account) is None:
-            problem = Problem("/account", "must be an account of this desk on this channel")
-            raise Refusal(422, "The desk has no such account.", [problem])
+            raise self._no_account(desk_id, body.channel)
         return await self._edge.counted(self._intake.submit_message(desk_id, _parsed(body), trace))
+
+    def _no_account(self, desk_id: str, channel: str) -> Refusal:
+        config = self._edge.directory.get(desk_id)
+        accounts = config.accounts if config is not None else ()
+        if any(one.channel == channel for one in accounts):
+            problem = Problem("/account", "must be an account of this desk on this channel")
+        else:
+            problem = Problem("/channel", "must be a channel of this desk")
+        return Refusal(422, "The desk has no such account.", [problem])
 
     async def order(self, desk: str, body: OrderIn) -> str:
         """An order as it stands now; its record's id."""

@@ -38,6 +38,12 @@ def _duration(text: str) -> str:
     return text
 
 
+def _said(text: str) -> str:
+    if not says_something(text):
+        raise ValueError("must say something")
+    return text
+
+
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
 OptionalName = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
 Reason = Annotated[str, Field(max_length=REASON_CHARS_MAX, pattern=ONE_LINE)]
@@ -130,7 +136,7 @@ class PriorityIn(AsksFor):
 class NoteIn(AsksFor):
     """A note that the customer never sees."""
 
-    text: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX, pattern=NO_NUL)]
+    text: Annotated[Text, Field(min_length=1), AfterValidator(_said)]
 
 
 State = Literal["waiting", "offered", "owned", "resolved"]

@@ -150,6 +150,7 @@ class Dispatcher:
             body = b"" if scope["method"] == "GET" else scope.get(WHOLE_BODY)
             if body is None or len(body) > route.body_max:
                 body = await read_body(headers, receive, route.body_max)
+            _check_coding(headers)
             params = dict(zip(route.names, values, strict=True))
             answer = await route.handler(
                 HotRequest(scope["method"], params, scope["query_string"], headers, body)
@@ -191,7 +192,9 @@ class Dispatcher:
         if scope["method"] in ("GET", "OPTIONS"):
             await self._answered_behind(scope, receive, send)
             return
-        body = await read_body(dict(scope["headers"]), receive, BODY_BYTES_MAX)
+        headers = dict(scope["headers"])
+        body = await read_body(headers, receive, BODY_BYTES_MAX)
+        _check_coding(headers)
         told = False
 
         async def replay() -> MutableMapping[str, Any]:
@@ -257,6 +260,16 @@ def _text(segment: bytes) -> str:
         return unquote_to_bytes(segment).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refusal(400, "The path is not UTF-8.") from error
+
+
+def _check_coding(headers: dict[bytes, bytes]) -> None:
+    """Raise Refusal 415 for a compressed body (RFC 9110 section 12.5.3): read as it is, it would be called
+    broken, and nobody would know why."""
+    coding = headers.get(b"content-encoding", b"").strip().lower()
+    if coding not in (b"", b"identity"):
+        named = coding.decode("ascii", "replace")
+        detail = f"The body is sent as {named}; send it as it is, without Content-Encoding."
+        raise Refusal(415, detail, headers={"Accept-Encoding": "identity"})
 
 
 async def read_body(

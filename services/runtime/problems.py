@@ -139,7 +139,10 @@ def install(app: FastAPI) -> None:
     async def handler(request: Request, error: Exception) -> Response:
         refusal = refusal_of(error)
         if refusal.status == http.HTTPStatus.METHOD_NOT_ALLOWED:
-            refusal.headers["Allow"] = ", ".join(_allowed(app, request))
+            refusal.headers["Allow"] = allowed = ", ".join(_allowed(app, request))
+            refusal.detail = f"This path takes {allowed} only."
+        elif refusal.status == http.HTTPStatus.NOT_FOUND and isinstance(error, HTTPException):
+            refusal.detail = "There is nothing at this path: /openapi.json lists what there is."
         headers = {k.decode(): v.decode("latin-1") for k, v in refusal.header_pairs()}
         return Response(refusal.body(), refusal.status, headers)
 

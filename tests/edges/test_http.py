@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections import Counter
 from typing import Any
@@ -170,6 +171,29 @@ async def test_problems_everywhere(method: str, path: str, status: int) -> None:
         assert done.status_code == status, done.text
         assert done.headers["content-type"] == "application/problem+json"
         assert done.json()["status"] == status
+
+
+async def test_what_is_not_there_says_what_is() -> None:
+    """An unknown path names where all are listed, a wrong method those that the path takes."""
+    async with installation() as made:
+        await made.desk()
+        assert "/openapi.json" in (await made.call("GET", "/v1/desks/rowery/")).json()["detail"]
+        assert "GET, HEAD, PUT" in (await made.call("POST", "/v1/desks/rowery")).json()["detail"]
+
+
+@pytest.mark.parametrize("path", [MESSAGES, "/v1/desks/rowery/orders"])
+async def test_a_compressed_body_is_refused_as_such(path: str) -> None:
+    """415 with what would be right, by each door; a body that says it is as it is goes on."""
+    async with installation() as made:
+        await made.desk()
+        body = gzip.compress(b"{}")
+        done = await made.client.post(path, content=body, headers={**HEADERS, "Content-Encoding": "gzip"})
+        assert (done.status_code, done.headers["accept-encoding"]) == (415, "identity")
+        assert "gzip" in done.json()["detail"]
+        plain = await made.client.post(
+            path, content=b"{}", headers={**HEADERS, "Content-Encoding": "identity"}
+        )
+        assert plain.status_code == 422
 
 
 async def test_a_query_that_is_not_understood_is_not_passed_over() -> None:

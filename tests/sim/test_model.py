@@ -98,6 +98,14 @@ def test_full_means_turned_away() -> None:
     assert 0 < replicate(few, 0)["all"]["p_block"] < told["p_block"]
 
 
+def test_nobody_may_wait() -> None:
+    """`max_waiting` 0 turns away whoever finds no agent free: the same as room for as many as agents."""
+    short = shortened(model("erlang-C1"), 500, 1)
+    none_waits = replicate(replace(short, max_waiting=0), 0)
+    assert none_waits == replicate(replace(short, max_in_system=7), 0)
+    assert none_waits["all"]["p_block"] > 0
+
+
 def test_short_services_are_played_in_larger_units() -> None:
     """Engines count milliseconds, so a model whose services take one unit is stretched."""
     assert ms_per_unit(model("n-model-pressure-0.8")) == 10_000

@@ -91,6 +91,15 @@ def test_the_preferred_agent_is_known_from_the_past() -> None:
     assert figures(week)["sticky_hit"] == figures(week)["sticky_hit_free"] == 1.0
 
 
+def test_estimates_that_nobody_was_told_are_none() -> None:
+    """A channel without a wait has every measure of its estimates, as null: a reader finds the same keys."""
+    told = figures(played(contact(0.0), contact(0.5, "voice", 60), contact(61.0, "voice")))["wait_estimate"]
+    assert told["chat"]["n"] == 0
+    measures = {"rmse_s", "rmse_constant_s", "coverage_p90", "pinball_p90", "pinball_p90_constant"}
+    assert set(told["chat"]) == {"n", *measures}
+    assert {told["chat"][name] for name in measures} == {None}
+
+
 def test_the_same_week_twice_is_the_same() -> None:
     """A run depends on nothing but its inputs: every event and figure comes out alike."""
     of = shop(person("anna"), person("bob"))
