@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -49,12 +50,21 @@ def shortened(model: Model, arrivals: int | None, replications: int | None) -> M
 def run(model: Model, jobs: int = 1) -> dict[str, Any]:
     """Every figure as [mean, half-width of the 95 % interval over the replications]."""
     began_s = time.perf_counter()
+    told = summary(model, replications(model, jobs))
+    return {**told, "wall_s": round(time.perf_counter() - began_s, 3)}
+
+
+def replications(model: Model, jobs: int = 1) -> list[dict[str, dict[str, float]]]:
+    """The measures of each."""
     one = partial(replicate, model)
     if jobs > 1:
         with ProcessPoolExecutor(jobs) as pool:
-            found = list(pool.map(one, range(model.replications)))
-    else:
-        found = [one(number) for number in range(model.replications)]
+            return list(pool.map(one, range(model.replications)))
+    return [one(number) for number in range(model.replications)]
+
+
+def summary(model: Model, found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """Every figure as [mean, half-width of the 95 % interval over the replications]."""
 
     def told(part: str) -> dict[str, list[float]]:
         return {key: rounded(mean_of([each[part][key] for each in found]), DIGITS) for key in found[0][part]}
@@ -67,7 +77,6 @@ def run(model: Model, jobs: int = 1) -> dict[str, Any]:
         "classes": {name: told(name) for name in (*(one.name for one in model.classes), "all")},
         "groups": {group.name: told(f"group {group.name}") for group in model.groups},
         **told("cost"),
-        "wall_s": round(time.perf_counter() - began_s, 3),
     }
 
 

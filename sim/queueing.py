@@ -1,15 +1,11 @@
-"""One replication of a queueing model: the world as drawn, decisions by the real router.
+"""One replication of a queueing model: the world as drawn (`sim.customers`), decisions by the real router.
 
-Every class has dice of its own for when customers come, how long they would wait and how long each is
-served, so that policies can be compared on the same draws. What is counted begins with the arrival after the
+What is counted begins with the arrival after the
 warm-up and ends, for what is averaged over time, with the last arrival; whoever came in between is followed
 to the end.
 """
 
 from __future__ import annotations
-
-import random
-from typing import Any
 
 from msgspec import Struct
 
@@ -24,6 +20,7 @@ from proto.v1.conversations_pb2 import (
     RequestSubmitted,
 )
 from proto.v1.inbound_pb2 import AgentRequest, PresencePut
+from sim.customers import Customer, customers_of
 from sim.draws import Draw, drawing
 from sim.engines import NEVER_MS, Engines
 from sim.hours import MONDAY_MS
@@ -73,12 +70,9 @@ class Level(Struct):
         self.now += by
 
 
-class _Customer(Struct, gc=False):
-    kind: int
-    arrived_ms: int
+class _Inside(Struct, gc=False):
+    customer: Customer
     counted: bool
-    service: random.Random
-    """The dice of its service time, whoever gives it."""
     started: bool = False
 
 
@@ -90,15 +84,10 @@ class Replication:
         self._unit_ms = ms_per_unit(model)
         self.engines = Engines(DESK_ID, MONDAY_MS, self._hears, with_sla=False)
         self._stage = Stage(self.engines)
-        self._coming = [self._drawn(one, number, "arrivals", one.interarrival) for one in model.classes]
-        self._leaving = [
-            self._drawn(one, number, "patience", one.patience) if one.patience else None
-            for one in model.classes
-        ]
-        self._dice = [random.Random(f"{model.seed}/{number}/{one.name}/service") for one in model.classes]
+        self._coming = customers_of(model, number)
         self._service: dict[str, list[Draw | None]] = {}
         self._group: dict[str, Group] = {}
-        self._customers: dict[str, _Customer] = {}
+        self._customers: dict[str, _Inside] = {}
         self._arrived = 0
         self._waiting = 0
         self._counting = False
@@ -107,9 +96,7 @@ class Replication:
         self.busy = {group.name: Level() for group in model.groups}
         self.counted_ms = 0
         self._requests = 0
-
-    def _drawn(self, one: Class, number: int, what: str, dist: Any) -> tuple[Draw, random.Random]:
-        return drawing(dist), random.Random(f"{self._model.seed}/{number}/{one.name}/{what}")
+        self._began_ms = 0
 
     def run(self) -> None:
         """Play it: all arrivals, and everybody to the end."""
@@ -122,44 +109,37 @@ class Replication:
             self.engines.session(agent.agent_id, True)
             put = PresencePut(agent_id=agent.agent_id, state=pb.PRESENCE_STATE_ONLINE)
             self.engines.hear(presence=PresenceSet(presence=put, received_at_ms=self.engines.now_ms))
-        for kind in range(len(self._model.classes)):
-            self._next_arrival(kind)
+        self._began_ms = self.engines.now_ms
+        self._next_arrival()
         self._stage.run(NEVER_MS - 1)
 
-    def _next_arrival(self, kind: int) -> None:
-        draw, dice = self._coming[kind]
-        self._after(draw(dice), self._arrives, kind)
+    def _next_arrival(self) -> None:
+        customer = next(self._coming, None)
+        if customer is not None:
+            self._stage.at(self._began_ms + customer.at_ms, self._arrives, customer)
 
-    def _after(self, units: float, do: Any, *arguments: Any) -> None:
-        self._stage.at(self.engines.now_ms + round(units * self._unit_ms), do, *arguments)
-
-    def _arrives(self, kind: int) -> None:
-        model = self._model
-        if self._arrived == model.arrivals:
-            return
+    def _arrives(self, customer: Customer) -> None:
+        model, kind = self._model, customer.kind
         self._arrived += 1
         if self._arrived == model.warmup_arrivals + 1:
             self._begin()
-        if self._arrived < model.arrivals:
-            self._next_arrival(kind)
-        tally, now_ms = self.tallies[kind], self.engines.now_ms
+        self._next_arrival()
+        tally = self.tallies[kind]
         tally.offered += self._counting
         if self._is_full(kind):
             tally.blocked += self._counting
         else:
-            self._enters(kind, now_ms)
+            self._enters(customer)
         if self._arrived == model.arrivals:
             self._end()
 
-    def _enters(self, kind: int, now_ms: int) -> None:
-        key, model = f"c{self._arrived}", self._model
-        leaving, dice = self._leaving[kind], self._dice[kind]
-        self._customers[key] = _Customer(kind, now_ms, self._counting, random.Random(dice.random()))
+    def _enters(self, customer: Customer) -> None:
+        key, model, now_ms = f"c{self._arrived}", self._model, self.engines.now_ms
+        self._customers[key] = _Inside(customer, self._counting)
         self._waiting += 1
-        self.inside[kind].move(1, now_ms)
-        if leaving is not None:
-            draw, own = leaving
-            self._after(draw(own), self._gives_up, key)
+        self.inside[customer.kind].move(1, now_ms)
+        if customer.patience_ms is not None:
+            self._stage.at(now_ms + customer.patience_ms, self._gives_up, key)
         self.engines.hear(
             key,
             message=MessageReceived(
@@ -170,7 +150,7 @@ class Replication:
                 channel=CHANNEL,
                 account=ACCOUNT,
                 received_at_ms=now_ms,
-                attributes={CLASS: model.classes[kind].name},
+                attributes={CLASS: model.classes[customer.kind].name},
             ),
         )
 
@@ -182,24 +162,23 @@ class Replication:
             )
 
     def _starts(self, agent_id: str, key: str, offer_id: str) -> None:
-        customer = self._customers.get(key)
-        if customer is None:
+        inside = self._customers.get(key)
+        if inside is None:
             return
         self._asks(inbound.REQUEST_KIND_ACCEPT, agent_id, key, offer_id)
-        now_ms, customer.started = self.engines.now_ms, True
+        now_ms, inside.started, customer = self.engines.now_ms, True, inside.customer
         self._waiting -= 1
         draw = self._service[agent_id][customer.kind]
         if draw is None:
             raise AssertionError(f"{agent_id} was given {key}, whom its group does not serve")
-        service_ms = max(1, round(draw(customer.service) * self._unit_ms))
-        self._stage.at(now_ms + service_ms, self._is_served, agent_id, key)
+        self._stage.at(now_ms + customer.service_ms(draw, self._unit_ms), self._is_served, agent_id, key)
         self.busy[self._group[agent_id].name].move(1, now_ms)
-        if customer.counted:
-            self._count_served(customer, now_ms - customer.arrived_ms)
+        if inside.counted:
+            self._count_served(customer.kind, now_ms - self._began_ms - customer.at_ms)
 
-    def _count_served(self, customer: _Customer, wait_ms: int) -> None:
-        tally = self.tallies[customer.kind]
-        within = self._model.classes[customer.kind].service_level_s
+    def _count_served(self, kind: int, wait_ms: int) -> None:
+        tally = self.tallies[kind]
+        within = self._model.classes[kind].service_level_s
         tally.served += 1
         tally.waited += wait_ms > 0
         tally.wait_ms += wait_ms
@@ -207,23 +186,24 @@ class Replication:
         tally.served_within += within is not None and wait_ms <= within * self._unit_ms
 
     def _is_served(self, agent_id: str, key: str) -> None:
-        customer = self._customers.pop(key)
-        self.inside[customer.kind].move(-1, self.engines.now_ms)
+        kind = self._customers.pop(key).customer.kind
+        self.inside[kind].move(-1, self.engines.now_ms)
         self.busy[self._group[agent_id].name].move(-1, self.engines.now_ms)
         self._asks(inbound.REQUEST_KIND_RESOLVE, agent_id, key)
 
     def _gives_up(self, key: str) -> None:
-        customer = self._customers.get(key)
-        if customer is None or customer.started:
+        inside = self._customers.get(key)
+        if inside is None or inside.started:
             return
         del self._customers[key]
         self._waiting -= 1
-        self.inside[customer.kind].move(-1, self.engines.now_ms)
-        if customer.counted:
-            tally = self.tallies[customer.kind]
+        kind = inside.customer.kind
+        self.inside[kind].move(-1, self.engines.now_ms)
+        if inside.counted:
+            tally = self.tallies[kind]
             tally.abandoned += 1
             tally.waited += 1
-            tally.wait_ms += self.engines.now_ms - customer.arrived_ms
+            tally.wait_ms += self.engines.now_ms - self._began_ms - inside.customer.at_ms
         self._asks(inbound.REQUEST_KIND_RESOLVE, "", key)
 
     def _is_full(self, kind: int) -> bool:

@@ -4,13 +4,20 @@ Erlang C and A are birth-death chains: with j inside, arrivals at rate lambda, d
 min(j, n) mu + max(j - n, 0) theta. For the others there is no closed form: the values of the Wallace-Whitt
 model come from an independent simulation (60 x 594,000 calls), those of the N model from relative value
 iteration of the exact decision process, those of the inverted V from its chain.
+
+What these measure hangs on how lucky the draws were, ten times more than on the policy. So they are held
+against theory by a plain queue on the same draws, of which everything is known (`sim.plain`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from sim.intervals import controlled
+from sim.model_file import Model
+from sim.plain import Plain, plain
 
 SERVICE_LEVEL_S = 20.0
 ABSENT = 1e-14
@@ -76,6 +83,14 @@ INVERTED_V: Mapping[str, Mapping[str, float]] = {
 simulated (P(wait) to 0.0028, the mean wait to 0.0013 minutes)."""
 
 
+CONTROLS: Mapping[str, tuple[Plain, Row | None]] = {
+    "wallace-whitt": (Plain(90, 600, 120), None),
+    "inverted-v": (Plain(50, 60), Row(2700, 60, 0, 50)),
+}
+"""The plain queue that a family's models are held against: the Wallace-Whitt model's is its own k = 6, the
+inverted V's has fifty agents of the mean rate."""
+
+
 def birth_death(row: Row) -> dict[str, float]:
     """p_wait, p_abandon, wait_mean (of all, seconds) and utilisation."""
     rate, mu = row.calls_h / 3600, 1 / row.handle_s
@@ -130,10 +145,31 @@ def expected(name: str) -> dict[str, tuple[float, float]]:
     return {figure: (value, 0.02) for figure, value in INVERTED_V[name.removeprefix("inverted-v-")].items()}
 
 
-def differs(measured: Mapping[str, Any], name: str) -> list[str]:
+def by_control(
+    model: Model, name: str, found: Sequence[Mapping[str, Mapping[str, float]]]
+) -> dict[str, list[float]]:
+    """The figures of all customers by the plain queue of the model's family: [mean, half-width]. found: the
+    measures of each replication. Empty where no queue is near enough."""
+    of_family = next((one for family, one in CONTROLS.items() if name.startswith(family)), None)
+    if of_family is None:
+        return {}
+    queue, row = of_family
+    known = birth_death(row) if row is not None else WALLACE_WHITT[6]
+    chances = [plain(model, number, queue) for number in range(len(found))]
+
+    def told(figure: str) -> list[float]:
+        measured = [one["all"][figure] for one in found]
+        return controlled(measured, [one[figure] for one in chances], known[figure])
+
+    return {figure: told(figure) for figure in chances[0].keys() & known.keys()}
+
+
+def differs(
+    measured: Mapping[str, Any], name: str, better: Mapping[str, Sequence[float]] | None = None
+) -> list[str]:
     """One line for each figure that is neither within its tolerance nor has the value in its interval. The
-    cost of the N model may be below, never above."""
-    flat = {**measured["classes"]["all"], "cost_rate_mean": measured["cost_rate_mean"]}
+    cost of the N model may be below, never above. better: what is told of a figure by a control."""
+    flat = {**measured["classes"]["all"], "cost_rate_mean": measured["cost_rate_mean"], **(better or {})}
     flat["utilisation"] = next(iter(measured["groups"].values()))["utilisation"]
     found = []
     for figure, (value, share) in expected(name).items():

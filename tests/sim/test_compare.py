@@ -15,7 +15,7 @@ import pytest
 from services.kernel.errors import Invalid
 from sim import compare
 from sim.generate import draw_week, lognormal
-from sim.intervals import mean_of, ratio_of, student
+from sim.intervals import controlled, mean_of, ratio_of, student
 from sim.shop import Shop, dump_contacts, load_contacts, load_shop
 from sim.shops import SHOPS, as_file
 from tests.sim.worlds import shop
@@ -70,17 +70,24 @@ def test_students_quantiles(degrees: int, quantile: float) -> None:
 
 
 def test_intervals_hold_what_they_promise() -> None:
-    """Of 95 % intervals of a mean and of a ratio of sums about 95 in 100 hold the true value."""
+    """Of 95 % intervals of a mean, of one with a control and of a ratio of sums about 95 in 100 hold the true
+    value; that with a control is narrower by what the control explains."""
     dice = random.Random(7)
-    hits, ratios = 0, 0
+    hits, ratios, better, halves = 0, 0, 0, [0.0, 0.0]
     for _ in range(1_000):
         sample = [dice.gauss(5, 2) for _ in range(8)]
         mean, half = mean_of(sample)
         hits += abs(mean - 5) <= half
+        controls = [2 + (value - 5) / 2 + dice.gauss(0, 0.2) for value in sample]
+        mean, narrow = controlled(sample, controls, 2)
+        better += abs(mean - 5) <= narrow
+        halves = [halves[0] + half, halves[1] + narrow]
         others = [dice.uniform(50, 150) for _ in range(30)]
         ratio, half = ratio_of([other * dice.gauss(0.3, 0.05) for other in others], others)
         ratios += abs(ratio - 0.3) <= half
     assert 930 <= hits <= 970
+    assert 930 <= better <= 970
+    assert halves[1] < halves[0] / 2
     assert 925 <= ratios <= 975
 
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.kernel.errors import Invalid
-from sim import check
+from sim import check, intervals
 from sim.draws import (
     Deterministic,
     Distribution,
@@ -22,9 +22,10 @@ from sim.draws import (
     drawing,
     mean_of,
 )
-from sim.model import replicate, run, shortened
+from sim.model import replicate, run, shortened, summary
 from sim.model_file import Model, load_model, ms_per_unit
-from sim.theory import ERLANG_A, ERLANG_C, birth_death, differs, erlang_c_within
+from sim.plain import Plain, plain
+from sim.theory import ERLANG_A, ERLANG_C, birth_death, by_control, differs, erlang_c_within, expected
 
 MODELS = sorted(check.MODELS.glob("*.json"))
 
@@ -78,7 +79,43 @@ def test_every_model_runs(path: Path) -> None:
 @pytest.mark.parametrize("name", ["erlang-C1", "erlang-A1", "erlang-A2"])
 def test_small_models_agree_with_theory(name: str) -> None:
     """A short selection: within 2 % of the exact value, or the value within the 95 % interval."""
-    assert differs(run(shortened(model(name), 4_000, 6)), name) == []
+    assert differs(run(shortened(model(name), 2_000, 6)), name) == []
+
+
+def test_alike_agents_are_a_plain_queue() -> None:
+    """Given agents who are all alike, the router makes customers wait exactly as long as the plain queue does
+    on the same draws, also where some are turned away."""
+    short = shortened(model("erlang-C1"), 1_000, 1)
+    for places in (None, 9):
+        told = replicate(replace(short, max_in_system=places), 0)["all"]
+        queue = plain(short, 0, Plain(7, 300, places))
+        assert queue == {figure: told[figure] for figure in queue}
+        assert (queue["p_block"] > 0) == (places is not None)
+
+
+def test_a_plain_queue_is_what_theory_says() -> None:
+    """The plain queue that others are held against has the mean wait and the chance of waiting of its closed
+    form."""
+    drawn = shortened(model("erlang-C1"), 40_000, 6)
+    found = [plain(drawn, number, Plain(7, 300)) for number in range(6)]
+    for figure, value in birth_death(ERLANG_C["C1"]).items():
+        if figure in found[0]:
+            mean, half = intervals.mean_of([one[figure] for one in found])
+            assert mean == pytest.approx(value, abs=half, rel=0.02), figure
+
+
+@pytest.mark.long
+def test_a_control_tells_the_inverted_v_sooner() -> None:
+    """Held against the plain queue on the same draws, the inverted V's interval is a third of what it is by
+    itself, and the exact value is near."""
+    drawn = shortened(model("inverted-v-fastest"), 2_000, 6)
+    found = [replicate(drawn, number) for number in range(6)]
+    by_itself, better = summary(drawn, found)["classes"]["all"], by_control(drawn, drawn.name, found)
+    assert better.keys() == {"p_wait", "wait_mean"}
+    for figure, (mean, half) in better.items():
+        assert half < by_itself[figure][1] / 3, figure
+        assert abs(mean - expected(drawn.name)[figure][0]) < 2 * half, figure
+    assert by_control(drawn, "n-model-pressure-0.8", found) == {}
 
 
 def test_the_same_draws_again() -> None:
