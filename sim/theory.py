@@ -1,9 +1,9 @@
 """What theory says of the models in `sim/models`: closed forms and known values to check against.
 
 Erlang C and A are birth-death chains: with j inside, arrivals at rate lambda, departures at
-min(j, n) mu + max(j - n, 0) theta. For the others there is no closed form: the values of the Wallace-Whitt
-model come from an independent simulation (60 x 594,000 calls), those of the N model from relative value
-iteration of the exact decision process, those of the inverted V from its chain.
+min(j, n) mu + max(j - n, 0) theta. The Wallace-Whitt model is exact where each agent can do one thing, or
+all; the values between come from an independent simulation (60 x 594,000 calls), those of the N model from
+relative value iteration of the exact decision process, those of the inverted V from its chain.
 
 What these measure hangs on how lucky the draws were, ten times more than on the policy. So they are held
 against theory by a plain queue on the same draws, of which everything is known (`sim.plain`).
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sim.intervals import controlled
@@ -65,14 +66,14 @@ ERLANG_A: Mapping[str, Row] = {
 }
 
 WALLACE_WHITT: Mapping[int, Mapping[str, float]] = {
-    1: {"p_block": 0.03419, "wait_mean": 2.885 * 60, "p_wait": 0.575},
     2: {"p_block": 0.00423, "wait_mean": 0.590 * 60, "p_wait": 0.423},
     3: {"p_block": 0.00381, "wait_mean": 0.483 * 60, "p_wait": 0.391},
     4: {"p_block": 0.00378, "wait_mean": 0.463 * 60, "p_wait": 0.384},
     5: {"p_block": 0.00360, "wait_mean": 0.451 * 60, "p_wait": 0.380},
     6: {"p_block": 0.0036431, "wait_mean": 0.450023 * 60, "p_wait": 0.379706},
 }
-"""Six types, 90 agents with k skills each, 120 places, level first, longest idle within; k = 6 is exact."""
+"""Six types, 90 agents with k skills each, 120 places, level first, longest idle within; k = 6 is exact, and
+so is k = 1, which is `pools`."""
 N_MODEL_OPTIMAL = {0.8: 12.070, 0.9: 24.412}
 """Least mean cost of the non-preemptive N model with Harrison's (1998) data, by load."""
 INVERTED_V: Mapping[str, Mapping[str, float]] = {
@@ -81,14 +82,6 @@ INVERTED_V: Mapping[str, Mapping[str, float]] = {
 }
 """45 a minute to 25 agents at 1.2 and 25 at 0.8 a minute. Fastest first (Armony) is exact, longest idle
 simulated (P(wait) to 0.0028, the mean wait to 0.0013 minutes)."""
-
-
-CONTROLS: Mapping[str, tuple[Plain, Row | None]] = {
-    "wallace-whitt": (Plain(90, 600, 120), None),
-    "inverted-v": (Plain(50, 60), Row(2700, 60, 0, 50)),
-}
-"""The plain queue that a family's models are held against: the Wallace-Whitt model's is its own k = 6, the
-inverted V's has fifty agents of the mean rate."""
 
 
 def birth_death(row: Row) -> dict[str, float]:
@@ -129,6 +122,29 @@ def erlang_c_within(row: Row, target_s: float) -> float:
     return 1 - birth_death(row)["p_wait"] * math.exp(-spare * target_s)
 
 
+def pools(count: int, row: Row, places: int) -> dict[str, float]:
+    """p_wait, p_block and wait_mean (of all who come in, seconds) of some queues that share nothing but the
+    places. Each alone is reversible, and a bound on all together only cuts states off, so the chances stay
+    products (Kelly, Reversibility and Stochastic Networks, 1979, section 1.6)."""
+    load = row.calls_h / 3600 * row.handle_s
+    one = [1.0]
+    for inside in range(1, places + 1):
+        one.append(one[-1] * load / min(inside, row.agents))
+    others = [1.0] + [0.0] * places
+    for _ in range(count - 1):
+        others = [sum(one[i] * others[j - i] for i in range(j + 1)) for j in range(places + 1)]
+    fewer = list(accumulate(others))
+    whole = sum(one[i] * fewer[places - i] for i in range(places + 1))
+    full = sum(one[i] * others[places - i] for i in range(places + 1))
+    waiting = sum((i - row.agents) * one[i] * fewer[places - i] for i in range(row.agents, places + 1))
+    waits = sum(one[i] * fewer[places - i - 1] for i in range(row.agents, places))
+    return {
+        "p_block": full / whole,
+        "p_wait": waits / (whole - full),
+        "wait_mean": waiting / load / (whole - full) * row.handle_s,
+    }
+
+
 def expected(name: str) -> dict[str, tuple[float, float]]:
     """What a model of `sim/models` should measure: figure -> (value, tolerance as a share of it)."""
     kind, _, which = name.rpartition("-")
@@ -139,29 +155,48 @@ def expected(name: str) -> dict[str, tuple[float, float]]:
             told["served_within"] = erlang_c_within(row, SERVICE_LEVEL_S)
         return {figure: (value, 0.02) for figure, value in told.items()}
     if kind == "wallace-whitt":
-        return {figure: (value, 0.03) for figure, value in WALLACE_WHITT[int(which)].items()}
+        known = pools(6, Row(84, 600, 0, 15), 120) if which == "1" else WALLACE_WHITT[int(which)]
+        return {figure: (value, 0.03) for figure, value in known.items()}
     if kind.startswith("n-model"):
         return {"cost_rate_mean": (N_MODEL_OPTIMAL[float(which)], 0.03)}
     return {figure: (value, 0.02) for figure, value in INVERTED_V[name.removeprefix("inverted-v-")].items()}
 
 
 def by_control(
-    model: Model, name: str, found: Sequence[Mapping[str, Mapping[str, float]]]
+    model: Model, name: str, found: Sequence[Mapping[str, dict[str, float]]]
 ) -> dict[str, list[float]]:
-    """The figures of all customers by the plain queue of the model's family: [mean, half-width]. found: the
+    """What `expected` tells of a model, by the plain queue of its family: [mean, half-width]. found: the
     measures of each replication. Empty where no queue is near enough."""
-    of_family = next((one for family, one in CONTROLS.items() if name.startswith(family)), None)
-    if of_family is None:
+    queue, known = _control(name)
+    if queue is None:
         return {}
-    queue, row = of_family
-    known = birth_death(row) if row is not None else WALLACE_WHITT[6]
     chances = [plain(model, number, queue) for number in range(len(found))]
 
-    def told(figure: str) -> list[float]:
-        measured = [one["all"][figure] for one in found]
-        return controlled(measured, [one[figure] for one in chances], known[figure])
+    def told(figure: str, by: str) -> list[float]:
+        measured = [(one["all"] | one["cost"])[figure] for one in found]
+        return controlled(measured, [one[by] for one in chances], known[by])
 
-    return {figure: told(figure) for figure in chances[0].keys() & known.keys()}
+    if name.startswith("n-model"):
+        return {"cost_rate_mean": told("cost_rate_mean", "wait_mean")}
+    return {figure: told(figure, figure) for figure in sorted(chances[0].keys() & known.keys())}
+
+
+def _control(name: str) -> tuple[Plain | None, Mapping[str, float]]:
+    """The plain queue that a model is held against, and what that does on average: Erlang C's is the same,
+    the Wallace-Whitt model's its own k = 6, the inverted V's has fifty agents of the mean rate, the N model's
+    two agents who are as busy as its own."""
+    which = name.removeprefix("erlang-")
+    if which in ERLANG_C:
+        row = ERLANG_C[which]
+        return Plain(row.agents, row.handle_s), birth_death(row)
+    if name.startswith("wallace-whitt"):
+        return Plain(90, 600, 120), WALLACE_WHITT[6]
+    if name.startswith("inverted-v"):
+        return Plain(50, 60), birth_death(Row(2700, 60, 0, 50))
+    if name.startswith("n-model"):
+        load = float(name.rpartition("-")[2])
+        return Plain(2, 1.25), birth_death(Row(1.7 * load * 3600, 1.25, 0, 2))
+    return None, {}
 
 
 def differs(

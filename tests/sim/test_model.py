@@ -25,7 +25,17 @@ from sim.draws import (
 from sim.model import replicate, run, shortened, summary
 from sim.model_file import Model, load_model, ms_per_unit
 from sim.plain import Plain, plain
-from sim.theory import ERLANG_A, ERLANG_C, birth_death, by_control, differs, erlang_c_within, expected
+from sim.theory import (
+    ERLANG_A,
+    ERLANG_C,
+    Row,
+    birth_death,
+    by_control,
+    differs,
+    erlang_c_within,
+    expected,
+    pools,
+)
 
 MODELS = sorted(check.MODELS.glob("*.json"))
 
@@ -93,6 +103,19 @@ def test_alike_agents_are_a_plain_queue() -> None:
         assert (queue["p_block"] > 0) == (places is not None)
 
 
+def test_pools_that_share_their_places() -> None:
+    """Two agents with a queue each and two places in all have the chances of the six states that there are; a
+    single pool with room for everybody is Erlang's."""
+    calls_h, load = 252.0, 0.7
+    told = pools(2, Row(calls_h, 10, 0, 1), 2)
+    assert told["p_block"] == pytest.approx(3 * load**2 / (1 + 2 * load + 3 * load**2))
+    assert told["p_wait"] == pytest.approx(load / (1 + 2 * load))
+    assert told["wait_mean"] == pytest.approx(10 * load / (1 + 2 * load))
+    row = ERLANG_C["C1"]
+    alone, known = pools(1, row, 400), birth_death(row)
+    assert alone == pytest.approx({"p_block": 0, **{name: known[name] for name in ("p_wait", "wait_mean")}})
+
+
 def test_a_plain_queue_is_what_theory_says() -> None:
     """The plain queue that others are held against has the mean wait and the chance of waiting of its closed
     form."""
@@ -115,7 +138,7 @@ def test_a_control_tells_the_inverted_v_sooner() -> None:
     for figure, (mean, half) in better.items():
         assert half < by_itself[figure][1] / 3, figure
         assert abs(mean - expected(drawn.name)[figure][0]) < 2 * half, figure
-    assert by_control(drawn, "n-model-pressure-0.8", found) == {}
+    assert by_control(drawn, "erlang-A1", found) == {}
 
 
 def test_the_same_draws_again() -> None:
