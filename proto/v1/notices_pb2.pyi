@@ -321,18 +321,20 @@ class SendDeferred(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., attempt: _Optional[int] = ..., next_at_ms: _Optional[int] = ..., error: _Optional[str] = ..., maybe_sent: _Optional[bool] = ...) -> None: ...
 
 class SendFailed(_message.Message):
-    __slots__ = ("send_id", "error", "conversation_id", "kind", "provider_id_hash")
+    __slots__ = ("send_id", "error", "conversation_id", "kind", "provider_id_hash", "had_way")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_ID_HASH_FIELD_NUMBER: _ClassVar[int]
+    HAD_WAY_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     error: str
     conversation_id: str
     kind: SendKind
     provider_id_hash: bytes
-    def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., provider_id_hash: _Optional[bytes] = ...) -> None: ...
+    had_way: bool
+    def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., provider_id_hash: _Optional[bytes] = ..., had_way: _Optional[bool] = ...) -> None: ...
 
 class SendUncertain(_message.Message):
     __slots__ = ("send_id", "error", "conversation_id", "kind")
@@ -347,15 +349,17 @@ class SendUncertain(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ...) -> None: ...
 
 class ReportParked(_message.Message):
-    __slots__ = ("channel", "account", "provider_id_hash", "state", "until_ms")
+    __slots__ = ("channel", "account", "provider_id_hash", "state", "until_ms", "error_code")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_ID_HASH_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
     channel: str
     account: str
     provider_id_hash: bytes
     state: int
     until_ms: int
-    def __init__(self, channel: _Optional[str] = ..., account: _Optional[str] = ..., provider_id_hash: _Optional[bytes] = ..., state: _Optional[int] = ..., until_ms: _Optional[int] = ...) -> None: ...
+    error_code: str
+    def __init__(self, channel: _Optional[str] = ..., account: _Optional[str] = ..., provider_id_hash: _Optional[bytes] = ..., state: _Optional[int] = ..., until_ms: _Optional[int] = ..., error_code: _Optional[str] = ...) -> None: ...

@@ -287,7 +287,7 @@ def _delay_planned(state: State, event: NoticesEvent, body: Any, now_ms: int) ->
 
 
 def _report_parked(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
-    state.data.parked[body.provider_id_hash.hex()] = Parked(body.state, body.until_ms)
+    state.data.parked[body.provider_id_hash.hex()] = Parked(body.state, body.until_ms, body.error_code)
 
 
 def _skipped(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:

@@ -176,6 +176,7 @@ def failed(send: Send, error: str, cause: Cause) -> NoticesEvent:
             error=error,
             conversation_id=send.conversation_id,
             kind=cast("SendKind", send.kind),
+            had_way=True,
         )
     )
 

@@ -38,6 +38,8 @@ from services.notify.outbox import Cause, again, doubt, failed, uncertain
 from services.notify.send import Send
 from services.notify.state import PARKED_MS, State, Uncertain
 
+NOT_DELIVERED = "the provider could not deliver it"
+
 _LEVELS = {
     DELIVERY_STATE_SENT: taken.SENT,
     DELIVERY_STATE_DELIVERED: taken.DELIVERED,
@@ -95,6 +97,7 @@ def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) 
                 error="not sent, as became known late",
                 conversation_id=late.conversation_id,
                 kind=cast("SendKind", late.kind),
+                had_way=True,
             )
         )
     ]
@@ -121,20 +124,23 @@ def _sent(
     parked = state.data.parked.get(provider_id_hash.hex()) if provider_id_hash else None
     if parked is not None and parked.until_ms > cause.now_ms and parked.level > taken.SENT:
         known = taken.TakenSend(send_id, send.conversation_id, send.origin_id, send.kind, taken.SENT)
-        events.append(_reported(known, parked.level, provider_id_hash, cause))
+        events.append(_reported(known, parked.level, parked.error_code, provider_id_hash, cause))
     return [*copied, *events]
 
 
-def _reported(send: taken.TakenSend, level: int, provider_id_hash: bytes, cause: Cause) -> NoticesEvent:
+def _reported(
+    send: taken.TakenSend, level: int, error_code: str, provider_id_hash: bytes, cause: Cause
+) -> NoticesEvent:
     cause = cause._replace(origin_id=send.origin_id)
     if level == taken.FAILED:
         return cause.event(
             failed=SendFailed(
                 send_id=send.send_id,
-                error="the provider could not deliver it",
+                error=f"{NOT_DELIVERED}: {error_code}" if error_code else NOT_DELIVERED,
                 conversation_id=send.conversation_id,
                 kind=cast("SendKind", send.kind),
                 provider_id_hash=provider_id_hash,
+                had_way=True,
             )
         )
     return cause.event(
@@ -156,7 +162,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
     known = state.taken.get(report.provider_id_hash, now_ms)
     if known is not None:
         if taken.leads_on(known.level, level):
-            return [_reported(known, level, report.provider_id_hash, cause)]
+            return [_reported(known, level, report.error_code, report.provider_id_hash, cause)]
         return ()
     named = state.data.uncertain.get(report.send_id) or state.data.sends.get(report.send_id)
     if named is not None and named.desk_id == event.desk_id and report.send_id:
@@ -165,7 +171,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
             send = taken.TakenSend(
                 report.send_id, named.conversation_id, named.origin_id, named.kind, taken.SENT
             )
-            events.append(_reported(send, level, report.provider_id_hash, cause))
+            events.append(_reported(send, level, report.error_code, report.provider_id_hash, cause))
         return events
     parked = state.data.parked.get(report.provider_id_hash.hex())
     if (
@@ -182,6 +188,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
                 provider_id_hash=report.provider_id_hash,
                 state=level,
                 until_ms=now_ms + PARKED_MS,
+                error_code=report.error_code,
             )
         )
     ]

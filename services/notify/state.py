@@ -104,6 +104,7 @@ class Parked(msgspec.Struct, gc=False):
 
     level: int
     until_ms: int
+    error_code: str = ""
 
 
 class Data(msgspec.Struct):

@@ -16,7 +16,7 @@ from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import experience, planning, skipping, staff, timers, waits
 from services.router.profiles import Ask
-from services.router.resolved import Short
+from services.router.resolved import short_of
 from services.router.skipping import let_go, spoken
 from services.router.state import (
     RELAX_DONE,
@@ -28,6 +28,8 @@ from services.router.state import (
     ask_of,
 )
 
+_ANSWER_OVER = frozenset((rt.REOPENED_WHY_CUSTOMER, rt.REOPENED_WHY_UNDELIVERABLE))
+"""Opened again so, what becomes of the answer from before matters no longer."""
 _ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
 
@@ -230,19 +232,7 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     elif c.status != Status.LOOSE:
         experience.bot_done(state, c, alone=True)
         let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
-    last_agent = body.owner_id or c.last_agent
-    short = Short(
-        c.desk,
-        c.channel,
-        c.account,
-        c.language,
-        c.queue,
-        last_agent,
-        c.human_only,
-        c.bot_failed,
-        c.last_message,
-    )
-    state.resolved.put(key, c.customer, short, event.occurred_at_ms)
+    state.resolved.put(key, c.customer, short_of(c, body.owner_id), event.occurred_at_ms)
     del state.data.conversations[key]
 
 
@@ -255,6 +245,8 @@ def reopened(state: State, event: RoutingEvent, body: rt.Reopened) -> None:
     c = Conversation(intern(event.desk_id), Status.LOOSE, "", "", "")
     if short is not None:
         state.resolved.take(key)
+        if body.why in _ANSWER_OVER:
+            state.answers.settle(key)
         by_customer = body.why == rt.REOPENED_WHY_CUSTOMER
         back = by_customer and _is_bot(state.desk(c.desk), short.last_agent)
         c.bot_failed = short.bot_failed + 1 if back else short.bot_failed
@@ -320,13 +312,24 @@ def human_only(state: State, event: RoutingEvent, body: rt.HumanOnly) -> None:
 
 
 def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> None:
-    """A reply of a bot: it has spoken, and waits to see whether that helped."""
-    if body.kind != inbound.REQUEST_KIND_REPLY or not body.bot:
+    """A reply is the newest answer. One of a bot: it has spoken, and waits to see whether that helped."""
+    if body.kind != inbound.REQUEST_KIND_REPLY:
         return
+    state.answers.put(body.conversation_id, event.origin_id, event.occurred_at_ms)
     c = state.data.conversations.get(body.conversation_id)
-    if c is not None and c.status == Status.OWNED:
+    if c is not None:
+        c.undelivered_ms = 0
+    if body.bot and c is not None and c.status == Status.OWNED:
         c.bot_answered = True
         spoken(state, body.conversation_id, c)
+
+
+def undelivered(state: State, event: RoutingEvent, body: rt.AnswerUndelivered) -> None:
+    """The newest answer did not arrive. It does so once."""
+    state.answers.settle(body.conversation_id)
+    c = state.data.conversations.get(body.conversation_id)
+    if c is not None:
+        c.undelivered_ms = event.occurred_at_ms
 
 
 CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
@@ -356,5 +359,6 @@ CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
     "deadline": deadline,
     "admitted": admitted,
     "human_only": human_only,
+    "undelivered": undelivered,
 }
 """`transferred` and `refused` change nothing: the events around a transfer say it all."""

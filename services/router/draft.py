@@ -76,12 +76,17 @@ class Draft:
         self.events.append(RoutingEvent(**self.base, **body))
 
     def queue(
-        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, by_customer: bool = False
+        self,
+        conversation_id: str,
+        c: Conversation,
+        why: rt.QueuedWhy,
+        by_customer: bool = False,
+        undelivered: bool = False,
     ) -> None:
         """Make it wait as the rules say, and offer it at once if somebody can take it.
 
         `c` is a copy, or new: what is known goes in, what the rules say is put into it. `by_customer`: their
-        message opened it again.
+        message opened it again; `undelivered`: that its answer did not arrive did.
         """
         queue = self.plan(c)
         if c.since_ms == 0:
@@ -115,6 +120,8 @@ class Draft:
             body["around"] = forecast.pack(around)
         if by_customer:
             body["by_customer"] = True
+        if undelivered:
+            body["undelivered"] = True
         if put_off:
             body["put_off"] = True
         elif choice.best:

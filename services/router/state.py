@@ -25,6 +25,7 @@ from proto.v1 import desk_pb2 as pb
 from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
+from services.router.answers import Answers
 from services.router.forecast import Forecast
 from services.router.instant import Instant
 from services.router.learning import Learned
@@ -112,11 +113,10 @@ class Conversation(Struct, array_like=True, gc=False):
     """What a broken promise weighs, in thousandths."""
     around: bytes = b""
     """What stood around it when this wait began (`forecast.pack`), to learn from when it ends."""
-    told_ms: int = 0
-    """The wait that was promised then."""
+    told_ms: int = 0  # the wait that was promised then
     assigned_ms: int = 0
-    beside: int = 0
-    """How many others its agent had in hand when it was assigned."""
+    beside: int = 0  # how many others its agent had in hand when it was assigned
+    undelivered_ms: int = 0  # when it became known that its newest answer did not arrive
 
 
 class Agent(Struct, array_like=True, gc=False):
@@ -230,6 +230,7 @@ class Data(Struct, array_like=True):
     conversations: dict[str, Conversation] = msgspec.field(default_factory=dict)
     closed: dict[str, ClosedOffer] = msgspec.field(default_factory=dict)
     resolved: bytes = b""
+    answers: bytes = b""
 
 
 UNKNOWN_DESK = Desk()
@@ -242,12 +243,13 @@ _DECODER = msgspec.msgpack.Decoder(Data)
 class State:
     """Data with its indexes."""
 
-    __slots__ = ("closed_order", "data", "deadlines", "matcher", "offers", "replan_left", "resolved",
-                 "shared")  # fmt: skip
+    __slots__ = ("answers", "closed_order", "data", "deadlines", "matcher", "offers", "replan_left",
+                 "resolved", "shared")  # fmt: skip
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.resolved = Resolved.load(data.resolved)
+        self.answers = Answers.load(data.answers)
         self.deadlines = Deadlines()
         self.matcher = Matcher()
         self.offers: dict[str, str] = {}
@@ -384,7 +386,7 @@ def initial() -> State:
 
 def dump(state: State) -> bytes:
     """The data as bytes, equal for equal states."""
-    state.data.resolved = state.resolved.dump()
+    state.data.resolved, state.data.answers = state.resolved.dump(), state.answers.dump()
     return dump_data(state.data)
 
 

@@ -55,6 +55,7 @@ BODIES: dict[str, object] = {
     "message_seen": rt.MessageSeen(**C, message_id="m"),
     "deadline": rt.DeadlineChanged(**C, due_at_ms=5, target_id="t", target_due_at_ms=5),
     "human_only": rt.HumanOnly(**C),
+    "undelivered": rt.AnswerUndelivered(**C, reason="smtp 550"),
     "admitted": rt.RequestAdmitted(**C, **AGENT, kind="REQUEST_KIND_REPLY", bot=True),
     "refused": rt.RequestRefused(**C),
     "skipped": Skipped(topic="deadline", input_id="w:c"),
