@@ -96,6 +96,8 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
         pending=old.pending if old else "",
         told=old.told if old else (),
         aside=old.aside if old else (),
+        told_by=old.told_by if old else "",
+        known_ms=old.known_ms if old else 0,
     )
 
 
@@ -170,7 +172,7 @@ def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:
         if order.pending == send_id:
             order.pending = ""
         if told:
-            order.told_ms = max(order.told_ms, send.told_now_ms)
+            state.heard(send, order)
             order.aside = ()
     return send
 
@@ -235,6 +237,7 @@ def _failed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
         _reach(state, body.provider_id_hash, taken.FAILED, now_ms)
     _finish(state, body.send_id, False, now_ms)
     state.data.uncertain.pop(body.send_id, None)
+    state.never_heard(body.send_id)
 
 
 def _reach(state: State, provider_id_hash: bytes, level: int, now_ms: int) -> None:

@@ -223,6 +223,13 @@ def withdraw(
     )
 
 
+def over(send: Send, cause: Cause) -> NoticesEvent:
+    """There is nothing left to tell: what waits is dropped, what is under way is not tried again."""
+    if send.lease_ms:
+        return withdraw(send, SUPPRESSED_WHY_CLOSED, cause)
+    return drop(send, SUPPRESSED_WHY_CLOSED, cause)
+
+
 def doubt(send: Send, error: str, cause: Cause) -> NoticesEvent:
     """An attempt has no result, or an unclear one."""
     if send.idempotent:

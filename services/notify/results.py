@@ -32,7 +32,7 @@ from proto.v1.notices_pb2 import (
     SendSent,
 )
 from services.kernel.engine import Input
-from services.notify import parcels, taken
+from services.notify import taken, unheard
 from services.notify.calls import copies
 from services.notify.outbox import Cause, again, doubt, failed, uncertain
 from services.notify.send import Send
@@ -64,25 +64,13 @@ def send_report(state: State, record: Input, now_ms: int) -> Sequence[NoticesEve
     if not send.lease_ms or report.attempt != send.attempt:
         return ()
     if report.outcome == SEND_OUTCOME_RETRY:
-        events = [again(send, report.error, report.retry_after_ms, False, cause)]
-        if events[0].HasField("suppressed"):
-            events += _anew(state, send, cause)
-        return events
+        return unheard.followed(
+            state, send, again(send, report.error, report.retry_after_ms, False, cause), cause
+        )
     if report.outcome == SEND_OUTCOME_FAILED:
         end = uncertain if send.doubtful else failed
-        return [end(send, report.error, cause)]
+        return unheard.followed(state, send, end(send, report.error, cause), cause)
     return [doubt(send, report.error or "unknown outcome", cause)]
-
-
-def _anew(state: State, send: Send, cause: Cause) -> list[NoticesEvent]:
-    """What is held against the order now that a notice did not arrive and is not tried again."""
-    desk = state.data.desks.get(send.desk_id)
-    order = desk.orders.get(send.order_id) if desk is not None else None
-    instead_ms = send.instead_ms
-    events = [parcels.again(send.order_id, send.instead_of, instead_ms, cause)] if instead_ms else []
-    return events + parcels.held_anew(
-        send.order_id, order, send.instead_of or send.shipment_id, instead_ms, cause
-    )
 
 
 def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) -> Sequence[NoticesEvent]:

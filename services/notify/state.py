@@ -53,6 +53,10 @@ class Order(msgspec.Struct, gc=False):
     """Every date that a notice was made for and not withdrawn: one matter each, never told again."""
     aside: tuple[tuple[str, int], ...] = ()
     """Other shipments and their dates, which `pending` covers; see `parcels`."""
+    told_by: str = ""
+    """The notice by which the customer was told last, and may turn out not to have been."""
+    known_ms: int = 0
+    """`told_ms` as it was before that notice."""
 
 
 class Late(msgspec.Struct, gc=False):
@@ -126,7 +130,8 @@ class Data(msgspec.Struct):
 class State:
     """`data`, and the indexes over it."""
 
-    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "schedule", "taken", "wheel")
+    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "schedule", "taken", "told_by",
+                 "wheel")  # fmt: skip
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -151,6 +156,12 @@ class State:
         for desk_id, desk in data.desks.items():
             for shipment_id, plan in desk.plans.items():
                 self.wheel.set(plan_key(desk_id, shipment_id), plan.due_ms)
+        self.told_by = {
+            order.told_by: (desk_id, order_id)
+            for desk_id, desk in data.desks.items()
+            for order_id, order in desk.orders.items()
+            if order.told_by
+        }
 
     def customer(self, customer_id: str) -> str:
         """The customer that this one is now, after merges."""
@@ -162,6 +173,20 @@ class State:
     def route(self, conversation_id: str) -> Route | None:
         """How a conversation is answered, whether it is open or was resolved."""
         return self.data.routes.get(conversation_id) or self.closed.get(conversation_id)
+
+    def heard(self, send: Send, order: Order) -> None:
+        """The order's customer has, or may have, what the notice says."""
+        if send.told_now_ms > order.told_ms:
+            self.told_by.pop(order.told_by, None)
+            order.told_by, order.known_ms, order.told_ms = send.send_id, order.told_ms, send.told_now_ms
+            self.told_by[send.send_id] = (send.desk_id, send.order_id)
+
+    def never_heard(self, send_id: str) -> None:
+        """What was taken did not arrive after all: the customer knows what they knew before it."""
+        desk_id, order_id = self.told_by.pop(send_id, ("", ""))
+        order = self.data.desks[desk_id].orders.get(order_id) if desk_id else None
+        if order is not None and order.told_by == send_id:
+            order.told_ms, order.told_by, order.known_ms = order.known_ms, "", 0
 
     def index_route(self, conversation_id: str, route: Route) -> None:
         """Let an open conversation be found by its customer and its orders."""
@@ -207,7 +232,7 @@ class State:
                 for key, each in desk.orders.items()
                 if each.seen_ms <= now_ms - ORDER_MS and not each.pending
             ]:
-                del desk.orders[key]
+                self.told_by.pop(desk.orders.pop(key).told_by, None)
 
 
 def plan_key(desk_id: str, shipment_id: str) -> str:
