@@ -48,7 +48,7 @@ TOPIC = "conversations"
 INPUTS = ("inbound", "routing", "notices")
 HEARS = {"routing": ("resolved", "reopened"), "notices": ("sent", "failed")}
 EVENT = ConversationsEvent
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 _Decide = Callable[[State, Inbound, Input, int], list[ConversationsEvent]]
 

@@ -351,6 +351,7 @@ class _Affected:
             requested.url, requested.event_name, requested.idempotent = way.url, ways.NOTICE, True
         held_ms = quiet(state, cause.desk_id, cause.now_ms)
         requested.held_until_ms = held_ms
+        requested.worded_at_ms = held_ms or cause.now_ms
         requested.dead_at_ms = (held_ms or cause.now_ms) + SEND_DEAD_AFTER_MS
         return cause.event(requested=requested)
 

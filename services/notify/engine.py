@@ -64,7 +64,7 @@ __all__ = [
 TOPIC = "notices"
 INPUTS = ("conversations", "routing", "sla")
 EVENT = NoticesEvent
-STATE_VERSION = 7
+STATE_VERSION = 8
 
 NO_ROUTE = "nobody knows where this customer is answered"
 

@@ -83,6 +83,8 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     old = desk.orders.get(body.order_id)
     sealed = body.identity.SerializeToString()
     desk.late.pop(body.order_id, None)
+    if old is None:
+        state.orders.watch(now_ms, event.desk_id, body.order_id)
     desk.orders[body.order_id] = Order(
         customer_id=body.customer_id,
         language=body.language,
@@ -102,7 +104,8 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
 
 
 def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
-    """Of everybody who was merged nothing leads anywhere any more; each begins anew, as in ingest."""
+    """Of everybody who was merged nothing leads anywhere any more; each begins anew, as in ingest. Orders are
+    nobody's: what is said of them later names no customer."""
     customer_id = state.customer(body.customer_id)
     conversations = state.by_customer.pop(customer_id, ())
     merged = [each for each in state.data.merged if state.customer(each) == customer_id]
@@ -110,7 +113,7 @@ def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
     desk = state.data.desks.get(event.desk_id)
     for order in desk.orders.values() if desk else ():
         if state.customer(order.customer_id) == customer_id:
-            order.sealed, order.erased = b"", True
+            order.customer_id, order.sealed, order.erased = "", b"", True
     for send in state.data.sends.values():
         if state.customer(send.customer_id) == customer_id:
             send.erased = True
@@ -191,6 +194,8 @@ def _suppressed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> No
         if body.why == SUPPRESSED_WHY_CLOSED:
             desk.late.pop(body.order_id, None)
         elif body.told_now_ms and _is_news(desk.late.get(body.order_id), body):
+            if body.order_id not in desk.late:
+                state.late.watch(now_ms, event.desk_id, body.order_id)
             desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms, body.said_late)
 
 

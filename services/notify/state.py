@@ -18,6 +18,7 @@ from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
 from services.notify.closed import ClosedRoutes, Route
 from services.notify.schedule import Schedule
 from services.notify.send import Send
+from services.notify.silence import Silence
 from services.notify.taken import Taken
 
 ORDER_MS = 90 * DAY_MS
@@ -29,7 +30,7 @@ PARKED_MS = 5 * MINUTE_MS
 UNCERTAIN_MS = DAY_MS
 """How long a late word on an uncertain send still sets it right."""
 PRUNE_EVERY_MS = HOUR_MS
-"""The horizons are looked through this often; between, what is over its time is ignored."""
+"""What is over its time goes this often; between, it is ignored."""
 
 assert PARKED_MS < PRUNE_EVERY_MS < UNCERTAIN_MS, "a horizon is looked through in good time"
 
@@ -130,8 +131,8 @@ class Data(msgspec.Struct):
 class State:
     """`data`, and the indexes over it."""
 
-    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "schedule", "taken", "told_by",
-                 "wheel")  # fmt: skip
+    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "late", "orders", "schedule",
+                 "taken", "told_by", "wheel")  # fmt: skip
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -156,6 +157,15 @@ class State:
         for desk_id, desk in data.desks.items():
             for shipment_id, plan in desk.plans.items():
                 self.wheel.set(plan_key(desk_id, shipment_id), plan.due_ms)
+        desks = data.desks.items()
+        self.orders = Silence(
+            self._seen,
+            ((each.seen_ms, name, key) for name, desk in desks for key, each in desk.orders.items()),
+        )
+        self.late = Silence(
+            self._seen_late,
+            ((each.seen_ms, name, key) for name, desk in desks for key, each in desk.late.items()),
+        )
         self.told_by = {
             order.told_by: (desk_id, order_id)
             for desk_id, desk in data.desks.items()
@@ -224,15 +234,22 @@ class State:
         data.uncertain = {key: each for key, each in data.uncertain.items() if each.until_ms > now_ms}
         data.parked = {key: each for key, each in data.parked.items() if each.until_ms > now_ms}
         self.closed.prune(now_ms)
-        for desk in data.desks.values():
-            for key in [key for key, each in desk.late.items() if each.seen_ms <= now_ms - LATE_MS]:
-                del desk.late[key]
-            for key in [
-                key
-                for key, each in desk.orders.items()
-                if each.seen_ms <= now_ms - ORDER_MS and not each.pending
-            ]:
-                self.told_by.pop(desk.orders.pop(key).told_by, None)
+        for desk_id, order_id in self.late.silent(now_ms - LATE_MS):
+            del data.desks[desk_id].late[order_id]
+        for desk_id, order_id in self.orders.silent(now_ms - ORDER_MS):
+            orders = data.desks[desk_id].orders
+            if orders[order_id].pending:
+                self.orders.watch(orders[order_id].seen_ms, desk_id, order_id)
+            else:
+                self.told_by.pop(orders.pop(order_id).told_by, None)
+
+    def _seen(self, desk_id: str, order_id: str) -> int | None:
+        order = self.data.desks[desk_id].orders.get(order_id)
+        return order.seen_ms if order is not None else None
+
+    def _seen_late(self, desk_id: str, order_id: str) -> int | None:
+        late = self.data.desks[desk_id].late.get(order_id)
+        return late.seen_ms if late is not None else None
 
 
 def plan_key(desk_id: str, shipment_id: str) -> str:
