@@ -195,6 +195,7 @@ class Streams:
         }
         if name == "started":
             data["kind"] = word(TargetKind, body.kind)
+            data["state"] = "warned" if body.warned else state
         if name in ("started", "resumed", "warned", "breached"):
             data["due_at"] = rfc3339(body.due_at_ms)
         self._board(event.desk_id, Told("target", event_id, data))
