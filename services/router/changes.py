@@ -68,7 +68,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.human_only = body.human_only
     c.last_agent, c.hold_ms = intern(body.last_agent_id), body.last_agent_until_ms
     c.only, c.fixed, c.relax_step = body.only_agent_id, body.fixed, body.relax_step
-    c.only_until_ms = body.only_until_ms
+    c.only_until_ms, c.given = body.only_until_ms, intern(given_queue(body))
     barred = body.barred_agents
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
@@ -81,10 +81,17 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
         if body.put_off and not instant.put_off:
             staff.look_at_once(state, c.desk, event.occurred_at_ms)
         instant.begin(event.occurred_at_ms, body.put_off)
+    state.mark(key, c, body.nobody)
     if not body.offered_next:
         _wait(state, key, c, ask, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
+
+
+def given_queue(body: rt.ConversationQueued) -> str:
+    """Where it was given to. Events of before do not say so, but as long as it waits there."""
+    waits_there = body.fixed and not body.only_agent_id and body.relax_step < RELAX_DONE
+    return body.given_queue or (body.queue if waits_there else "")
 
 
 def _wait(state: State, key: str, c: Conversation, ask: Ask, now_ms: int) -> None:
@@ -116,10 +123,11 @@ def relaxed(state: State, event: RoutingEvent, body: rt.RequirementsRelaxed) -> 
         c.queue, c.prefers = intern(body.queue), queue.prefers if queue is not None else ()
         c.priority = c.priority if c.raised else body.priority
     if body.why == rt.RELAXED_WHY_ESCALATED:
-        c.only, c.fixed, c.relax_step, c.hold_ms = "", True, RELAX_DONE, 0
+        c.only, c.given, c.fixed, c.relax_step, c.hold_ms = "", "", True, RELAX_DONE, 0
     else:
         c.relax_step = body.step
     if c.status == Status.WAITING:
+        state.mark(body.conversation_id, c, body.nobody)
         timers.forget_past(c, event.occurred_at_ms)
         _wait(state, body.conversation_id, c, ask_of(c), event.occurred_at_ms)
 
@@ -139,6 +147,7 @@ def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
     if c is None or c.status != Status.WAITING:
         return
     _wait_no_more(state, key, c)
+    state.mark(key, c, False)
     c.status = Status.OFFERED
     c.agent, c.offer, c.units = intern(body.agent_id), body.offer_id, body.units
     c.expires_ms = body.expires_at_ms
@@ -227,6 +236,7 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     c = state.data.conversations.get(key)
     if c is None:
         return
+    state.mark(key, c, False)
     if c.status == Status.WAITING:
         _wait_no_more(state, key, c)
     elif c.status != Status.LOOSE:
@@ -337,6 +347,7 @@ CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
     "desk": staff.desk_seen,
     "replanned": staff.replanned,
     "desk_looked": staff.desk_looked,
+    "marked": staff.marked,
     "agent": staff.agent_seen,
     "presence": staff.presence,
     "agent_lost": staff.agent_lost,

@@ -203,16 +203,18 @@ class Draft:
         desk = self.desk
         c.units = planning.units_asked(desk, c)
         c.fixed = c.fixed and (bool(c.only) or planning.is_there(desk, c))
-        if c.fixed and (c.only or c.relax_step == RELAX_DONE):
+        c.given = c.given if c.fixed and not c.only else ""
+        if c.fixed and not c.given:
             queue = planning.queue_named(desk, c.queue) or planning.NO_QUEUE
             if not c.raised:
                 c.priority = queue.priority
         else:
-            fixed = planning.queue_named(desk, c.queue) if c.fixed else None
-            queue = fixed or planning.queue_of(desk, c)
+            queue = planning.queue_named(desk, c.given) or planning.queue_of(desk, c)
             step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms) if queue.relax else 0
-            # Whoever gave it there wants it asked there first: what overflows does so from a deadline.
-            queue = planning.relax(desk, queue, planning.steps_within(queue, step) if fixed else step, c)
+            if c.given and c.relax_step < RELAX_DONE:
+                # Whoever gave it there wants it asked there first: what overflows does so from a deadline.
+                step = planning.steps_within(queue, step)
+            queue = planning.relax(desk, queue, step, c)
         c.language = planning.language_of(desk, c)
         c.weight = planning.weight_of(desk, c)
         return queue
@@ -247,6 +249,7 @@ class Draft:
             ("order_value_minor", c.order_value),
             ("relax_step", c.relax_step),
             ("fixed", c.fixed),
+            ("given_queue", c.given),
             ("wait_p50_ms", wait.p50_ms),
             ("wait_p90_ms", wait.p90_ms),
         )

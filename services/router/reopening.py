@@ -61,6 +61,7 @@ def fresh(draft: Draft, short: Short, customer_id: str, since_ms: int) -> Conver
         account=short.account,
         customer=customer_id,
         queue=queue.name if queue else "",
+        given=queue.name if queue else "",
         fixed=queue is not None,
         requires=queue.requires if queue else (),
         prefers=queue.prefers if queue else (),

@@ -227,7 +227,7 @@ def _transfer(draft: Draft, asked: Asked) -> Refusal | None:
 
 def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> bool:
     """Put the target into the copy; False if there is no such target, or it could never take it."""
-    target = wanted.transfer_target
+    target, copy.given = wanted.transfer_target, ""
     if wanted.transfer_to == inbound.TRANSFER_TO_SKILL:
         copy.requires, copy.fixed, copy.relax_step = ((target, 1),), True, RELAX_DONE
         return target in draft.desk.skills
@@ -240,7 +240,7 @@ def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> 
     queue = planning.queue_named(draft.desk, target)
     if wanted.transfer_to != inbound.TRANSFER_TO_QUEUE or queue is None:
         return False
-    copy.fixed, copy.human_only = True, copy.human_only or queue.human_only
+    copy.given, copy.fixed, copy.human_only = target, True, copy.human_only or queue.human_only
     # Whoever gives it there wants it asked there first: what overflows by its age does so from a deadline.
     step = planning.steps_within(queue, planning.steps_done(queue, copy.since_ms, draft.now_ms))
     planning.relax(draft.desk, queue, step, copy)

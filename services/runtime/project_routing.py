@@ -17,6 +17,7 @@ from proto.v1.routing_pb2 import (
     DeadlineChanged,
     HumanOnly,
     MessageSeen,
+    NobodyMarked,
     OfferAccepted,
     Offered,
     PresenceChanged,
@@ -266,6 +267,14 @@ def _refused(views: Views, event: RoutingEvent, body: RequestRefused) -> None:
     views.put(Answer(event.origin_id, body.conversation_id, body.owner_id, why, kind, event.occurred_at_ms))
 
 
+def _marked(views: Views, event: RoutingEvent, body: NobodyMarked) -> None:
+    for ids, nobody in ((body.unable_ids, True), (body.able_ids, False)):
+        for conversation_id in ids:
+            doc = _ownership(views, event, conversation_id)
+            if doc is not None and doc.state == "waiting":
+                doc.nobody = nobody
+
+
 HANDLERS: Mapping[str, Callable[[Views, Any, Any], None]] = {
     "queued": _queued,
     "relaxed": _relaxed,
@@ -285,6 +294,7 @@ HANDLERS: Mapping[str, Callable[[Views, Any, Any], None]] = {
     "deadline": _deadline,
     "human_only": _human_only,
     "undelivered": _undelivered,
+    "marked": _marked,
     "presence": _presence,
     "agent_lost": _lost,
     "agent_found": _found,

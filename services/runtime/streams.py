@@ -45,6 +45,7 @@ def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], s
     """The documents that the streams look at for a batch."""
     found: set[tuple[type[Document], str]] = set()
     for _, event, body in bodies:
+        found.update((Ownership, key) for key in marks_of(body))
         for field, kind in (("conversation_id", Ownership), ("send_id", SendView)):
             if key := getattr(body, field, ""):
                 found.add((kind, key))
@@ -52,6 +53,11 @@ def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], s
             if agent := getattr(body, field, ""):
                 found.add((AgentLoad, f"{event.desk_id}/{agent}"))
     return found
+
+
+def marks_of(body: Any) -> list[str]:
+    """The conversations that the router marks together, or no longer."""
+    return [*getattr(body, "unable_ids", ()), *getattr(body, "able_ids", ())]
 
 
 OF_AGENTS = frozenset(
@@ -146,6 +152,9 @@ class Streams:
             self._board_row(desk, "assigned", event_id, body.conversation_id)
         elif name == "undelivered":
             self._undelivered(desk, body, event_id)
+        elif name == "marked":
+            for conversation_id in marks_of(body):
+                self._board_row(desk, "queued", f"{event_id}/{conversation_id}", conversation_id)
         elif name in ("queued", "reopened", "priority", "relaxed"):
             self._board_row(desk, "queued", event_id, body.conversation_id)
         elif name == "released":

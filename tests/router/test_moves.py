@@ -60,7 +60,17 @@ BODIES: dict[str, object] = {
     "refused": rt.RequestRefused(**C),
     "skipped": Skipped(topic="deadline", input_id="w:c"),
 }
-OF_AGENTS = {"desk", "agent", "presence", "agent_lost", "agent_found", "looked", "replanned", "desk_looked"}
+OF_AGENTS = {
+    "desk",
+    "agent",
+    "presence",
+    "agent_lost",
+    "agent_found",
+    "looked",
+    "replanned",
+    "desk_looked",
+    "marked",
+}
 
 
 def state_with(status: str) -> State:
