@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConversationsEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "message", "duplicate", "quarantined", "identity", "merged", "order", "shipment", "order_attached", "request", "send_report", "delivery", "desk", "agent", "presence", "api_key", "api_key_removed", "erasure_requested", "erasure_due", "erasure_completed", "message_changed", "unchanged", "forgotten", "closed", "reopened", "reference")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "message", "duplicate", "quarantined", "identity", "merged", "order", "shipment", "order_attached", "request", "send_report", "delivery", "desk", "agent", "presence", "api_key", "api_key_removed", "erasure_requested", "erasure_due", "erasure_completed", "message_changed", "unchanged", "forgotten", "closed", "reopened", "reference", "undelivered")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class ConversationsEvent(_message.Message):
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     REOPENED_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
     desk_id: str
     occurred_at_ms: int
     cause_id: str
@@ -73,7 +74,8 @@ class ConversationsEvent(_message.Message):
     closed: ConversationClosed
     reopened: ConversationReopened
     reference: ReferenceAdded
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., message: _Optional[_Union[MessageReceived, _Mapping]] = ..., duplicate: _Optional[_Union[MessageDuplicate, _Mapping]] = ..., quarantined: _Optional[_Union[Quarantined, _Mapping]] = ..., identity: _Optional[_Union[IdentityLinked, _Mapping]] = ..., merged: _Optional[_Union[CustomersMerged, _Mapping]] = ..., order: _Optional[_Union[OrderSeen, _Mapping]] = ..., shipment: _Optional[_Union[ShipmentSeen, _Mapping]] = ..., order_attached: _Optional[_Union[OrderAttached, _Mapping]] = ..., request: _Optional[_Union[RequestSubmitted, _Mapping]] = ..., send_report: _Optional[_Union[SendReported, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryReported, _Mapping]] = ..., desk: _Optional[_Union[DeskConfigured, _Mapping]] = ..., agent: _Optional[_Union[AgentConfigured, _Mapping]] = ..., presence: _Optional[_Union[PresenceSet, _Mapping]] = ..., api_key: _Optional[_Union[ApiKeyAdded, _Mapping]] = ..., api_key_removed: _Optional[_Union[ApiKeyRemoved, _Mapping]] = ..., erasure_requested: _Optional[_Union[ErasureRequested, _Mapping]] = ..., erasure_due: _Optional[_Union[ErasureDue, _Mapping]] = ..., erasure_completed: _Optional[_Union[ErasureCompleted, _Mapping]] = ..., message_changed: _Optional[_Union[MessageChanged, _Mapping]] = ..., unchanged: _Optional[_Union[RecordUnchanged, _Mapping]] = ..., forgotten: _Optional[_Union[ConversationForgotten, _Mapping]] = ..., closed: _Optional[_Union[ConversationClosed, _Mapping]] = ..., reopened: _Optional[_Union[ConversationReopened, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAdded, _Mapping]] = ...) -> None: ...
+    undelivered: SendUndelivered
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., message: _Optional[_Union[MessageReceived, _Mapping]] = ..., duplicate: _Optional[_Union[MessageDuplicate, _Mapping]] = ..., quarantined: _Optional[_Union[Quarantined, _Mapping]] = ..., identity: _Optional[_Union[IdentityLinked, _Mapping]] = ..., merged: _Optional[_Union[CustomersMerged, _Mapping]] = ..., order: _Optional[_Union[OrderSeen, _Mapping]] = ..., shipment: _Optional[_Union[ShipmentSeen, _Mapping]] = ..., order_attached: _Optional[_Union[OrderAttached, _Mapping]] = ..., request: _Optional[_Union[RequestSubmitted, _Mapping]] = ..., send_report: _Optional[_Union[SendReported, _Mapping]] = ..., delivery: _Optional[_Union[DeliveryReported, _Mapping]] = ..., desk: _Optional[_Union[DeskConfigured, _Mapping]] = ..., agent: _Optional[_Union[AgentConfigured, _Mapping]] = ..., presence: _Optional[_Union[PresenceSet, _Mapping]] = ..., api_key: _Optional[_Union[ApiKeyAdded, _Mapping]] = ..., api_key_removed: _Optional[_Union[ApiKeyRemoved, _Mapping]] = ..., erasure_requested: _Optional[_Union[ErasureRequested, _Mapping]] = ..., erasure_due: _Optional[_Union[ErasureDue, _Mapping]] = ..., erasure_completed: _Optional[_Union[ErasureCompleted, _Mapping]] = ..., message_changed: _Optional[_Union[MessageChanged, _Mapping]] = ..., unchanged: _Optional[_Union[RecordUnchanged, _Mapping]] = ..., forgotten: _Optional[_Union[ConversationForgotten, _Mapping]] = ..., closed: _Optional[_Union[ConversationClosed, _Mapping]] = ..., reopened: _Optional[_Union[ConversationReopened, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAdded, _Mapping]] = ..., undelivered: _Optional[_Union[SendUndelivered, _Mapping]] = ...) -> None: ...
 
 class MessageReceived(_message.Message):
     __slots__ = ("message_id", "conversation_id", "customer_id", "opens", "reopens", "channel", "account", "identity_hash", "external_hash", "thread_hash", "received_at_ms", "sent_at_ms", "auto_kind", "language", "intent", "mood", "wants_human", "attributes", "order_ids", "order_value_minor", "content", "route", "named_order_id")
@@ -377,3 +379,13 @@ class ReferenceAdded(_message.Message):
     conversation_id: str
     reference_hash: bytes
     def __init__(self, conversation_id: _Optional[str] = ..., reference_hash: _Optional[bytes] = ...) -> None: ...
+
+class SendUndelivered(_message.Message):
+    __slots__ = ("conversation_id", "customer_id", "reason")
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    conversation_id: str
+    customer_id: str
+    reason: str
+    def __init__(self, conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...

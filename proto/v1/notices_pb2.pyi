@@ -181,7 +181,7 @@ class DelayPlanned(_message.Message):
     def __init__(self, shipment_id: _Optional[str] = ..., order_ids: _Optional[_Iterable[str]] = ..., estimated_at_ms: _Optional[int] = ..., received_at_ms: _Optional[int] = ..., done: _Optional[int] = ..., said_late: _Optional[bool] = ...) -> None: ...
 
 class SendRequested(_message.Message):
-    __slots__ = ("send_id", "kind", "conversation_id", "customer_id", "order_id", "channel", "account", "language", "notice_kind", "matter", "told_before_ms", "told_now_ms", "content", "route", "route_is_identity", "held_until_ms", "dead_at_ms", "idempotent", "url", "event_name", "event_json", "author_agent_id", "template_version", "shipment_id", "bot", "copy_of_send_id")
+    __slots__ = ("send_id", "kind", "conversation_id", "customer_id", "order_id", "channel", "account", "language", "notice_kind", "matter", "told_before_ms", "told_now_ms", "content", "route", "route_is_identity", "held_until_ms", "dead_at_ms", "idempotent", "url", "event_name", "event_json", "author_agent_id", "template_version", "shipment_id", "bot", "copy_of_send_id", "worded_at_ms")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -208,6 +208,7 @@ class SendRequested(_message.Message):
     SHIPMENT_ID_FIELD_NUMBER: _ClassVar[int]
     BOT_FIELD_NUMBER: _ClassVar[int]
     COPY_OF_SEND_ID_FIELD_NUMBER: _ClassVar[int]
+    WORDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     kind: SendKind
     conversation_id: str
@@ -234,7 +235,8 @@ class SendRequested(_message.Message):
     shipment_id: str
     bot: bool
     copy_of_send_id: str
-    def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ..., bot: _Optional[bool] = ..., copy_of_send_id: _Optional[str] = ...) -> None: ...
+    worded_at_ms: int
+    def __init__(self, send_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., conversation_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., order_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., language: _Optional[str] = ..., notice_kind: _Optional[_Union[NoticeKind, str]] = ..., matter: _Optional[str] = ..., told_before_ms: _Optional[int] = ..., told_now_ms: _Optional[int] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., route_is_identity: _Optional[bool] = ..., held_until_ms: _Optional[int] = ..., dead_at_ms: _Optional[int] = ..., idempotent: _Optional[bool] = ..., url: _Optional[str] = ..., event_name: _Optional[str] = ..., event_json: _Optional[str] = ..., author_agent_id: _Optional[str] = ..., template_version: _Optional[int] = ..., shipment_id: _Optional[str] = ..., bot: _Optional[bool] = ..., copy_of_send_id: _Optional[str] = ..., worded_at_ms: _Optional[int] = ...) -> None: ...
 
 class SendSuppressed(_message.Message):
     __slots__ = ("send_id", "why", "notice_kind", "order_id", "customer_id", "matter", "told_now_ms", "shipment_id", "said_late", "by_shipment_id")
@@ -321,18 +323,20 @@ class SendDeferred(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., attempt: _Optional[int] = ..., next_at_ms: _Optional[int] = ..., error: _Optional[str] = ..., maybe_sent: _Optional[bool] = ...) -> None: ...
 
 class SendFailed(_message.Message):
-    __slots__ = ("send_id", "error", "conversation_id", "kind", "provider_id_hash")
+    __slots__ = ("send_id", "error", "conversation_id", "kind", "provider_id_hash", "had_way")
     SEND_ID_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_ID_HASH_FIELD_NUMBER: _ClassVar[int]
+    HAD_WAY_FIELD_NUMBER: _ClassVar[int]
     send_id: str
     error: str
     conversation_id: str
     kind: SendKind
     provider_id_hash: bytes
-    def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., provider_id_hash: _Optional[bytes] = ...) -> None: ...
+    had_way: bool
+    def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ..., provider_id_hash: _Optional[bytes] = ..., had_way: _Optional[bool] = ...) -> None: ...
 
 class SendUncertain(_message.Message):
     __slots__ = ("send_id", "error", "conversation_id", "kind")
@@ -347,15 +351,17 @@ class SendUncertain(_message.Message):
     def __init__(self, send_id: _Optional[str] = ..., error: _Optional[str] = ..., conversation_id: _Optional[str] = ..., kind: _Optional[_Union[SendKind, str]] = ...) -> None: ...
 
 class ReportParked(_message.Message):
-    __slots__ = ("channel", "account", "provider_id_hash", "state", "until_ms")
+    __slots__ = ("channel", "account", "provider_id_hash", "state", "until_ms", "error_code")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_ID_HASH_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
     channel: str
     account: str
     provider_id_hash: bytes
     state: int
     until_ms: int
-    def __init__(self, channel: _Optional[str] = ..., account: _Optional[str] = ..., provider_id_hash: _Optional[bytes] = ..., state: _Optional[int] = ..., until_ms: _Optional[int] = ...) -> None: ...
+    error_code: str
+    def __init__(self, channel: _Optional[str] = ..., account: _Optional[str] = ..., provider_id_hash: _Optional[bytes] = ..., state: _Optional[int] = ..., until_ms: _Optional[int] = ..., error_code: _Optional[str] = ...) -> None: ...

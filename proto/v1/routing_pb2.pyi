@@ -69,6 +69,7 @@ class ReopenedWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REOPENED_WHY_UNSPECIFIED: _ClassVar[ReopenedWhy]
     REOPENED_WHY_CUSTOMER: _ClassVar[ReopenedWhy]
     REOPENED_WHY_AGENT: _ClassVar[ReopenedWhy]
+    REOPENED_WHY_UNDELIVERABLE: _ClassVar[ReopenedWhy]
 
 class HumanWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -78,6 +79,7 @@ class HumanWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HUMAN_WHY_ORDER_VALUE: _ClassVar[HumanWhy]
     HUMAN_WHY_FAILED_ANSWERS: _ClassVar[HumanWhy]
     HUMAN_WHY_BOT_SILENT: _ClassVar[HumanWhy]
+    HUMAN_WHY_UNDELIVERABLE: _ClassVar[HumanWhy]
 
 class RefusedWhy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -138,12 +140,14 @@ RELEASED_WHY_HUMAN_WANTED: ReleasedWhy
 REOPENED_WHY_UNSPECIFIED: ReopenedWhy
 REOPENED_WHY_CUSTOMER: ReopenedWhy
 REOPENED_WHY_AGENT: ReopenedWhy
+REOPENED_WHY_UNDELIVERABLE: ReopenedWhy
 HUMAN_WHY_UNSPECIFIED: HumanWhy
 HUMAN_WHY_ASKED: HumanWhy
 HUMAN_WHY_QUEUE: HumanWhy
 HUMAN_WHY_ORDER_VALUE: HumanWhy
 HUMAN_WHY_FAILED_ANSWERS: HumanWhy
 HUMAN_WHY_BOT_SILENT: HumanWhy
+HUMAN_WHY_UNDELIVERABLE: HumanWhy
 REFUSED_WHY_UNSPECIFIED: RefusedWhy
 REFUSED_WHY_ALREADY_ACCEPTED: RefusedWhy
 REFUSED_WHY_EXPIRED: RefusedWhy
@@ -161,7 +165,7 @@ REFUSED_WHY_UNKNOWN_TARGET: RefusedWhy
 REFUSED_WHY_NOT_YOURS: RefusedWhy
 
 class RoutingEvent(_message.Message):
-    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned", "desk_looked")
+    __slots__ = ("desk_id", "occurred_at_ms", "cause_id", "origin_id", "trace", "skipped", "desk", "agent", "presence", "agent_lost", "agent_found", "queued", "relaxed", "offered", "accepted", "declined", "expired", "withdrawn", "assigned", "transferred", "released", "resolved", "reopened", "priority", "message_seen", "deadline", "admitted", "refused", "human_only", "reconsidered", "looked", "replanned", "desk_looked", "undelivered", "marked")
     DESK_ID_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CAUSE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -195,6 +199,8 @@ class RoutingEvent(_message.Message):
     LOOKED_FIELD_NUMBER: _ClassVar[int]
     REPLANNED_FIELD_NUMBER: _ClassVar[int]
     DESK_LOOKED_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
+    MARKED_FIELD_NUMBER: _ClassVar[int]
     desk_id: str
     occurred_at_ms: int
     cause_id: str
@@ -228,7 +234,9 @@ class RoutingEvent(_message.Message):
     looked: AgentLooked
     replanned: DeskReplanned
     desk_looked: DeskLooked
-    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ..., desk_looked: _Optional[_Union[DeskLooked, _Mapping]] = ...) -> None: ...
+    undelivered: AnswerUndelivered
+    marked: NobodyMarked
+    def __init__(self, desk_id: _Optional[str] = ..., occurred_at_ms: _Optional[int] = ..., cause_id: _Optional[str] = ..., origin_id: _Optional[str] = ..., trace: _Optional[bytes] = ..., skipped: _Optional[_Union[_envelope_pb2.Skipped, _Mapping]] = ..., desk: _Optional[_Union[RouterDeskSeen, _Mapping]] = ..., agent: _Optional[_Union[RouterAgentSeen, _Mapping]] = ..., presence: _Optional[_Union[PresenceChanged, _Mapping]] = ..., agent_lost: _Optional[_Union[AgentLost, _Mapping]] = ..., agent_found: _Optional[_Union[AgentFound, _Mapping]] = ..., queued: _Optional[_Union[ConversationQueued, _Mapping]] = ..., relaxed: _Optional[_Union[RequirementsRelaxed, _Mapping]] = ..., offered: _Optional[_Union[Offered, _Mapping]] = ..., accepted: _Optional[_Union[OfferAccepted, _Mapping]] = ..., declined: _Optional[_Union[OfferDeclined, _Mapping]] = ..., expired: _Optional[_Union[OfferExpired, _Mapping]] = ..., withdrawn: _Optional[_Union[OfferWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[Assigned, _Mapping]] = ..., transferred: _Optional[_Union[Transferred, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., resolved: _Optional[_Union[Resolved, _Mapping]] = ..., reopened: _Optional[_Union[Reopened, _Mapping]] = ..., priority: _Optional[_Union[PriorityChanged, _Mapping]] = ..., message_seen: _Optional[_Union[MessageSeen, _Mapping]] = ..., deadline: _Optional[_Union[DeadlineChanged, _Mapping]] = ..., admitted: _Optional[_Union[RequestAdmitted, _Mapping]] = ..., refused: _Optional[_Union[RequestRefused, _Mapping]] = ..., human_only: _Optional[_Union[HumanOnly, _Mapping]] = ..., reconsidered: _Optional[_Union[Reconsidered, _Mapping]] = ..., looked: _Optional[_Union[AgentLooked, _Mapping]] = ..., replanned: _Optional[_Union[DeskReplanned, _Mapping]] = ..., desk_looked: _Optional[_Union[DeskLooked, _Mapping]] = ..., undelivered: _Optional[_Union[AnswerUndelivered, _Mapping]] = ..., marked: _Optional[_Union[NobodyMarked, _Mapping]] = ...) -> None: ...
 
 class RouterDeskSeen(_message.Message):
     __slots__ = ("desk", "version")
@@ -269,7 +277,7 @@ class AgentFound(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
 
 class ConversationQueued(_message.Message):
-    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next", "prefers", "weight_permille", "held_back", "put_off", "nobody", "by_customer", "around")
+    __slots__ = ("conversation_id", "channel", "account", "queue", "requires", "language", "units", "priority", "since_ms", "due_at_ms", "human_only", "last_agent_id", "last_agent_until_ms", "why", "barred_agents", "barred_until_ms", "last_message_id", "only_agent_id", "policy_version", "wait_p50_ms", "wait_p90_ms", "customer_id", "labels", "order_value_minor", "relax_step", "fixed", "only_until_ms", "offered_next", "prefers", "weight_permille", "held_back", "put_off", "nobody", "by_customer", "undelivered", "given_queue", "around")
     class RequiresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -325,6 +333,8 @@ class ConversationQueued(_message.Message):
     PUT_OFF_FIELD_NUMBER: _ClassVar[int]
     NOBODY_FIELD_NUMBER: _ClassVar[int]
     BY_CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_QUEUE_FIELD_NUMBER: _ClassVar[int]
     AROUND_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     channel: str
@@ -360,8 +370,10 @@ class ConversationQueued(_message.Message):
     put_off: bool
     nobody: bool
     by_customer: bool
+    undelivered: bool
+    given_queue: str
     around: bytes
-    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ..., put_off: _Optional[bool] = ..., nobody: _Optional[bool] = ..., by_customer: _Optional[bool] = ..., around: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, conversation_id: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., queue: _Optional[str] = ..., requires: _Optional[_Mapping[str, int]] = ..., language: _Optional[str] = ..., units: _Optional[int] = ..., priority: _Optional[int] = ..., since_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., human_only: _Optional[bool] = ..., last_agent_id: _Optional[str] = ..., last_agent_until_ms: _Optional[int] = ..., why: _Optional[_Union[QueuedWhy, str]] = ..., barred_agents: _Optional[_Iterable[str]] = ..., barred_until_ms: _Optional[_Iterable[int]] = ..., last_message_id: _Optional[str] = ..., only_agent_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., wait_p50_ms: _Optional[int] = ..., wait_p90_ms: _Optional[int] = ..., customer_id: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., order_value_minor: _Optional[int] = ..., relax_step: _Optional[int] = ..., fixed: _Optional[bool] = ..., only_until_ms: _Optional[int] = ..., offered_next: _Optional[bool] = ..., prefers: _Optional[_Mapping[str, int]] = ..., weight_permille: _Optional[int] = ..., held_back: _Optional[bool] = ..., put_off: _Optional[bool] = ..., nobody: _Optional[bool] = ..., by_customer: _Optional[bool] = ..., undelivered: _Optional[bool] = ..., given_queue: _Optional[str] = ..., around: _Optional[bytes] = ...) -> None: ...
 
 class RequirementsRelaxed(_message.Message):
     __slots__ = ("conversation_id", "requires", "step", "why", "queue", "priority", "nobody")
@@ -650,3 +662,23 @@ class DeskLooked(_message.Message):
     again: bool
     more: bool
     def __init__(self, again: _Optional[bool] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class AnswerUndelivered(_message.Message):
+    __slots__ = ("conversation_id", "reason", "owner_id")
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    conversation_id: str
+    reason: str
+    owner_id: str
+    def __init__(self, conversation_id: _Optional[str] = ..., reason: _Optional[str] = ..., owner_id: _Optional[str] = ...) -> None: ...
+
+class NobodyMarked(_message.Message):
+    __slots__ = ("unable_ids", "able_ids", "more")
+    UNABLE_IDS_FIELD_NUMBER: _ClassVar[int]
+    ABLE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    unable_ids: _containers.RepeatedScalarFieldContainer[str]
+    able_ids: _containers.RepeatedScalarFieldContainer[str]
+    more: bool
+    def __init__(self, unable_ids: _Optional[_Iterable[str]] = ..., able_ids: _Optional[_Iterable[str]] = ..., more: _Optional[bool] = ...) -> None: ...

@@ -133,7 +133,7 @@ class AddNote(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class AgentDown(_message.Message):
-    __slots__ = ("id", "snapshot", "offer", "withdrawn", "assigned", "message", "closed", "answer", "escalated")
+    __slots__ = ("id", "snapshot", "offer", "withdrawn", "assigned", "message", "closed", "answer", "escalated", "undelivered")
     ID_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     OFFER_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,7 @@ class AgentDown(_message.Message):
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ESCALATED_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
     id: str
     snapshot: AgentSnapshot
     offer: AgentOffer
@@ -152,7 +153,8 @@ class AgentDown(_message.Message):
     closed: AgentClosed
     answer: AgentAnswer
     escalated: AgentEscalated
-    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[AgentSnapshot, _Mapping]] = ..., offer: _Optional[_Union[AgentOffer, _Mapping]] = ..., withdrawn: _Optional[_Union[AgentWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[AgentAssigned, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., closed: _Optional[_Union[AgentClosed, _Mapping]] = ..., answer: _Optional[_Union[AgentAnswer, _Mapping]] = ..., escalated: _Optional[_Union[AgentEscalated, _Mapping]] = ...) -> None: ...
+    undelivered: AgentUndelivered
+    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[AgentSnapshot, _Mapping]] = ..., offer: _Optional[_Union[AgentOffer, _Mapping]] = ..., withdrawn: _Optional[_Union[AgentWithdrawn, _Mapping]] = ..., assigned: _Optional[_Union[AgentAssigned, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., closed: _Optional[_Union[AgentClosed, _Mapping]] = ..., answer: _Optional[_Union[AgentAnswer, _Mapping]] = ..., escalated: _Optional[_Union[AgentEscalated, _Mapping]] = ..., undelivered: _Optional[_Union[AgentUndelivered, _Mapping]] = ...) -> None: ...
 
 class AgentSnapshot(_message.Message):
     __slots__ = ("agent", "presence", "connected", "capacity", "offers", "conversations")
@@ -249,6 +251,16 @@ class AgentEscalated(_message.Message):
     at: str
     conversation: _rpc_shapes_pb2.Conversation
     def __init__(self, conversation_id: _Optional[str] = ..., target_id: _Optional[str] = ..., kind: _Optional[str] = ..., at: _Optional[str] = ..., conversation: _Optional[_Union[_rpc_shapes_pb2.Conversation, _Mapping]] = ...) -> None: ...
+
+class AgentUndelivered(_message.Message):
+    __slots__ = ("conversation_id", "reason", "conversation")
+    CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    conversation_id: str
+    reason: str
+    conversation: _rpc_shapes_pb2.Conversation
+    def __init__(self, conversation_id: _Optional[str] = ..., reason: _Optional[str] = ..., conversation: _Optional[_Union[_rpc_shapes_pb2.Conversation, _Mapping]] = ...) -> None: ...
 
 class AgentAnswer(_message.Message):
     __slots__ = ("key", "conversation_id", "owner", "record_id", "refused")

@@ -153,7 +153,7 @@ class SlaConversationClosed(_message.Message):
     def __init__(self, conversation_id: _Optional[str] = ...) -> None: ...
 
 class TargetStarted(_message.Message):
-    __slots__ = ("conversation_id", "kind", "target_id", "started_at_ms", "due_at_ms", "warn_at_ms", "policy", "policy_version", "escalate", "message_id", "open_ms", "pause_up_to_ms", "pause_up_to_days", "promise_hash")
+    __slots__ = ("conversation_id", "kind", "target_id", "started_at_ms", "due_at_ms", "warn_at_ms", "policy", "policy_version", "escalate", "message_id", "open_ms", "pause_up_to_ms", "pause_up_to_days", "promise_hash", "warned", "taken_steps")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     TARGET_ID_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +168,8 @@ class TargetStarted(_message.Message):
     PAUSE_UP_TO_MS_FIELD_NUMBER: _ClassVar[int]
     PAUSE_UP_TO_DAYS_FIELD_NUMBER: _ClassVar[int]
     PROMISE_HASH_FIELD_NUMBER: _ClassVar[int]
+    WARNED_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_STEPS_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     kind: TargetKind
     target_id: str
@@ -182,7 +184,9 @@ class TargetStarted(_message.Message):
     pause_up_to_ms: int
     pause_up_to_days: int
     promise_hash: bytes
-    def __init__(self, conversation_id: _Optional[str] = ..., kind: _Optional[_Union[TargetKind, str]] = ..., target_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., warn_at_ms: _Optional[int] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., escalate: _Optional[_Iterable[_Union[_desk_pb2.EscalationStep, _Mapping]]] = ..., message_id: _Optional[str] = ..., open_ms: _Optional[int] = ..., pause_up_to_ms: _Optional[int] = ..., pause_up_to_days: _Optional[int] = ..., promise_hash: _Optional[bytes] = ...) -> None: ...
+    warned: bool
+    taken_steps: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, conversation_id: _Optional[str] = ..., kind: _Optional[_Union[TargetKind, str]] = ..., target_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., due_at_ms: _Optional[int] = ..., warn_at_ms: _Optional[int] = ..., policy: _Optional[str] = ..., policy_version: _Optional[int] = ..., escalate: _Optional[_Iterable[_Union[_desk_pb2.EscalationStep, _Mapping]]] = ..., message_id: _Optional[str] = ..., open_ms: _Optional[int] = ..., pause_up_to_ms: _Optional[int] = ..., pause_up_to_days: _Optional[int] = ..., promise_hash: _Optional[bytes] = ..., warned: _Optional[bool] = ..., taken_steps: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class TargetPaused(_message.Message):
     __slots__ = ("conversation_id", "target_id", "why", "at_ms", "left_ms", "left_to_warning_ms", "until_ms")

@@ -16,7 +16,7 @@ from proto.v1.conversations_pb2 import (
     ConversationsEvent,
     ReferenceAdded,
 )
-from proto.v1.notices_pb2 import NoticesEvent
+from proto.v1.notices_pb2 import SEND_KIND_REPLY, NoticesEvent
 from proto.v1.routing_pb2 import RoutingEvent
 from services.ingest.customers import cool, hot, survivor
 from services.ingest.state import (
@@ -59,9 +59,13 @@ def decide_routing(state: State, record: Input, now_ms: int) -> list[Conversatio
 
 
 def decide_notices(state: State, record: Input, now_ms: int) -> list[ConversationsEvent]:
-    """What was sent in a conversation can be answered: its id becomes a reference."""
+    """What was sent in a conversation can be answered: its id becomes a reference. What did not arrive is
+    the router's to judge."""
     event: NoticesEvent = record.event
-    if event.WhichOneof("body") != "sent":
+    what = event.WhichOneof("body")
+    if what == "failed":
+        return _undelivered(state, event, record, now_ms)
+    if what != "sent":
         return []
     sent, day = event.sent, day_of(now_ms)
     if not sent.provider_id_hash or not sent.conversation_id:
@@ -74,6 +78,30 @@ def decide_notices(state: State, record: Input, now_ms: int) -> list[Conversatio
     answer.reference.conversation_id = sent.conversation_id
     answer.reference.reference_hash = sent.provider_id_hash
     return [answer]
+
+
+def _undelivered(state: State, event: NoticesEvent, record: Input, now_ms: int) -> list[ConversationsEvent]:
+    """An agent's answer did not arrive. Of an erased customer's nothing is said: nobody can be answered."""
+    failed = event.failed
+    if failed.kind != SEND_KIND_REPLY or not failed.had_way or not failed.conversation_id:
+        return []
+    customer = customer_of(state, event.desk_id, pack(failed.conversation_id), day_of(now_ms))
+    if not customer:
+        return []
+    answer = _event(event, record, now_ms)
+    answer.undelivered.conversation_id = failed.conversation_id
+    answer.undelivered.customer_id = text_id("u", customer)
+    answer.undelivered.reason = failed.error
+    return [answer]
+
+
+def customer_of(state: State, desk_id: str, key: bytes, day: int) -> bytes:
+    """The customer of a conversation of this desk, open or resolved; b"" without one."""
+    conversation = state.data.conversations.get(key)
+    if conversation is not None:
+        return conversation.customer if conversation.desk == desk_id else b""
+    short = state.short(desk_id, key, day)
+    return survivor(state.data, short.customer, day) if short is not None and short.customer else b""
 
 
 def decide_forget(state: State, day: str) -> list[tuple[str, str]]:
@@ -158,7 +186,7 @@ def evolve_closed(state: State, event: ConversationsEvent, body: ConversationClo
 
 
 def evolve_reopened(state: State, event: ConversationsEvent, body: ConversationReopened) -> None:
-    """An agent opened it again."""
+    """The router opened it again."""
     key = pack(body.conversation_id)
     if key not in state.data.conversations:
         open_again(state, event.desk_id, key, event.occurred_at_ms)

@@ -12,7 +12,8 @@ attached) stands behind it in the same batch.
 Two rules of ownership. Only ingest decides what belongs to which conversation and customer. Only the
 router decides whether a conversation is open: ingest hears of it on `routing`, a little late, and that
 is harmless: a message that it puts into a conversation just resolved opens that again at the router.
-From `notices` it learns the ids of what was sent, so that answers find their conversation.
+From `notices` it learns the ids of what was sent, so that answers find their conversation, and which of
+an agent's answers did not arrive: it says so to the router, since a conversation may be resolved with it.
 
 What must be remembered is folded from the own events alone: open work in structs, ids and short forms
 in packed maps with a horizon (`services.kernel.horizon`), which prune themselves as they are written
@@ -45,9 +46,9 @@ __all__ = [
 
 TOPIC = "conversations"
 INPUTS = ("inbound", "routing", "notices")
-HEARS = {"routing": ("resolved", "reopened"), "notices": ("sent",)}
+HEARS = {"routing": ("resolved", "reopened"), "notices": ("sent", "failed")}
 EVENT = ConversationsEvent
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 _Decide = Callable[[State, Inbound, Input, int], list[ConversationsEvent]]
 
@@ -120,19 +121,9 @@ def _decide_request(state: State, inbound: Inbound, record: Input, now_ms: int) 
     body.request.CopyFrom(request)
     body.received_at_ms = record.at_ms
     if request.conversation_id:
-        body.customer_id = _customer_id(state, desk_id, pack(request.conversation_id), day)
+        customer = conversations.customer_of(state, desk_id, pack(request.conversation_id), day)
+        body.customer_id = text_id("u", customer) if customer else ""
     return [event]
-
-
-def _customer_id(state: State, desk_id: str, key: bytes, day: int) -> str:
-    """The customer of a conversation of this desk, open or resolved; "" without one."""
-    conversation = state.data.conversations.get(key)
-    if conversation is not None:
-        customer = conversation.customer if conversation.desk == desk_id else b""
-    else:
-        short = state.short(desk_id, key, day)
-        customer = customers.survivor(state.data, short.customer, day) if short is not None else b""
-    return text_id("u", customer) if customer else ""
 
 
 def _decide_send_report(

@@ -19,6 +19,7 @@ from proto.v1.conversations_pb2 import (
 from proto.v1.inbound_pb2 import Inbound
 from services.ingest import customers
 from services.ingest.conversations import forget_short, let_go
+from services.ingest.orders import forget_closed
 from services.ingest.state import Erasure, State, day_of, fit
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id, text_id
@@ -133,6 +134,7 @@ def _forget(state: State, customer: bytes, hashes: Iterable[bytes], day: int) ->
         data.merged.discard(member)
         data.known.discard(member)
         forget_short(state, member)
+        forget_closed(state, member, day)
         person = data.customers.pop(member, None)
         if person is None:
             continue

@@ -179,7 +179,7 @@ def _before(state: State, desk_id: str, order_id: str, day: int) -> _Before | No
     value = state.data.closed_orders.get(_key(desk_id, "order", order_id), day)
     if value is None:
         return None
-    customer = customers.survivor(state.data, value[:16], day)
+    customer = customers.survivor(state.data, value[:16], day) if any(value[:16]) else b""
     return _Before(customer, int.from_bytes(value[16:24], "big", signed=True), value[24:], False)
 
 
@@ -209,6 +209,17 @@ def evolve_order(state: State, event: ConversationsEvent, body: OrderSeen) -> No
     if before is not None and before.customer != customer:
         customers.cool(state, before.customer, day)
     _drop_silent(state, day)
+
+
+def forget_closed(state: State, customer: bytes, day: int) -> None:
+    """A customer is erased: their closed orders are nobody's. Reads the packed map through."""
+    closed = state.data.closed_orders
+    for key in closed.keys_of(customer):
+        value = closed.get(key, day)
+        if value is None:
+            closed.discard(key)
+        else:
+            closed.put(key, bytes(16) + value[16:], day)
 
 
 def _unlist(state: State, desk_id: str, order_id: str, order: Order, keep: bytes) -> None:

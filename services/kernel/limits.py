@@ -34,6 +34,8 @@ REQUEST_WAIT_MS = 3_000
 """How long an edge waits for the outcome of what it appended, then 503 "unknown"."""
 REQUEST_AGE_MS_MAX = 10_000
 """Engines refuse agents' requests that are older."""
+UNSEEN_MS = 10_000
+"""What became known less than this before an agent asked for something, they cannot have seen."""
 NAME_CHARS_MAX = 200
 """Longest id or name that a sender may choose (external_id, order_id, names)."""
 
@@ -94,12 +96,17 @@ SEND_TIMEOUT_MS = 20_000
 """A sender gives up calling the provider after this."""
 SEND_DEAD_AFTER_MS = 24 * HOUR_MS
 """A send that was never accepted is given up after this."""
+DELIVERY_DAYS = 7
+"""How long a delivery report finds its send. WhatsApp reports for hours to days, bounces come within five."""
+ANSWER_DAYS = 9
+"""How long an answer of a conversation may turn out not to have arrived, from when it was asked for."""
 SEND_BACKOFF_MS = (5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000)
 """Waits between attempts; the last repeats."""
 
 assert 2 * RECORD_BYTES_MAX < BATCH_BYTES_MAX, "what follows from one record must fit one batch"
 assert 2 * CONFIGURATION_BYTES_MAX < RECORD_BYTES_MAX, "a configuration must fit a record"
 assert 2 * CONTENT_BYTES_MAX < RECORD_BYTES_MAX, "words that are no blob yet must fit a record"
+assert SEND_DEAD_AFTER_MS + DELIVERY_DAYS * DAY_MS < ANSWER_DAYS * DAY_MS, "an answer outlives its reports"
 assert SEND_TIMEOUT_MS < SEND_LEASE_MS, "a sender must know its result before its lease ends"
 assert KEY_CACHE_MS < ERASURE_DELAY_MS, "no cache may outlive an erasure's delay"
 assert PRESENCE_BEAT_MS < NOTICE_LOST_MS_MAX, "a lost agent must be noticed in time"

@@ -8,7 +8,7 @@ as the order is remembered, even if that notice failed.
 A notice that has not left yet (quiet hours, retries) is overtaken by a newer date of the same shipment, or
 by a later one of another (`parcels`), and withdrawn when the order or the shipment arrives. One that is under
 way is not tried again then; if it does not arrive, the date that came meanwhile is held against the order
-anew.
+anew (`unheard`): against what the customer knows, as if that notice had never been.
 Where nothing was promised the first date counts as known, unless the carrier itself calls it a delay.
 
 A shipment may hold thousands of orders: the first ORDERS_IN_STEP are decided at once, the rest becomes a
@@ -51,8 +51,8 @@ from proto.v1.notices_pb2 import (
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
-from services.notify import parcels, ways
-from services.notify.outbox import Cause, drop, quiet, withdraw
+from services.notify import parcels, unheard, ways
+from services.notify.outbox import Cause, drop, over, quiet, withdraw
 from services.notify.send import Send
 from services.notify.state import DeskData, Order, State
 from services.notify.templates import TEMPLATE_VERSION
@@ -90,7 +90,7 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
     ]
     pending = state.data.sends.get(old.pending) if old else None
     if closed and pending is not None:
-        events.append(_over(pending, cause))
+        events.append(over(pending, cause))
     elif old is not None and pending is not None and parcels.is_another(state, old, seen):
         events += parcels.decided_anew(pending, cause)
     late = desk.late.get(seen.order_id)
@@ -197,17 +197,10 @@ def _arrived(state: State, order_id: str, order: Order, shipment_id: str, cause:
     pending = state.data.sends.get(order.pending) if order.pending else None
     if pending is None or shipment_id not in (pending.shipment_id, pending.instead_of):
         return parcels.arrived(order_id, order, shipment_id, cause)
-    over = _over(pending, cause)
-    if over.HasField("withdrawn"):
-        return [over]
-    return [over, *parcels.held_anew(order_id, order, shipment_id, 0, cause)]
-
-
-def _over(pending: Send, cause: Cause) -> NoticesEvent:
-    """There is nothing left to tell: what waits is dropped, what is under way is not tried again."""
-    if pending.lease_ms:
-        return withdraw(pending, SUPPRESSED_WHY_CLOSED, cause)
-    return drop(pending, SUPPRESSED_WHY_CLOSED, cause)
+    ended = over(pending, cause)
+    if ended.HasField("withdrawn"):
+        return [ended]
+    return [ended, *parcels.held_anew(order_id, order, shipment_id, 0, cause)]
 
 
 def _matter(order_id: str, date_ms: int) -> str:
@@ -253,8 +246,8 @@ class _Affected:
             return self._beside(pending, self._against(max(known_ms, pending.told_now_ms), []))
         if pending.told_now_ms == date_ms:
             return self._against(known_ms, [])
-        over = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, by_shipment_id=self.shipment_id)
-        events = self._against(known_ms, [over])
+        ended = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, by_shipment_id=self.shipment_id)
+        events = self._against(known_ms, [ended])
         if pending.shipment_id != self.shipment_id:
             return events
         return events + parcels.held_anew(self.order_id, order, self.shipment_id, date_ms, self.cause)
@@ -264,14 +257,14 @@ class _Affected:
         this date does if it does not arrive. One that is hardly later than it says leaves it be."""
         newer = any(event.HasField("requested") for event in events)
         if not newer and self.date_ms >= pending.told_now_ms and not pending.withdrawn:
-            return events
+            return [*unheard.counts_instead(pending, self.date_ms, self.shipment_id, self.cause), *events]
         if not pending.lease_ms:
-            over = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
+            ended = drop(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
         elif newer:
-            over = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
+            ended = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause)
         else:
-            over = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, self.date_ms, self.shipment_id)
-        return [over, *events]
+            ended = withdraw(pending, SUPPRESSED_WHY_OVERTAKEN, self.cause, self.date_ms, self.shipment_id)
+        return [ended, *events]
 
     def _against(self, known_ms: int, events: list[NoticesEvent]) -> list[NoticesEvent]:
         """After `events`, the date against what the customer knows."""
@@ -358,6 +351,7 @@ class _Affected:
             requested.url, requested.event_name, requested.idempotent = way.url, ways.NOTICE, True
         held_ms = quiet(state, cause.desk_id, cause.now_ms)
         requested.held_until_ms = held_ms
+        requested.worded_at_ms = held_ms or cause.now_ms
         requested.dead_at_ms = (held_ms or cause.now_ms) + SEND_DEAD_AFTER_MS
         return cause.event(requested=requested)
 

@@ -40,7 +40,7 @@ from proto.v1.notices_pb2 import (
 from services.kernel.engine import Input
 from services.kernel.ids import derive_id
 from services.kernel.limits import SEND_DEAD_AFTER_MS
-from services.notify import calls, delays, outbox, results, ways
+from services.notify import calls, delays, outbox, results, unheard, ways
 from services.notify.closed import Route
 from services.notify.fold import evolve
 from services.notify.outbox import Cause
@@ -64,7 +64,7 @@ __all__ = [
 TOPIC = "notices"
 INPUTS = ("conversations", "routing", "sla")
 EVENT = NoticesEvent
-STATE_VERSION = 5
+STATE_VERSION = 8
 
 NO_ROUTE = "nobody knows where this customer is answered"
 
@@ -108,7 +108,7 @@ def _deadline(state: State, now_ms: int) -> Sequence[NoticesEvent]:
     cause = Cause(send.desk_id, now_ms, "deadline:" + key, send.origin_id)
     if kind == "lease":
         return [outbox.doubt(send, outbox.NO_RESULT, cause)]
-    return [outbox.begin(state, send, cause)]
+    return unheard.followed(state, send, outbox.begin(state, send, cause), cause)
 
 
 def _message(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]:

@@ -83,6 +83,8 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
     old = desk.orders.get(body.order_id)
     sealed = body.identity.SerializeToString()
     desk.late.pop(body.order_id, None)
+    if old is None:
+        state.orders.watch(now_ms, event.desk_id, body.order_id)
     desk.orders[body.order_id] = Order(
         customer_id=body.customer_id,
         language=body.language,
@@ -96,11 +98,14 @@ def _order(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
         pending=old.pending if old else "",
         told=old.told if old else (),
         aside=old.aside if old else (),
+        told_by=old.told_by if old else "",
+        known_ms=old.known_ms if old else 0,
     )
 
 
 def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
-    """Of everybody who was merged nothing leads anywhere any more; each begins anew, as in ingest."""
+    """Of everybody who was merged nothing leads anywhere any more; each begins anew, as in ingest. Orders are
+    nobody's: what is said of them later names no customer."""
     customer_id = state.customer(body.customer_id)
     conversations = state.by_customer.pop(customer_id, ())
     merged = [each for each in state.data.merged if state.customer(each) == customer_id]
@@ -108,7 +113,7 @@ def _forgotten(state: State, event: NoticesEvent, body: Any, now_ms: int) -> Non
     desk = state.data.desks.get(event.desk_id)
     for order in desk.orders.values() if desk else ():
         if state.customer(order.customer_id) == customer_id:
-            order.sealed, order.erased = b"", True
+            order.customer_id, order.sealed, order.erased = "", b"", True
     for send in state.data.sends.values():
         if state.customer(send.customer_id) == customer_id:
             send.erased = True
@@ -170,7 +175,7 @@ def _finish(state: State, send_id: str, told: bool, now_ms: int) -> Send | None:
         if order.pending == send_id:
             order.pending = ""
         if told:
-            order.told_ms = max(order.told_ms, send.told_now_ms)
+            state.heard(send, order)
             order.aside = ()
     return send
 
@@ -189,6 +194,8 @@ def _suppressed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> No
         if body.why == SUPPRESSED_WHY_CLOSED:
             desk.late.pop(body.order_id, None)
         elif body.told_now_ms and _is_news(desk.late.get(body.order_id), body):
+            if body.order_id not in desk.late:
+                state.late.watch(now_ms, event.desk_id, body.order_id)
             desk.late[body.order_id] = Late(body.shipment_id, body.told_now_ms, now_ms, body.said_late)
 
 
@@ -235,6 +242,7 @@ def _failed(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
         _reach(state, body.provider_id_hash, taken.FAILED, now_ms)
     _finish(state, body.send_id, False, now_ms)
     state.data.uncertain.pop(body.send_id, None)
+    state.never_heard(body.send_id)
 
 
 def _reach(state: State, provider_id_hash: bytes, level: int, now_ms: int) -> None:
@@ -287,7 +295,7 @@ def _delay_planned(state: State, event: NoticesEvent, body: Any, now_ms: int) ->
 
 
 def _report_parked(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:
-    state.data.parked[body.provider_id_hash.hex()] = Parked(body.state, body.until_ms)
+    state.data.parked[body.provider_id_hash.hex()] = Parked(body.state, body.until_ms, body.error_code)
 
 
 def _skipped(state: State, event: NoticesEvent, body: Any, now_ms: int) -> None:

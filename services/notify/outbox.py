@@ -176,6 +176,7 @@ def failed(send: Send, error: str, cause: Cause) -> NoticesEvent:
             error=error,
             conversation_id=send.conversation_id,
             kind=cast("SendKind", send.kind),
+            had_way=True,
         )
     )
 
@@ -220,6 +221,13 @@ def withdraw(
             send_id=send.send_id, why=why, estimated_at_ms=instead_ms, shipment_id=shipment_id
         )
     )
+
+
+def over(send: Send, cause: Cause) -> NoticesEvent:
+    """There is nothing left to tell: what waits is dropped, what is under way is not tried again."""
+    if send.lease_ms:
+        return withdraw(send, SUPPRESSED_WHY_CLOSED, cause)
+    return drop(send, SUPPRESSED_WHY_CLOSED, cause)
 
 
 def doubt(send: Send, error: str, cause: Cause) -> NoticesEvent:

@@ -32,11 +32,13 @@ from proto.v1.notices_pb2 import (
     SendSent,
 )
 from services.kernel.engine import Input
-from services.notify import parcels, taken
+from services.notify import taken, unheard
 from services.notify.calls import copies
 from services.notify.outbox import Cause, again, doubt, failed, uncertain
 from services.notify.send import Send
 from services.notify.state import PARKED_MS, State, Uncertain
+
+NOT_DELIVERED = "the provider could not deliver it"
 
 _LEVELS = {
     DELIVERY_STATE_SENT: taken.SENT,
@@ -62,25 +64,13 @@ def send_report(state: State, record: Input, now_ms: int) -> Sequence[NoticesEve
     if not send.lease_ms or report.attempt != send.attempt:
         return ()
     if report.outcome == SEND_OUTCOME_RETRY:
-        events = [again(send, report.error, report.retry_after_ms, False, cause)]
-        if events[0].HasField("suppressed"):
-            events += _anew(state, send, cause)
-        return events
+        return unheard.followed(
+            state, send, again(send, report.error, report.retry_after_ms, False, cause), cause
+        )
     if report.outcome == SEND_OUTCOME_FAILED:
         end = uncertain if send.doubtful else failed
-        return [end(send, report.error, cause)]
+        return unheard.followed(state, send, end(send, report.error, cause), cause)
     return [doubt(send, report.error or "unknown outcome", cause)]
-
-
-def _anew(state: State, send: Send, cause: Cause) -> list[NoticesEvent]:
-    """What is held against the order now that a notice did not arrive and is not tried again."""
-    desk = state.data.desks.get(send.desk_id)
-    order = desk.orders.get(send.order_id) if desk is not None else None
-    instead_ms = send.instead_ms
-    events = [parcels.again(send.order_id, send.instead_of, instead_ms, cause)] if instead_ms else []
-    return events + parcels.held_anew(
-        send.order_id, order, send.instead_of or send.shipment_id, instead_ms, cause
-    )
 
 
 def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) -> Sequence[NoticesEvent]:
@@ -95,6 +85,7 @@ def _late_word(state: State, late: Uncertain, report: SendReport, cause: Cause) 
                 error="not sent, as became known late",
                 conversation_id=late.conversation_id,
                 kind=cast("SendKind", late.kind),
+                had_way=True,
             )
         )
     ]
@@ -121,20 +112,23 @@ def _sent(
     parked = state.data.parked.get(provider_id_hash.hex()) if provider_id_hash else None
     if parked is not None and parked.until_ms > cause.now_ms and parked.level > taken.SENT:
         known = taken.TakenSend(send_id, send.conversation_id, send.origin_id, send.kind, taken.SENT)
-        events.append(_reported(known, parked.level, provider_id_hash, cause))
+        events.append(_reported(known, parked.level, parked.error_code, provider_id_hash, cause))
     return [*copied, *events]
 
 
-def _reported(send: taken.TakenSend, level: int, provider_id_hash: bytes, cause: Cause) -> NoticesEvent:
+def _reported(
+    send: taken.TakenSend, level: int, error_code: str, provider_id_hash: bytes, cause: Cause
+) -> NoticesEvent:
     cause = cause._replace(origin_id=send.origin_id)
     if level == taken.FAILED:
         return cause.event(
             failed=SendFailed(
                 send_id=send.send_id,
-                error="the provider could not deliver it",
+                error=f"{NOT_DELIVERED}: {error_code}" if error_code else NOT_DELIVERED,
                 conversation_id=send.conversation_id,
                 kind=cast("SendKind", send.kind),
                 provider_id_hash=provider_id_hash,
+                had_way=True,
             )
         )
     return cause.event(
@@ -156,7 +150,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
     known = state.taken.get(report.provider_id_hash, now_ms)
     if known is not None:
         if taken.leads_on(known.level, level):
-            return [_reported(known, level, report.provider_id_hash, cause)]
+            return [_reported(known, level, report.error_code, report.provider_id_hash, cause)]
         return ()
     named = state.data.uncertain.get(report.send_id) or state.data.sends.get(report.send_id)
     if named is not None and named.desk_id == event.desk_id and report.send_id:
@@ -165,7 +159,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
             send = taken.TakenSend(
                 report.send_id, named.conversation_id, named.origin_id, named.kind, taken.SENT
             )
-            events.append(_reported(send, level, report.provider_id_hash, cause))
+            events.append(_reported(send, level, report.error_code, report.provider_id_hash, cause))
         return events
     parked = state.data.parked.get(report.provider_id_hash.hex())
     if (
@@ -182,6 +176,7 @@ def delivery(state: State, record: Input, now_ms: int) -> Sequence[NoticesEvent]
                 provider_id_hash=report.provider_id_hash,
                 state=level,
                 until_ms=now_ms + PARKED_MS,
+                error_code=report.error_code,
             )
         )
     ]

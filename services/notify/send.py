@@ -37,7 +37,7 @@ class Send(msgspec.Struct, gc=False):
     """An earlier attempt may have arrived."""
     erased: bool = False
     withdrawn: int = 0
-    """Why the notice is not tried again (SuppressedWhy), should this attempt not arrive; 0: it may be."""
+    """Why the notice is not tried again (SuppressedWhy), should this attempt not arrive; 0: it is."""
     instead_ms: int = 0
-    """The date that is told in its place then, and of which shipment; 0: none."""
+    """The date that is told in its place if it comes to nothing, and of which shipment; 0: none."""
     instead_of: str = ""

@@ -18,6 +18,7 @@ from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS
 from services.notify.closed import ClosedRoutes, Route
 from services.notify.schedule import Schedule
 from services.notify.send import Send
+from services.notify.silence import Silence
 from services.notify.taken import Taken
 
 ORDER_MS = 90 * DAY_MS
@@ -29,7 +30,7 @@ PARKED_MS = 5 * MINUTE_MS
 UNCERTAIN_MS = DAY_MS
 """How long a late word on an uncertain send still sets it right."""
 PRUNE_EVERY_MS = HOUR_MS
-"""The horizons are looked through this often; between, what is over its time is ignored."""
+"""What is over its time goes this often; between, it is ignored."""
 
 assert PARKED_MS < PRUNE_EVERY_MS < UNCERTAIN_MS, "a horizon is looked through in good time"
 
@@ -53,6 +54,10 @@ class Order(msgspec.Struct, gc=False):
     """Every date that a notice was made for and not withdrawn: one matter each, never told again."""
     aside: tuple[tuple[str, int], ...] = ()
     """Other shipments and their dates, which `pending` covers; see `parcels`."""
+    told_by: str = ""
+    """The notice by which the customer was told last, and may turn out not to have been."""
+    known_ms: int = 0
+    """`told_ms` as it was before that notice."""
 
 
 class Late(msgspec.Struct, gc=False):
@@ -104,6 +109,7 @@ class Parked(msgspec.Struct, gc=False):
 
     level: int
     until_ms: int
+    error_code: str = ""
 
 
 class Data(msgspec.Struct):
@@ -125,7 +131,8 @@ class Data(msgspec.Struct):
 class State:
     """`data`, and the indexes over it."""
 
-    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "schedule", "taken", "wheel")
+    __slots__ = ("by_customer", "by_order", "closed", "configs", "data", "late", "orders", "schedule",
+                 "taken", "told_by", "wheel")  # fmt: skip
 
     def __init__(self, data: Data) -> None:
         self.data = data
@@ -150,6 +157,21 @@ class State:
         for desk_id, desk in data.desks.items():
             for shipment_id, plan in desk.plans.items():
                 self.wheel.set(plan_key(desk_id, shipment_id), plan.due_ms)
+        desks = data.desks.items()
+        self.orders = Silence(
+            self._seen,
+            ((each.seen_ms, name, key) for name, desk in desks for key, each in desk.orders.items()),
+        )
+        self.late = Silence(
+            self._seen_late,
+            ((each.seen_ms, name, key) for name, desk in desks for key, each in desk.late.items()),
+        )
+        self.told_by = {
+            order.told_by: (desk_id, order_id)
+            for desk_id, desk in data.desks.items()
+            for order_id, order in desk.orders.items()
+            if order.told_by
+        }
 
     def customer(self, customer_id: str) -> str:
         """The customer that this one is now, after merges."""
@@ -161,6 +183,20 @@ class State:
     def route(self, conversation_id: str) -> Route | None:
         """How a conversation is answered, whether it is open or was resolved."""
         return self.data.routes.get(conversation_id) or self.closed.get(conversation_id)
+
+    def heard(self, send: Send, order: Order) -> None:
+        """The order's customer has, or may have, what the notice says."""
+        if send.told_now_ms > order.told_ms:
+            self.told_by.pop(order.told_by, None)
+            order.told_by, order.known_ms, order.told_ms = send.send_id, order.told_ms, send.told_now_ms
+            self.told_by[send.send_id] = (send.desk_id, send.order_id)
+
+    def never_heard(self, send_id: str) -> None:
+        """What was taken did not arrive after all: the customer knows what they knew before it."""
+        desk_id, order_id = self.told_by.pop(send_id, ("", ""))
+        order = self.data.desks[desk_id].orders.get(order_id) if desk_id else None
+        if order is not None and order.told_by == send_id:
+            order.told_ms, order.told_by, order.known_ms = order.known_ms, "", 0
 
     def index_route(self, conversation_id: str, route: Route) -> None:
         """Let an open conversation be found by its customer and its orders."""
@@ -198,15 +234,22 @@ class State:
         data.uncertain = {key: each for key, each in data.uncertain.items() if each.until_ms > now_ms}
         data.parked = {key: each for key, each in data.parked.items() if each.until_ms > now_ms}
         self.closed.prune(now_ms)
-        for desk in data.desks.values():
-            for key in [key for key, each in desk.late.items() if each.seen_ms <= now_ms - LATE_MS]:
-                del desk.late[key]
-            for key in [
-                key
-                for key, each in desk.orders.items()
-                if each.seen_ms <= now_ms - ORDER_MS and not each.pending
-            ]:
-                del desk.orders[key]
+        for desk_id, order_id in self.late.silent(now_ms - LATE_MS):
+            del data.desks[desk_id].late[order_id]
+        for desk_id, order_id in self.orders.silent(now_ms - ORDER_MS):
+            orders = data.desks[desk_id].orders
+            if orders[order_id].pending:
+                self.orders.watch(orders[order_id].seen_ms, desk_id, order_id)
+            else:
+                self.told_by.pop(orders.pop(order_id).told_by, None)
+
+    def _seen(self, desk_id: str, order_id: str) -> int | None:
+        order = self.data.desks[desk_id].orders.get(order_id)
+        return order.seen_ms if order is not None else None
+
+    def _seen_late(self, desk_id: str, order_id: str) -> int | None:
+        late = self.data.desks[desk_id].late.get(order_id)
+        return late.seen_ms if late is not None else None
 
 
 def plan_key(desk_id: str, shipment_id: str) -> str:

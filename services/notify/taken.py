@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 from services.kernel.horizon import Horizon
 from services.kernel.ids import HASH_BYTES, text_id
-from services.kernel.limits import DAY_MS
+from services.kernel.limits import DAY_MS, DELIVERY_DAYS
 from services.kernel.packed import pack
-
-DELIVERY_DAYS = 7
-"""How long a delivery report finds its send. WhatsApp reports for hours to days, bounces come within five."""
 
 NO_RECEIPTS = frozenset({"chat", "telegram"})
 """Channels that never report a delivery: nothing is kept of their sends."""

@@ -15,8 +15,8 @@ from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SendRequested
 from services.notify.quiet import local
 
-TEMPLATE_VERSION = 1
-"""What new notices are worded by."""
+TEMPLATE_VERSION = 2
+"""What new notices are worded by. 1: the year is said only where the two dates' years differ."""
 
 _WEEKDAYS = {
     "pl": ("poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela"),
@@ -78,14 +78,17 @@ def language_of(tag: str) -> str:
 
 
 def render(requested: SendRequested, desk: DeskConfig) -> MessageContent:
-    """The words of a notice: subject, text, and HTML with everything that is not ours escaped."""
+    """The words of a notice: subject, text, and HTML with everything that is not ours escaped. Its dates have
+    their year unless all are in the year in which it leaves, by the desk's clocks."""
     language = language_of(requested.language or desk.locale)
     words = _DELAY[language]
     before_ms, now_ms = requested.told_before_ms, requested.told_now_ms
     now = local(desk.time_zone, now_ms)
     before = local(desk.time_zone, before_ms) if before_ms else None
     same_day = before is not None and before.date() == now.date()
-    other_year = before is not None and before.year != now.year
+    is_first = requested.template_version < 2
+    this_year = now.year if is_first else local(desk.time_zone, requested.worded_at_ms).year
+    other_year = now.year != this_year or (before is not None and before.year != this_year)
     values = {
         "order": requested.order_id,
         "desk": desk.name,

@@ -26,7 +26,7 @@ from proto.v1.routing_pb2 import (
     RouterAgentSeen,
     RouterDeskSeen,
 )
-from services.router import planning, releasing
+from services.router import planning, releasing, reopening
 from services.router.draft import Draft
 from services.router.state import Conversation, Status, ask_of
 
@@ -250,6 +250,7 @@ CONVERSATIONS: Mapping[str, Callable[[Draft, Any], None]] = {
     "desk": desk_configured,
     "agent": agent_configured,
     "presence": presence_set,
+    "undelivered": reopening.undelivered,
 }
 SLA: Mapping[str, Callable[[Draft, Any], None]] = {
     "started": target_due,

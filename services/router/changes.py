@@ -16,7 +16,7 @@ from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import experience, planning, skipping, staff, timers, waits
 from services.router.profiles import Ask
-from services.router.resolved import Short
+from services.router.resolved import short_of
 from services.router.skipping import let_go, spoken
 from services.router.state import (
     RELAX_DONE,
@@ -28,6 +28,8 @@ from services.router.state import (
     ask_of,
 )
 
+_ANSWER_OVER = frozenset((rt.REOPENED_WHY_CUSTOMER, rt.REOPENED_WHY_UNDELIVERABLE))
+"""Opened again so, what becomes of the answer from before matters no longer."""
 _ARRIVES = frozenset((rt.QUEUED_WHY_ARRIVED, rt.QUEUED_WHY_REOPENED))
 
 
@@ -66,7 +68,7 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
     c.human_only = body.human_only
     c.last_agent, c.hold_ms = intern(body.last_agent_id), body.last_agent_until_ms
     c.only, c.fixed, c.relax_step = body.only_agent_id, body.fixed, body.relax_step
-    c.only_until_ms = body.only_until_ms
+    c.only_until_ms, c.given = body.only_until_ms, intern(given_queue(body))
     barred = body.barred_agents
     c.barred = dict(zip(barred, body.barred_until_ms, strict=True)) if barred else None
     c.order_value, c.version = body.order_value_minor, body.policy_version
@@ -79,10 +81,17 @@ def queued(state: State, event: RoutingEvent, body: rt.ConversationQueued) -> No
         if body.put_off and not instant.put_off:
             staff.look_at_once(state, c.desk, event.occurred_at_ms)
         instant.begin(event.occurred_at_ms, body.put_off)
+    state.mark(key, c, body.nobody)
     if not body.offered_next:
         _wait(state, key, c, ask, event.occurred_at_ms)
     elif was_waiting:
         _wait_no_more(state, key, c)
+
+
+def given_queue(body: rt.ConversationQueued) -> str:
+    """Where it was given to. Events of before do not say so, but as long as it waits there."""
+    waits_there = body.fixed and not body.only_agent_id and body.relax_step < RELAX_DONE
+    return body.given_queue or (body.queue if waits_there else "")
 
 
 def _wait(state: State, key: str, c: Conversation, ask: Ask, now_ms: int) -> None:
@@ -114,10 +123,11 @@ def relaxed(state: State, event: RoutingEvent, body: rt.RequirementsRelaxed) -> 
         c.queue, c.prefers = intern(body.queue), queue.prefers if queue is not None else ()
         c.priority = c.priority if c.raised else body.priority
     if body.why == rt.RELAXED_WHY_ESCALATED:
-        c.only, c.fixed, c.relax_step, c.hold_ms = "", True, RELAX_DONE, 0
+        c.only, c.given, c.fixed, c.relax_step, c.hold_ms = "", "", True, RELAX_DONE, 0
     else:
         c.relax_step = body.step
     if c.status == Status.WAITING:
+        state.mark(body.conversation_id, c, body.nobody)
         timers.forget_past(c, event.occurred_at_ms)
         _wait(state, body.conversation_id, c, ask_of(c), event.occurred_at_ms)
 
@@ -137,6 +147,7 @@ def offered(state: State, event: RoutingEvent, body: rt.Offered) -> None:
     if c is None or c.status != Status.WAITING:
         return
     _wait_no_more(state, key, c)
+    state.mark(key, c, False)
     c.status = Status.OFFERED
     c.agent, c.offer, c.units = intern(body.agent_id), body.offer_id, body.units
     c.expires_ms = body.expires_at_ms
@@ -225,24 +236,13 @@ def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:
     c = state.data.conversations.get(key)
     if c is None:
         return
+    state.mark(key, c, False)
     if c.status == Status.WAITING:
         _wait_no_more(state, key, c)
     elif c.status != Status.LOOSE:
         experience.bot_done(state, c, alone=True)
         let_go(state, event, key, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
-    last_agent = body.owner_id or c.last_agent
-    short = Short(
-        c.desk,
-        c.channel,
-        c.account,
-        c.language,
-        c.queue,
-        last_agent,
-        c.human_only,
-        c.bot_failed,
-        c.last_message,
-    )
-    state.resolved.put(key, c.customer, short, event.occurred_at_ms)
+    state.resolved.put(key, c.customer, short_of(c, body.owner_id), event.occurred_at_ms)
     del state.data.conversations[key]
 
 
@@ -255,6 +255,8 @@ def reopened(state: State, event: RoutingEvent, body: rt.Reopened) -> None:
     c = Conversation(intern(event.desk_id), Status.LOOSE, "", "", "")
     if short is not None:
         state.resolved.take(key)
+        if body.why in _ANSWER_OVER:
+            state.answers.settle(key)
         by_customer = body.why == rt.REOPENED_WHY_CUSTOMER
         back = by_customer and _is_bot(state.desk(c.desk), short.last_agent)
         c.bot_failed = short.bot_failed + 1 if back else short.bot_failed
@@ -320,13 +322,24 @@ def human_only(state: State, event: RoutingEvent, body: rt.HumanOnly) -> None:
 
 
 def admitted(state: State, event: RoutingEvent, body: rt.RequestAdmitted) -> None:
-    """A reply of a bot: it has spoken, and waits to see whether that helped."""
-    if body.kind != inbound.REQUEST_KIND_REPLY or not body.bot:
+    """A reply is the newest answer. One of a bot: it has spoken, and waits to see whether that helped."""
+    if body.kind != inbound.REQUEST_KIND_REPLY:
         return
+    state.answers.put(body.conversation_id, event.origin_id, event.occurred_at_ms)
     c = state.data.conversations.get(body.conversation_id)
-    if c is not None and c.status == Status.OWNED:
+    if c is not None:
+        c.undelivered_ms = 0
+    if body.bot and c is not None and c.status == Status.OWNED:
         c.bot_answered = True
         spoken(state, body.conversation_id, c)
+
+
+def undelivered(state: State, event: RoutingEvent, body: rt.AnswerUndelivered) -> None:
+    """The newest answer did not arrive. It does so once."""
+    state.answers.settle(body.conversation_id)
+    c = state.data.conversations.get(body.conversation_id)
+    if c is not None:
+        c.undelivered_ms = event.occurred_at_ms
 
 
 CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
@@ -334,6 +347,7 @@ CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
     "desk": staff.desk_seen,
     "replanned": staff.replanned,
     "desk_looked": staff.desk_looked,
+    "marked": staff.marked,
     "agent": staff.agent_seen,
     "presence": staff.presence,
     "agent_lost": staff.agent_lost,
@@ -356,5 +370,6 @@ CHANGES: Mapping[str, Callable[[State, RoutingEvent, Any], None]] = {
     "deadline": deadline,
     "admitted": admitted,
     "human_only": human_only,
+    "undelivered": undelivered,
 }
 """`transferred` and `refused` change nothing: the events around a transfer say it all."""

@@ -76,12 +76,17 @@ class Draft:
         self.events.append(RoutingEvent(**self.base, **body))
 
     def queue(
-        self, conversation_id: str, c: Conversation, why: rt.QueuedWhy, by_customer: bool = False
+        self,
+        conversation_id: str,
+        c: Conversation,
+        why: rt.QueuedWhy,
+        by_customer: bool = False,
+        undelivered: bool = False,
     ) -> None:
         """Make it wait as the rules say, and offer it at once if somebody can take it.
 
         `c` is a copy, or new: what is known goes in, what the rules say is put into it. `by_customer`: their
-        message opened it again.
+        message opened it again; `undelivered`: that its answer did not arrive did.
         """
         queue = self.plan(c)
         if c.since_ms == 0:
@@ -115,6 +120,8 @@ class Draft:
             body["around"] = forecast.pack(around)
         if by_customer:
             body["by_customer"] = True
+        if undelivered:
+            body["undelivered"] = True
         if put_off:
             body["put_off"] = True
         elif choice.best:
@@ -196,16 +203,18 @@ class Draft:
         desk = self.desk
         c.units = planning.units_asked(desk, c)
         c.fixed = c.fixed and (bool(c.only) or planning.is_there(desk, c))
-        if c.fixed and (c.only or c.relax_step == RELAX_DONE):
+        c.given = c.given if c.fixed and not c.only else ""
+        if c.fixed and not c.given:
             queue = planning.queue_named(desk, c.queue) or planning.NO_QUEUE
             if not c.raised:
                 c.priority = queue.priority
         else:
-            fixed = planning.queue_named(desk, c.queue) if c.fixed else None
-            queue = fixed or planning.queue_of(desk, c)
+            queue = planning.queue_named(desk, c.given) or planning.queue_of(desk, c)
             step = planning.steps_done(queue, c.since_ms or self.now_ms, self.now_ms) if queue.relax else 0
-            # Whoever gave it there wants it asked there first: what overflows does so from a deadline.
-            queue = planning.relax(desk, queue, planning.steps_within(queue, step) if fixed else step, c)
+            if c.given and c.relax_step < RELAX_DONE:
+                # Whoever gave it there wants it asked there first: what overflows does so from a deadline.
+                step = planning.steps_within(queue, step)
+            queue = planning.relax(desk, queue, step, c)
         c.language = planning.language_of(desk, c)
         c.weight = planning.weight_of(desk, c)
         return queue
@@ -240,6 +249,7 @@ class Draft:
             ("order_value_minor", c.order_value),
             ("relax_step", c.relax_step),
             ("fixed", c.fixed),
+            ("given_queue", c.given),
             ("wait_p50_ms", wait.p50_ms),
             ("wait_p90_ms", wait.p90_ms),
         )

@@ -58,7 +58,7 @@ __all__ = (
 TOPIC = "routing"
 INPUTS = ("conversations", "sla")
 EVENT = RoutingEvent
-STATE_VERSION = 5
+STATE_VERSION = 7
 
 _DECIDES: Mapping[str, Mapping[str, Callable[[Draft, Any], None]]] = {
     "conversations": {**arrivals.CONVERSATIONS, "request": requests.request},

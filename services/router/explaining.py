@@ -8,7 +8,13 @@ import msgspec
 
 from proto.v1.routing_pb2 import Offered
 from services.router import waits
-from services.router.explain import Explanation, Sentence, explain_offered, explain_waiting, with_names
+from services.router.explain import (
+    Explanation,
+    Sentence,
+    explain_offered,
+    explain_waiting,
+    with_names,
+)
 from services.router.forecast import Wait
 from services.router.profiles import Ask
 from services.router.published import Floors
@@ -52,6 +58,7 @@ class Explaining:
         found = await views.get(Decision, f"{doc.id}/{wanted}") if wanted else None
         if found is not None:
             body = await self._named(explain_offered(Offered.FromString(found.event)), owned, doc.desk)
+            body = _back(body, found.undeliverable)
             wait = shapes.wait(found.wait_p50_ms, found.wait_p90_ms)
             return _shown(found.offer, found.at_ms, body, wait, _came_of(found))
         if decision:
@@ -74,12 +81,24 @@ class Explaining:
         """Why nobody has it now; of the wait that was told what is left."""
         at_ms, left, waited_ms = doc.opened_ms, waits.UNKNOWN, 0
         if owned is not None:
+            body = _back(body, owned.undeliverable)
             at_ms, told = owned.changed_ms, Wait(owned.wait_p50_ms, owned.wait_p90_ms)
             now_ms = self._edge.app.clock.now_ms()
             waited_ms = max(0, now_ms - (owned.told_ms or now_ms))
             left = waits.remaining(told, waited_ms)
         outcome = {"what": "waits" if body.considered else None, "at": None, "waited_s": waited_ms / 1000}
         return _shown(None, at_ms, body, shapes.wait(*left), outcome)
+
+
+def _back(told: Explanation, undeliverable: str) -> Explanation:
+    """The same, beginning with why its last answer did not arrive, if it did not."""
+    if not undeliverable:
+        return told
+    sentence = Sentence(
+        pl=f"Odpowiedź nie dotarła: {undeliverable}. {told.sentence.pl}",
+        en=f"Answer undeliverable: {undeliverable}. {told.sentence.en}",
+    )
+    return msgspec.structs.replace(told, sentence=sentence)
 
 
 def _came_of(decision: Decision) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
-from services.router import around, choosing, pricing
+from services.router import around, choosing, marks, pricing
 from services.router.choosing import BEST_MAX, Candidate, Choice, Want
 from services.router.floor import Floor
 from services.router.forecast import Around
@@ -333,8 +333,7 @@ class Matcher:
 
     def can_nobody(self, ask: Ask) -> bool:
         """Whether nobody of the desk can do it, there or not: not able, or with too little capacity."""
-        able = self.floor(ask.desk).shape(ask).able
-        return not any(s.agent.capacity >= ask.units for profile in able for s in profile.seats.values())
+        return marks.can_nobody(self.floor(ask.desk).shape(ask))
 
     def has_asked_all(self, ask: Ask) -> bool:
         """Whether every available agent who could do it is barred from it."""

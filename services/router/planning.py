@@ -150,8 +150,8 @@ def steps_within(queue: Queue, step: int) -> int:
 
 def is_there(desk: Desk, c: Conversation) -> bool:
     """Whether what a transfer or an escalation fixed is still to be had: the queue, or the skills."""
-    if c.relax_step < RELAX_DONE:
-        return queue_named(desk, c.queue) is not None
+    if c.given:
+        return queue_named(desk, c.given) is not None
     return all(skill in desk.skills for skill, _ in c.requires)
 
 

@@ -24,9 +24,10 @@ from proto.v1.routing_pb2 import (
 )
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS, REQUEST_AGE_MS_MAX, TRANSFER_WAIT_MS
 from services.kernel.packed import pack
-from services.router import planning, releasing
+from services.router import planning, releasing, reopening
 from services.router.arrivals import PRIORITY_MAX
 from services.router.draft import Draft
+from services.router.resolved import short_of
 from services.router.state import RELAX_DONE, Conversation, Status
 
 
@@ -226,7 +227,7 @@ def _transfer(draft: Draft, asked: Asked) -> Refusal | None:
 
 def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> bool:
     """Put the target into the copy; False if there is no such target, or it could never take it."""
-    target = wanted.transfer_target
+    target, copy.given = wanted.transfer_target, ""
     if wanted.transfer_to == inbound.TRANSFER_TO_SKILL:
         copy.requires, copy.fixed, copy.relax_step = ((target, 1),), True, RELAX_DONE
         return target in draft.desk.skills
@@ -239,7 +240,7 @@ def _aim(draft: Draft, copy: Conversation, wanted: AgentRequest, owner: str) -> 
     queue = planning.queue_named(draft.desk, target)
     if wanted.transfer_to != inbound.TRANSFER_TO_QUEUE or queue is None:
         return False
-    copy.fixed, copy.human_only = True, copy.human_only or queue.human_only
+    copy.given, copy.fixed, copy.human_only = target, True, copy.human_only or queue.human_only
     # Whoever gives it there wants it asked there first: what overflows by its age does so from a deadline.
     step = planning.steps_within(queue, planning.steps_done(queue, copy.since_ms, draft.now_ms))
     planning.relax(draft.desk, queue, step, copy)
@@ -274,6 +275,10 @@ def _resolve(draft: Draft, asked: Asked) -> Refusal | None:
     _admit(draft, asked, "")
     if c.agent:
         draft.take_from(c)
+    at_ms = asked.submitted.received_at_ms
+    if reopening.is_unseen(c, at_ms):
+        reopening.unanswered(draft, key, reopening.fresh(draft, short_of(c, _owner(c)), c.customer, at_ms))
+    if c.agent:
         draft.refill(c.agent)
     return None
 
@@ -287,24 +292,9 @@ def _reopen(draft: Draft, asked: Asked) -> Refusal | None:
     by = asked.request.agent_id
     draft.say(reopened=Reopened(conversation_id=asked.key, why=rt.REOPENED_WHY_AGENT, by_agent_id=by))
     _admit(draft, asked, "")
-    queue = planning.queue_named(draft.desk, short.queue)
-    fresh = Conversation(
-        desk=draft.desk_id,
-        status=Status.LOOSE,
-        channel=short.channel,
-        account=short.account,
-        customer=asked.submitted.customer_id,
-        queue=queue.name if queue else "",
-        # Its labels are forgotten, its queue is not: that says what it requires.
-        fixed=queue is not None,
-        requires=queue.requires if queue else (),
-        prefers=queue.prefers if queue else (),
-        language=short.language,
-        since_ms=asked.submitted.received_at_ms,
-        human_only=short.human_only,
-        last_agent=by or short.last_agent,
-        last_message=short.last_message,
-    )
+    submitted = asked.submitted
+    fresh = reopening.fresh(draft, short, submitted.customer_id, submitted.received_at_ms)
+    fresh.last_agent = by or fresh.last_agent
     draft.queue(asked.key, fresh, rt.QUEUED_WHY_REOPENED)
     return None
 

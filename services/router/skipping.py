@@ -68,6 +68,8 @@ def skipped(state: State, event: RoutingEvent, body: Skipped) -> None:
         staff.put_off_replan(state, name, again_ms)
     elif kind == "h" and name in state.data.desks:
         staff.put_off_beat(state, name, again_ms)
+    elif kind == "n" and name in state.data.desks:
+        staff.put_off_marking(state, name, again_ms)
     elif kind in ("a", "p"):
         staff.put_off(state, kind, *timers.split_name(state, name), again_ms)
 

@@ -8,9 +8,9 @@ from proto.v1 import desk_pb2 as pb
 from proto.v1 import routing_pb2 as rt
 from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.limits import CAPACITY_DEFAULT
-from services.router import planning
+from services.router import marks, planning
 from services.router.matching import ruled_out
-from services.router.state import BEAT_AT_REST_MS, BEAT_MS, Agent, Desk, State
+from services.router.state import BEAT_AT_REST_MS, BEAT_MS, Agent, Desk, State, Status
 
 
 def _agent(state: State, event: RoutingEvent, agent_id: str) -> Agent | None:
@@ -80,6 +80,7 @@ def agent_seen(state: State, event: RoutingEvent, body: rt.RouterAgentSeen) -> N
     """An agent's settings hold."""
     config, desk = body.agent, state.own_desk(event.desk_id)
     agent = desk.agents.get(config.agent_id)
+    could = marks.can_do(state.matcher.floor(event.desk_id), config.agent_id)
     if agent is None:
         agent = desk.agents[intern(config.agent_id)] = Agent(idle_ms=event.occurred_at_ms)
     agent.bot = config.kind == pb.AGENT_KIND_BOT
@@ -90,6 +91,37 @@ def agent_seen(state: State, event: RoutingEvent, body: rt.RouterAgentSeen) -> N
     agent.capacity = config.capacity or CAPACITY_DEFAULT
     agent.look_ms = event.occurred_at_ms
     _tell(state, event.desk_id, config.agent_id, agent)
+    can = marks.can_do(state.matcher.floor(event.desk_id), config.agent_id)
+    is_lost = any(map(marks.can_nobody, could - can))
+    if not desk.mark_ms and (is_lost or (can - could and state.marked.get(event.desk_id))):
+        _mark_at(state, event.desk_id, desk, event.occurred_at_ms)
+
+
+def _mark_at(state: State, desk_id: str, desk: Desk, at_ms: int) -> None:
+    """What nobody can do is to be marked then; 0: all marks are right."""
+    desk.mark_ms = at_ms
+    if at_ms:
+        state.deadlines.set("n:" + desk_id, at_ms)
+    else:
+        state.deadlines.drop("n:" + desk_id)
+
+
+def marked(state: State, event: RoutingEvent, body: rt.NobodyMarked) -> None:
+    """A step of marking what nobody can do is done."""
+    for ids, nobody in ((body.unable_ids, True), (body.able_ids, False)):
+        for key in ids:
+            c = state.conversation(event.desk_id, key)
+            if c is not None and c.status == Status.WAITING:
+                state.mark(key, c, nobody)
+    desk = state.own_desk(event.desk_id)
+    _mark_at(state, event.desk_id, desk, event.occurred_at_ms if body.more else 0)
+
+
+def put_off_marking(state: State, desk_id: str, again_ms: int) -> None:
+    """It could not be decided what nobody can do: it is due again then."""
+    desk = state.own_desk(desk_id)
+    if desk.mark_ms:
+        _mark_at(state, desk_id, desk, again_ms)
 
 
 def presence(state: State, event: RoutingEvent, body: rt.PresenceChanged) -> None:

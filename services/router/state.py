@@ -7,7 +7,7 @@ are under their global ids; agents and queues belong to their desk.
 Deadline ids: `o:OFFER` an offer expires, `w:CONVERSATION` a bar, a wait for the last or the named
 agent or a relaxation step ends, `s:CONVERSATION` a bot has said nothing for too long, `p:DESK/AGENT` presence
 ends, `a:DESK/AGENT` an agent is to be looked at, `r:DESK` waiting work is to be planned anew, `h:DESK`
-work that was held back is to be looked at again.
+work that was held back is to be looked at again, `n:DESK` what nobody of the desk can do is to be marked.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from proto.v1 import desk_pb2 as pb
 from services.kernel import limits
 from services.kernel.conditions import Compiled
 from services.kernel.deadlines import Deadlines
+from services.router.answers import Answers
 from services.router.forecast import Forecast
 from services.router.instant import Instant
 from services.router.learning import Learned
 from services.router.matching import Matcher
 from services.router.policy import Policy
 from services.router.profiles import Ask
+from services.router.queues import Pairs as Pairs
+from services.router.queues import Queue as Queue
+from services.router.queues import Relaxation as Relaxation
 from services.router.resolved import Resolved
 
-Pairs = tuple[tuple[str, int], ...]
-"""Skills and least levels, sorted by skill."""
 Labels = tuple[tuple[str, str], ...]
 """What the rules look at ("intent", "language", "mood", "attributes.tier"), sorted by name."""
 _Pairs = TypeVar("_Pairs", Pairs, Labels)
@@ -115,8 +117,13 @@ class Conversation(Struct, array_like=True, gc=False):
     told_ms: int = 0
     """The wait that was promised then."""
     assigned_ms: int = 0
-    beside: int = 0
-    """How many others its agent had in hand when it was assigned."""
+    beside: int = 0  # how many others its agent had in hand when it was assigned
+    undelivered_ms: int = 0
+    """When it became known that its newest answer did not arrive; 0: it may have."""
+    given: str = ""
+    """The queue that a transfer or a reopening gave it to; it may have overflowed into `queue` since."""
+    nobody: bool = False
+    """It is marked as what nobody of the desk can do, there or not."""
 
 
 class Agent(Struct, array_like=True, gc=False):
@@ -143,29 +150,6 @@ class Agent(Struct, array_like=True, gc=False):
     """At most so many at a time, by channel, where not as the policy says."""
     paces: dict[str, tuple[int, float]] | None = None
     """By queue, how many they had in hand and for how long on average (ms), if the policy looks at it."""
-
-
-class Relaxation(Struct, array_like=True, frozen=True, gc=False):
-    """From `after_ms` of waiting on, only this is required."""
-
-    after_ms: int
-    requires: Pairs
-    queue: str = ""
-    """It overflows into this queue."""
-    as_queue: bool = False
-    """It requires what that queue does."""
-
-
-class Queue(Struct, array_like=True, frozen=True, gc=False):
-    """Which conversations, and what they ask for. No conditions: all of them."""
-
-    name: str
-    when: Compiled = ()
-    requires: Pairs = ()
-    priority: int = 5
-    human_only: bool = False
-    relax: tuple[Relaxation, ...] = ()
-    prefers: Pairs = ()
 
 
 class Served(Struct, array_like=True, frozen=True, gc=False):
@@ -212,6 +196,8 @@ class Desk(Struct, array_like=True):
     shadow: Policy | None = None
     """Asked beside the policy, without effect (`shadow.py`)."""
     instant: Instant = msgspec.field(default_factory=Instant)
+    mark_ms: int = 0
+    """When it is looked at what nobody can do; 0: agents can do what they could."""
 
 
 class ClosedOffer(Struct, array_like=True, frozen=True, gc=False):
@@ -230,6 +216,7 @@ class Data(Struct, array_like=True):
     conversations: dict[str, Conversation] = msgspec.field(default_factory=dict)
     closed: dict[str, ClosedOffer] = msgspec.field(default_factory=dict)
     resolved: bytes = b""
+    answers: bytes = b""
 
 
 UNKNOWN_DESK = Desk()
@@ -242,15 +229,18 @@ _DECODER = msgspec.msgpack.Decoder(Data)
 class State:
     """Data with its indexes."""
 
-    __slots__ = ("closed_order", "data", "deadlines", "matcher", "offers", "replan_left", "resolved",
-                 "shared")  # fmt: skip
+    __slots__ = ("answers", "closed_order", "data", "deadlines", "marked", "matcher", "offers",
+                 "replan_left", "resolved", "shared")  # fmt: skip
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.resolved = Resolved.load(data.resolved)
+        self.answers = Answers.load(data.answers)
         self.deadlines = Deadlines()
         self.matcher = Matcher()
         self.offers: dict[str, str] = {}
+        self.marked: dict[str, set[str]] = {}
+        """By desk: those marked as what nobody can do."""
         self.shared: dict[Any, Any] = {}
         by_time = sorted(data.closed, key=lambda key: (data.closed[key].at_ms, key))
         self.closed_order = deque(by_time)
@@ -283,6 +273,14 @@ class State:
         every = ((key, self.data.conversations[key]) for key in conversation_ids)
         self.matcher.join_all((ask_of(c), c, key) for key, c in every)
 
+    def mark(self, conversation_id: str, c: Conversation, nobody: bool) -> None:
+        """Mark it as what nobody of the desk can do, or no longer."""
+        c.nobody = nobody
+        if nobody:
+            self.marked.setdefault(c.desk, set()).add(conversation_id)
+        elif c.desk in self.marked:
+            self.marked[c.desk].discard(conversation_id)
+
     def hold_back(self, desk_id: str, now_ms: int, held: bool = False, wait_ms: int = BEAT_MS) -> None:
         """Have work that can wait looked at again after a while, if any waits and may be held back.
 
@@ -313,6 +311,8 @@ class State:
         for key, c in self.data.conversations.items():
             _share(self, c, known)
             self.watch(key, c)
+            if c.nobody:
+                self.mark(key, c, True)
             if c.offer:
                 self.offers[c.offer] = key
             if c.status != Status.WAITING and c.agent:
@@ -322,6 +322,8 @@ class State:
             self.matcher.put_rates(desk_id)
             if desk.beat_ms:
                 self.deadlines.set("h:" + desk_id, desk.beat_ms)
+            if desk.mark_ms:
+                self.deadlines.set("n:" + desk_id, desk.mark_ms)
             if desk.replan_ms:
                 self.list_replan(desk_id, desk)
 
@@ -384,7 +386,7 @@ def initial() -> State:
 
 def dump(state: State) -> bytes:
     """The data as bytes, equal for equal states."""
-    state.data.resolved = state.resolved.dump()
+    state.data.resolved, state.data.answers = state.resolved.dump(), state.answers.dump()
     return dump_data(state.data)
 
 

@@ -13,13 +13,14 @@ from proto.v1.routing_pb2 import (
     AgentLost,
     DeskLooked,
     DeskReplanned,
+    NobodyMarked,
     OfferExpired,
     Reconsidered,
     RequirementsRelaxed,
 )
 from services.kernel.engine import DEADLINE
 from services.kernel.limits import BARRED_AFTER_DECLINE_MS, BURST_AGENTS_MAX
-from services.router import bursts, planning, releasing
+from services.router import bursts, marks, planning, releasing
 from services.router.draft import Draft
 from services.router.matching import ruled_out
 from services.router.state import Conversation, State, Status, ask_of
@@ -42,7 +43,7 @@ def due(state: State, key: str, now_ms: int) -> Draft:
 
 
 def _desk_of(state: State, kind: str, name: str) -> str:
-    if kind in ("r", "h"):
+    if kind in ("r", "h", "n"):
         return name
     if kind in ("a", "p"):
         return split_name(state, name)[0]
@@ -235,6 +236,17 @@ def _replan(draft: Draft, _: str) -> None:
     )
 
 
+def _mark(draft: Draft, _: str) -> None:
+    """Mark the next waiting conversations that nobody of the desk can do any more, or somebody can again."""
+    state, desk_id = draft.state, draft.desk_id
+    wrong = marks.wrong(state.matcher.floor(desk_id), state.marked.get(desk_id, set()))
+    step = wrong[:PLANNED_IN_STEP_MAX]
+    able = [key for key in step if state.data.conversations[key].nobody]
+    unable = [key for key in step if not state.data.conversations[key].nobody]
+    more = len(wrong) > len(step)
+    draft.say(marked=NobodyMarked(unable_ids=unable, able_ids=able, more=more))
+
+
 def _asks(c: Conversation) -> tuple[object, ...]:
     return c.queue, c.requires, c.prefers, c.language, c.units, c.priority, c.weight, c.relax_step
 
@@ -247,4 +259,5 @@ _KINDS: Mapping[str, Callable[[Draft, str], None]] = {
     "a": _look_at_agent,
     "r": _replan,
     "h": _look_at_held,
+    "n": _mark,
 }

@@ -114,6 +114,8 @@ class Ownership(Document):
     """When the wait was told."""
     nobody: bool = False
     """Nobody of the desk could do it when it began to wait."""
+    undeliverable: str = ""
+    """Why its last answer did not arrive, in the provider's word; empty: it may have."""
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by."""
@@ -146,6 +148,8 @@ class Decision(Document):
     outcome: str = ""
     """accepted, declined, expired or withdrawn; empty: it rings, or nothing was heard of its end."""
     ended_ms: int = 0
+    undeliverable: str = ""
+    """Why the last answer before it had not arrived."""
 
     def terms(self) -> tuple[str, ...]:
         """What it is found by: whoever answers an offer names nothing else."""

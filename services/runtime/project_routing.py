@@ -8,13 +8,16 @@ from typing import Any
 from proto.v1.desk_pb2 import PresenceState
 from proto.v1.inbound_pb2 import REQUEST_KIND_REPLY, RequestKind
 from proto.v1.routing_pb2 import (
+    REOPENED_WHY_UNDELIVERABLE,
     AgentFound,
     AgentLost,
+    AnswerUndelivered,
     Assigned,
     ConversationQueued,
     DeadlineChanged,
     HumanOnly,
     MessageSeen,
+    NobodyMarked,
     OfferAccepted,
     Offered,
     PresenceChanged,
@@ -33,6 +36,11 @@ from proto.v1.routing_pb2 import (
 from services.runtime.documents import AgentLoad, Answer, Decision, Message, Ownership, RingingOffer
 from services.runtime.project_conversations import word
 from services.runtime.views import Views
+
+
+def undeliverable(reason: str) -> str:
+    """What is said of an answer that did not arrive."""
+    return f"answer undeliverable: {reason}"
 
 
 def _load(views: Views, desk_id: str, agent_id: str) -> AgentLoad:
@@ -122,6 +130,7 @@ def _offered(views: Views, event: RoutingEvent, body: Offered) -> None:
             doc.wait_p90_ms,
             doc.queue,
             doc.told_ms,
+            undeliverable=doc.undeliverable,
         )
     )
 
@@ -188,7 +197,15 @@ def _reopened(views: Views, event: RoutingEvent, body: Reopened) -> None:
     doc = _ownership(views, event, body.conversation_id)
     if doc is not None:
         doc.state = "waiting"
-        _keep(doc, event, "reopened", body.by_agent_id)
+        unanswered = body.why == REOPENED_WHY_UNDELIVERABLE
+        _keep(doc, event, "reopened", undeliverable(doc.undeliverable) if unanswered else body.by_agent_id)
+
+
+def _undelivered(views: Views, event: RoutingEvent, body: AnswerUndelivered) -> None:
+    doc = _ownership(views, event, body.conversation_id)
+    if doc is not None:
+        doc.undeliverable = body.reason
+        _keep(doc, event, "undelivered", undeliverable(body.reason))
 
 
 def _priority(views: Views, event: RoutingEvent, body: PriorityChanged) -> None:
@@ -232,6 +249,8 @@ def _admitted(views: Views, event: RoutingEvent, body: RequestAdmitted) -> None:
     if not body.content.data:  # replies, notes, and transfers with a note have words
         return
     doc = _ownership(views, event, body.conversation_id)
+    if doc is not None and body.kind == REQUEST_KIND_REPLY:
+        doc.undeliverable = ""
     direction = "out" if body.kind == REQUEST_KIND_REPLY else "note"
     channel = doc.channel if doc is not None else ""
     content = body.content.SerializeToString()
@@ -246,6 +265,14 @@ def _refused(views: Views, event: RoutingEvent, body: RequestRefused) -> None:
     why = word(RefusedWhy, body.why) or "refused"
     kind = word(RequestKind, body.kind)
     views.put(Answer(event.origin_id, body.conversation_id, body.owner_id, why, kind, event.occurred_at_ms))
+
+
+def _marked(views: Views, event: RoutingEvent, body: NobodyMarked) -> None:
+    for ids, nobody in ((body.unable_ids, True), (body.able_ids, False)):
+        for conversation_id in ids:
+            doc = _ownership(views, event, conversation_id)
+            if doc is not None and doc.state == "waiting":
+                doc.nobody = nobody
 
 
 HANDLERS: Mapping[str, Callable[[Views, Any, Any], None]] = {
@@ -266,6 +293,8 @@ HANDLERS: Mapping[str, Callable[[Views, Any, Any], None]] = {
     "message_seen": _message_seen,
     "deadline": _deadline,
     "human_only": _human_only,
+    "undelivered": _undelivered,
+    "marked": _marked,
     "presence": _presence,
     "agent_lost": _lost,
     "agent_found": _found,

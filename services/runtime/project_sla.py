@@ -24,6 +24,7 @@ def _started(views: Views, event: SlaEvent, body: TargetStarted) -> None:
             "running",
             body.started_at_ms,
             body.due_at_ms,
+            warned_ms=body.warn_at_ms if body.warned else 0,
             policy=body.policy,
         )
     )

@@ -45,7 +45,8 @@ HANDLERS: Mapping[str, Mapping[str, Callable[[Views, Any, Any], None]]] = {
 """By topic and body: what changes in the views. Called with (views, event, body)."""
 
 NO_OUTCOME = frozenset(
-    """request identity merged order_attached forgotten closed reopened erasure_due reference""".split()
+    """request identity merged order_attached forgotten closed reopened erasure_due reference
+    undelivered""".split()
 )
 """Bodies on `conversations` that follow from a record and are not what became of it."""
 

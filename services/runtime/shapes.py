@@ -109,6 +109,7 @@ def summary(doc: Conversation, owned: Ownership | None, promises: Promises | Non
         "last_message_id": doc.last_message,
         "human_only": owned.human_only if owned else False,
         "offer": ringing(owned),
+        "undeliverable": (owned.undeliverable if owned else "") or None,
         "targets": targets(promises),
         "seq": doc.events + (owned.events if owned else 0) + (promises.events if promises else 0),
     }

@@ -45,6 +45,7 @@ def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], s
     """The documents that the streams look at for a batch."""
     found: set[tuple[type[Document], str]] = set()
     for _, event, body in bodies:
+        found.update((Ownership, key) for key in marks_of(body))
         for field, kind in (("conversation_id", Ownership), ("send_id", SendView)):
             if key := getattr(body, field, ""):
                 found.add((kind, key))
@@ -54,8 +55,13 @@ def looked_at(bodies: list[tuple[str, Any, Any]]) -> set[tuple[type[Document], s
     return found
 
 
+def marks_of(body: Any) -> list[str]:
+    """The conversations that the router marks together, or no longer."""
+    return [*getattr(body, "unable_ids", ()), *getattr(body, "able_ids", ())]
+
+
 OF_AGENTS = frozenset(
-    {"offered", "expired", "withdrawn", "declined", "assigned", "released", "resolved", "admitted"}
+    "offered expired withdrawn declined assigned released resolved admitted undelivered".split()
 )
 """What the router says that agents' own streams tell."""
 
@@ -144,6 +150,11 @@ class Streams:
             told = Told("assigned", event_id, data, body.conversation_id, desk=desk)
             self._agent(desk, body.agent_id, told)
             self._board_row(desk, "assigned", event_id, body.conversation_id)
+        elif name == "undelivered":
+            self._undelivered(desk, body, event_id)
+        elif name == "marked":
+            for conversation_id in marks_of(body):
+                self._board_row(desk, "queued", f"{event_id}/{conversation_id}", conversation_id)
         elif name in ("queued", "reopened", "priority", "relaxed"):
             self._board_row(desk, "queued", event_id, body.conversation_id)
         elif name == "released":
@@ -159,6 +170,14 @@ class Streams:
             told = Told("message", event_id, data, body.conversation_id, event.origin_id, desk)
             self._agent(desk, body.owner_id, told)
         self._load_changed(name, desk, body, event_id)
+
+    def _undelivered(self, desk: str, body: Any, event_id: str) -> None:
+        """Tell who has the conversation, and the board."""
+        if body.owner_id:
+            data = {"conversation_id": body.conversation_id, "reason": body.reason}
+            told = Told("undelivered", event_id, data, body.conversation_id, desk=desk)
+            self._agent(desk, body.owner_id, told)
+        self._board_row(desk, "undelivered", event_id, body.conversation_id)
 
     def _load_changed(self, name: str, desk: str, body: Any, event_id: str) -> None:
         """Say how an agent stands after what may have changed their presence or load."""
@@ -185,6 +204,7 @@ class Streams:
         }
         if name == "started":
             data["kind"] = word(TargetKind, body.kind)
+            data["state"] = "warned" if body.warned else state
         if name in ("started", "resumed", "warned", "breached"):
             data["due_at"] = rfc3339(body.due_at_ms)
         self._board(event.desk_id, Told("target", event_id, data))
@@ -238,6 +258,7 @@ def ownership_row(owned: Ownership) -> dict[str, Any]:
         "due_at": rfc3339(owned.due_ms) if owned.due_ms else None,
         "human_only": owned.human_only,
         "nobody": owned.nobody,
+        "undeliverable": owned.undeliverable or None,
         "at": rfc3339(owned.changed_ms),
     }
 

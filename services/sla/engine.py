@@ -18,6 +18,7 @@ nor breach until notify says sent (met, dated by the answer's mailbox time; if t
 as well), failed or uncertain (they run on towards the original deadline, which may have passed).
 The newest answer that was sent is kept while the conversation is open: if the provider says later that
 it did not arrive (a bounce, a failed delivery), what it met is promised anew with the original deadline.
+Of a resolved conversation nothing is kept: the router opens it again, and an answer is promised from then on.
 An answer admitted after the deadline is a breach at once. A message that came after the answer, by
 mailbox time, starts a next_response even though the engine learns of it first.
 

@@ -170,7 +170,8 @@ def _started(desk: DeskData, conversation: Conversation, body: Any) -> None:
             desk.terms[key] = terms
         terms.targets += 1
     kind, at_ms = body.kind, body.started_at_ms
-    target = Target(body.target_id, kind, key, at_ms, body.due_at_ms, body.warn_at_ms, body.open_ms)
+    marks = sum((FIRST_STEP << step for step in body.taken_steps), WARNED if body.warned else 0)
+    target = Target(body.target_id, kind, key, at_ms, body.due_at_ms, body.warn_at_ms, body.open_ms, marks)
     conversation.targets = (*conversation.targets, target)
     if kind in RESPONSES and at_ms > conversation.asked_at_ms:
         conversation.asked_id, conversation.asked_at_ms = body.message_id, at_ms

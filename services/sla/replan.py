@@ -4,6 +4,10 @@ A target is replaced where the policy's spans or the desk's hours changed: cance
 from the same beginning. What is promised already is only ever taken back by such explicit events. Two
 things stay: a breach that the new policy would have seen too, and an update promise, which an agent
 made and no policy. A kind that the conversation did not have begins with its next message.
+
+What was taken stays taken: a warning that is past under the new policy too is not given again, and an
+escalation step that equals one that was taken (when, what, to whom) is not taken again. Every other step
+of the new policy is open, and taken when it is due: at once, if that is past.
 """
 
 from __future__ import annotations
@@ -23,7 +27,18 @@ from services.kernel.engine import Input
 from services.sla.draft import Draft
 from services.sla.policies import Live, Policy, sla_part
 from services.sla.resolution import CHANNEL, see
-from services.sla.state import BREACHED, MOVED, WARNED, Conversation, DeskData, State, Target
+from services.sla.state import (
+    BREACHED,
+    FIRST_STEP,
+    MOVED,
+    WARNED,
+    Conversation,
+    DeskData,
+    State,
+    Step,
+    Target,
+    Terms,
+)
 
 CONVERSATIONS_A_STEP = 100
 """Bounds a step to a few milliseconds and its events to a part of a batch."""
@@ -73,11 +88,16 @@ def _replan(draft: Draft, desk: DeskData, live: Live, conversation: Conversation
         if target.kind == TARGET_KIND_UPDATE or terms is None:
             continue
         if policy is None or policy.fingerprint != terms.fingerprint:
-            _replace(draft, live, policy, conversation, target)
+            _replace(draft, live, policy, conversation, target, terms)
 
 
 def _replace(
-    draft: Draft, live: Live, policy: Policy | None, conversation: Conversation, target: Target
+    draft: Draft,
+    live: Live,
+    policy: Policy | None,
+    conversation: Conversation,
+    target: Target,
+    terms: Terms,
 ) -> None:
     kind: Any = target.kind
     planned = live.plan(
@@ -98,8 +118,8 @@ def _replace(
         return
     planned.message_id = ""
     left_to_warning_ms = live.calendar.open_ms_between(draft.now_ms, planned.warn_at_ms)
-    if target.marks & WARNED and planned.warn_at_ms <= draft.now_ms:
-        planned.warn_at_ms = 0
+    planned.warned = bool(target.marks & WARNED) and planned.warn_at_ms <= draft.now_ms
+    planned.taken_steps.extend(_taken(target, terms, planned))
     draft.start(planned)
     if target.paused_until_ms and (planned.pause_up_to_ms or planned.pause_up_to_days):
         draft.add(
@@ -113,6 +133,18 @@ def _replace(
                 until_ms=target.paused_until_ms,
             )
         )
+
+
+def _taken(target: Target, terms: Terms, planned: TargetStarted) -> list[int]:
+    """The new steps that equal one that was taken, each of those once."""
+    was = [step for index, step in enumerate(terms.steps) if target.marks & FIRST_STEP << index]
+    found = []
+    for index, step in enumerate(planned.escalate):
+        same = Step(step.at, step.after_ms, step.do, step.to)
+        if same in was:
+            was.remove(same)
+            found.append(index)
+    return found
 
 
 def _keep_pauses(draft: Draft, live: Live, target: Target, planned: TargetStarted) -> None:

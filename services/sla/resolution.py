@@ -136,7 +136,8 @@ def conversation_queued(state: State, draft: Draft, body: Any, record: Input) ->
     """Opened again, it waits once more: a new resolution is promised.
 
     Where the customer did, their message has promised all of it, unless it crossed the resolution: read
-    before that, its promise was cancelled with the others, and an answer is due all the same.
+    before that, its promise was cancelled with the others, and an answer is due all the same. So it is where
+    an answer that did not arrive opened it: since then, because what it had met ended with the resolution.
     """
     conversation = state.find(draft.desk_id, body.conversation_id)
     live = state.live.get(draft.desk_id)
@@ -149,5 +150,6 @@ def conversation_queued(state: State, draft: Draft, body: Any, record: Input) ->
     names = (body.conversation_id, body.channel)
     if body.by_customer:
         at_ms = body.since_ms
+    if body.by_customer or body.undelivered:
         start(draft, live, policy, names, TARGET_KIND_NEXT_RESPONSE, at_ms, body.last_message_id, record.id)
     start(draft, live, policy, names, TARGET_KIND_RESOLUTION, at_ms, record.id)

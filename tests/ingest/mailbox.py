@@ -19,7 +19,7 @@ from proto.v1.inbound_pb2 import (
     Inbound,
     Order,
 )
-from proto.v1.notices_pb2 import NoticesEvent, SendSent
+from proto.v1.notices_pb2 import SEND_KIND_REPLY, NoticesEvent, SendFailed, SendKind, SendSent
 from proto.v1.routing_pb2 import Reopened, Resolved, RoutingEvent
 from services.ingest import engine
 from services.kernel.ids import derive_id
@@ -132,6 +132,12 @@ def sent(conversation_id: str, provider_id: str, desk: str = "d") -> NoticesEven
     """Something of ours was sent in a conversation."""
     body = SendSent(conversation_id=conversation_id, provider_id_hash=h(provider_id))
     return NoticesEvent(desk_id=desk, sent=body)
+
+
+def failed(conversation_id: str, kind: SendKind = SEND_KIND_REPLY, had_way: bool = True) -> NoticesEvent:
+    """Something of ours did not arrive in a conversation."""
+    body = SendFailed(conversation_id=conversation_id, kind=kind, error="smtp 550", had_way=had_way)
+    return NoticesEvent(desk_id="d", origin_id="r-answer", failed=body)
 
 
 class Mailbox(Story):

@@ -237,6 +237,29 @@ def test_after_an_erasure_nothing_leads_back() -> None:
     story.then_replays()
 
 
+def test_a_closed_order_of_the_erased_is_nobodys() -> None:
+    """A later word on it, by a shop that sends no address any more, names no customer, and neither does a
+    message that names the order."""
+    story = Mailbox()
+    story.hears(says("m1", "ann"))
+    story.when("inbound", orders("o1", "ann", status=ORDER_STATUS_DELIVERED))
+    story.when("inbound", orders("o1", body="2", status=ORDER_STATUS_DELIVERED))
+    assert story.body("order").customer_id == customer("ann")
+    story.when("inbound", erase(customer("ann")))
+    story.when("inbound", orders("o1", body="2", status=ORDER_STATUS_DELIVERED)).then_bodies("unchanged")
+    story.when("inbound", orders("o1", body="3", status=ORDER_STATUS_DELIVERED))
+    assert story.body("order").customer_id == ""
+    story.then_replays()
+
+
+def test_a_closed_order_without_a_customer_stays_so() -> None:
+    """Nobody's order is nobody's when it is spoken of again."""
+    story = Mailbox()
+    story.when("inbound", orders("o1", status=ORDER_STATUS_DELIVERED))
+    story.when("inbound", orders("o1", body="2", status=ORDER_STATUS_DELIVERED))
+    assert story.body("order").customer_id == ""
+
+
 def test_who_writes_while_the_erasure_waits_begins_anew() -> None:
     """From the request on a message opens a new conversation, which later ones find, and which the erasure
     does not take; it deletes the keys made until the request."""

@@ -140,15 +140,18 @@ def report(send_id: str, outcome: SendOutcome = SEND_OUTCOME_SENT, attempt: int 
     )
 
 
-def delivered(provider_id_hash: bytes, state: DeliveryState, send_id: str = "") -> ConversationsEvent:
+def delivered(
+    provider_id_hash: bytes, state: DeliveryState, send_id: str = "", error_code: str = ""
+) -> ConversationsEvent:
     """The provider's word on a send."""
-    return said(
-        delivery=DeliveryReported(
-            report=DeliveryReport(
-                channel="whatsapp", provider_id_hash=provider_id_hash, state=state, send_id=send_id
-            )
-        )
+    report = DeliveryReport(
+        channel="whatsapp",
+        provider_id_hash=provider_id_hash,
+        state=state,
+        send_id=send_id,
+        error_code=error_code,
     )
+    return said(delivery=DeliveryReported(report=report))
 
 
 def order(order_id: str = "O1", customer: str = "u1", channel: str = "email", **more: Any) -> Any:

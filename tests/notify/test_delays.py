@@ -8,6 +8,7 @@ import pytest
 
 from proto.v1.inbound_pb2 import (
     ORDER_STATUS_CANCELLED,
+    ORDER_STATUS_DELIVERED,
     SEND_OUTCOME_FAILED,
     SEND_OUTCOME_RETRY,
     SHIPMENT_STATUS_DELAYED,
@@ -27,6 +28,7 @@ from proto.v1.notices_pb2 import (
     SUPPRESSED_WHY_UNKNOWN_ORDER,
 )
 from services.kernel.limits import DAY_MS, HOUR_MS, MINUTE_MS, SEND_LEASE_MS
+from services.notify import engine
 from services.notify.delays import ORDERS_IN_STEP
 from tests.notify import samples as s
 from tests.story import START_MS, Story
@@ -268,6 +270,28 @@ def test_what_arrived_or_was_cancelled_is_not_announced(event: Any) -> None:
     story.when("conversations", event)
     assert (story.body("suppressed").send_id, why(story)) == (send_id, [SUPPRESSED_WHY_CLOSED])
     story.until(MORNING_MS).then_bodies().then_replays()
+
+
+def test_an_erased_customers_orders_name_nobody() -> None:
+    """What is said of their orders later, open or closed, does not lead to who they were."""
+    story = ordered().when("conversations", s.order("O2", status=ORDER_STATUS_DELIVERED))
+    story.when("conversations", s.erasure())
+    story.when("conversations", s.shipment(LATE, "O1", "O2")).then_bodies("suppressed", "suppressed")
+    assert [event.suppressed.customer_id for event in story.new] == ["", ""]
+    assert b"u1" not in engine.dump(story.state)
+    story.then_replays()
+
+
+def test_a_held_notice_is_of_the_year_in_which_it_leaves() -> None:
+    """Asked for in the last night of a year and held into the next, it is worded for that."""
+    night_ms = START_MS + 360 * DAY_MS + 12 * HOUR_MS
+    story = s.story(s.desk(quiet=(21 * 60, 8 * 60))).at(night_ms)
+    story.when("conversations", s.order(promised_at_ms=night_ms))
+    story.when("conversations", s.shipment(night_ms + 2 * DAY_MS)).then_bodies("requested")
+    requested = story.body("requested")
+    assert (requested.held_until_ms > night_ms, requested.worded_at_ms) == (True, requested.held_until_ms)
+    story = ordered().when("conversations", s.shipment(LATE))
+    assert story.body("requested").worded_at_ms == START_MS
 
 
 def test_erasure_in_the_night_drops_the_held_notice() -> None:

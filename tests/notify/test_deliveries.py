@@ -12,11 +12,11 @@ from proto.v1.inbound_pb2 import (
 )
 from services.kernel.limits import (
     DAY_MS,
+    DELIVERY_DAYS,
     HOUR_MS,
     SEND_LEASE_MS,
 )
 from services.notify.state import PARKED_MS
-from services.notify.taken import DELIVERY_DAYS
 from tests.notify import samples as s
 from tests.notify.test_outbox import PROVIDER, asked
 from tests.story import START_MS
@@ -88,3 +88,17 @@ def test_sent_sends_leave_the_horizon() -> None:
     story.when("conversations", s.report(send_id, provider_id_hash=PROVIDER))
     story.at(START_MS + (DELIVERY_DAYS + 2) * DAY_MS)
     story.when("conversations", s.delivered(PROVIDER, DELIVERY_STATE_READ)).then_bodies("report_parked")
+
+
+@pytest.mark.parametrize("parked", [False, True])
+def test_a_failure_says_the_providers_reason(parked: bool) -> None:
+    """Its code stands in the event, also where the report came before our sender's own word."""
+    story, send_id = asked()
+    lost = s.delivered(PROVIDER, DELIVERY_STATE_FAILED, error_code="5.1.1")
+    taken = s.report(send_id, provider_id_hash=PROVIDER)
+    for event in (lost, taken) if parked else (taken, lost):
+        story.when("conversations", event)
+    failed = story.body("failed")
+    assert failed.error == "the provider could not deliver it: 5.1.1"
+    assert failed.had_way
+    story.then_replays()

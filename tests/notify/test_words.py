@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.notices_pb2 import SendRequested
 from services.notify.quiet import quiet_until
-from services.notify.templates import render
+from services.notify.templates import TEMPLATE_VERSION, render
 
 WARSAW = "Europe/Warsaw"
 DESK = DeskConfig(name="Sklep <Rowerowy>", locale="pl", time_zone=WARSAW)
@@ -23,13 +23,15 @@ def ms(text: str, zone: str = WARSAW) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
-def notice(before: str, now: str, language: str) -> SendRequested:
+def notice(before: str, now: str, language: str, worded: str = "2026-01-10T12:00") -> SendRequested:
     """A delay from one date to another."""
     return SendRequested(
         order_id="R-17 & <b>",
         language=language,
         told_before_ms=ms(before) if before else 0,
         told_now_ms=ms(now),
+        worded_at_ms=ms(worded),
+        template_version=TEMPLATE_VERSION,
     )
 
 
@@ -83,6 +85,41 @@ def test_a_slip_into_another_year_says_the_years() -> None:
     """At the turn of the year both dates carry theirs."""
     words = render(notice("2026-12-30", "2027-01-04", "en"), DESK)
     assert "Monday, 4 January 2027 (before: Wednesday, 30 December 2026)" in words.text
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "sentence"),
+    [
+        ("en", "", "Expected delivery: Saturday, 3 May 2031."),
+        ("pl", "", "Przewidywany termin dostawy: sobota, 3 maja 2031."),
+        ("en", "2031-05-01", "New delivery date: Saturday, 3 May 2031 (before: Thursday, 1 May 2031)."),
+        ("pl", "2031-05-01", "Nowy termin dostawy: sobota, 3 maja 2031 (wcześniej: czwartek, 1 maja 2031)."),
+        (
+            "en",
+            "2031-05-03T10:00",
+            "Saturday, 3 May 2031, around 15:00 (before: Saturday, 3 May 2031, around",
+        ),
+    ],
+)
+def test_a_date_in_another_year_says_it(language: str, before: str, sentence: str) -> None:
+    """A reader of this year takes a date without a year for one of this year."""
+    now = "2031-05-03T15:00"
+    assert sentence in render(notice(before, now, language), DESK).text
+    words = render(notice(before, now, language, worded="2031-01-01"), DESK).text
+    assert "2031" not in words
+
+
+def test_the_year_is_the_one_of_the_desks_clocks() -> None:
+    """What leaves in the first minutes of the desk's new year is of that year, though UTC has the old one."""
+    for worded, said in (("2026-12-31T23:30", "4 January 2027"), ("2027-01-01T00:30", "4 January.")):
+        assert said in render(notice("", "2027-01-04", "en", worded), DESK).text
+
+
+def test_words_of_before_stay_as_they_were() -> None:
+    """The first template said a year only between two: what was sent by it is shown so."""
+    old = notice("2031-05-01", "2031-05-03", "en")
+    old.template_version, old.worded_at_ms = 1, 0
+    assert "New delivery date: Saturday, 3 May (before: Thursday, 1 May)." in render(old, DESK).text
 
 
 def test_without_an_earlier_date_none_is_named() -> None:

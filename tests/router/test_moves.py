@@ -55,11 +55,22 @@ BODIES: dict[str, object] = {
     "message_seen": rt.MessageSeen(**C, message_id="m"),
     "deadline": rt.DeadlineChanged(**C, due_at_ms=5, target_id="t", target_due_at_ms=5),
     "human_only": rt.HumanOnly(**C),
+    "undelivered": rt.AnswerUndelivered(**C, reason="smtp 550"),
     "admitted": rt.RequestAdmitted(**C, **AGENT, kind="REQUEST_KIND_REPLY", bot=True),
     "refused": rt.RequestRefused(**C),
     "skipped": Skipped(topic="deadline", input_id="w:c"),
 }
-OF_AGENTS = {"desk", "agent", "presence", "agent_lost", "agent_found", "looked", "replanned", "desk_looked"}
+OF_AGENTS = {
+    "desk",
+    "agent",
+    "presence",
+    "agent_lost",
+    "agent_found",
+    "looked",
+    "replanned",
+    "desk_looked",
+    "marked",
+}
 
 
 def state_with(status: str) -> State:

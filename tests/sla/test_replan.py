@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proto.v1 import desk_pb2 as pb
 from proto.v1.sla_pb2 import CANCELLED_WHY_POLICY_CHANGED, TARGET_KIND_RESOLUTION
 from services.sla import engine
 from services.sla.replan import CONVERSATIONS_A_STEP
@@ -121,3 +122,86 @@ def test_a_conversation_that_comes_during_a_replan_is_left_alone() -> None:
     story.until(T0)
     assert story.bodies().count("started") == 2
     story.then_replays()
+
+
+def escalated(story: Sla) -> list[tuple[int, int]]:
+    """Steps taken in what is new: what (EscalationDo), and minutes since T0."""
+    new = [event for event in story.new if event.WhichOneof("body") == "escalated"]
+    return [(event.escalated.do, (event.occurred_at_ms - T0) // MINUTE) for event in new]
+
+
+FIRST = POLICY | {"resolution": "9d"}
+TELL = {"at": "warning", "do": "notify", "to": "lead"}
+RAISE = {"at": "warning", "after": "3m", "do": "raise_priority", "to": 9}
+WIDEN = {"at": "breach", "after": "10m", "do": "widen_skills"}
+NOTIFY, PRIORITY, SKILLS = (
+    pb.ESCALATION_DO_NOTIFY,
+    pb.ESCALATION_DO_RAISE_PRIORITY,
+    pb.ESCALATION_DO_WIDEN_SKILLS,
+)
+
+
+def test_a_step_that_is_open_stays_open_when_its_promise_is_replaced() -> None:
+    """Warned at 5 min and told a lead; at 6 the policy allows 12 min instead of 10, so the warning is past
+    still: the step that was taken is not taken again, the one that is open is, by the new times."""
+    steps = {"escalate": [TELL, RAISE, WIDEN]}
+    story = Sla(FIRST | steps).opened().until(T0 + 6 * MINUTE)
+    assert escalated(story) == [(NOTIFY, 5)]
+    edited(story, FIRST | steps | {"first_response": "12m"}).until(T0 + HOUR)
+    assert story.times() == [("escalated", 9), ("breached", 12), ("escalated", 22)]
+    assert escalated(story) == [(PRIORITY, 9), (SKILLS, 22)]
+    story.then_replays()
+
+
+def test_a_step_whose_time_is_past_under_the_new_policy_is_taken_at_once() -> None:
+    """It was open under the old one, and is due under the new one by now: it is taken, once."""
+    story = Sla(FIRST | {"escalate": [RAISE], "warn_at": 0.6}).opened().until(T0 + 7 * MINUTE)
+    assert escalated(story) == []
+    edited(story, FIRST | {"escalate": [RAISE], "warn_at": 0.3})
+    assert escalated(story) == [(PRIORITY, 7)]
+    story.until(T0 + HOUR).then_bodies("breached").then_replays()
+
+
+def test_a_step_is_the_policys_of_now() -> None:
+    """One that the edit takes out is not taken any more; one that it brings is, after a past warning too."""
+    story = Sla(FIRST | {"escalate": [TELL, RAISE]}).opened().until(T0 + 6 * MINUTE)
+    edited(story, FIRST | {"escalate": [WIDEN | {"at": "warning"}, TELL], "first_response": "12m"})
+    story.until(T0 + HOUR)
+    assert escalated(story) == [(SKILLS, 16)]
+    story.then_replays()
+
+
+def test_equal_steps_are_taken_as_often_as_the_policy_has_them() -> None:
+    """Of two equal steps one more than was taken is open."""
+    story = Sla(FIRST | {"escalate": [TELL]}).opened().until(T0 + 6 * MINUTE)
+    edited(story, FIRST | {"escalate": [TELL, TELL], "first_response": "12m"})
+    assert escalated(story) == [(NOTIFY, 6)]
+    story.until(T0 + HOUR)
+    assert escalated(story) == []
+
+
+def test_a_later_warning_and_breach_repeat_no_step() -> None:
+    """The edit moves warning or deadline ahead: they come again at their new time, what was done does not."""
+    steps = {"escalate": [TELL, {"at": "breach", "do": "reassign"}, WIDEN]}
+    story = Sla(FIRST | steps).opened().until(T0 + 15 * MINUTE)
+    assert [do for do, _ in escalated(story)] == [NOTIFY, pb.ESCALATION_DO_REASSIGN]
+    edited(story, FIRST | steps | {"first_response": "40m"}).until(T0 + 2 * HOUR)
+    assert story.times() == [("warned", 20), ("breached", 40), ("escalated", 50)]
+    story.then_replays()
+
+
+def test_two_edits_in_a_row_keep_what_was_taken() -> None:
+    """What an edit has carried over the next one carries on."""
+    steps = {"escalate": [TELL, RAISE]}
+    story = Sla(FIRST | steps).opened().until(T0 + 6 * MINUTE)
+    edited(story, FIRST | steps | {"first_response": "11m"})
+    edited(story, FIRST | steps | {"first_response": "12m"}, version=3).until(T0 + 12 * MINUTE - 1)
+    assert story.times() == [("escalated", 9)]
+    story.then_replays()
+
+
+def test_open_steps_of_a_breach_that_stays_are_taken_once() -> None:
+    """Breached under both policies, the promise stays as it is, and so do its steps."""
+    story = Sla(FIRST | {"escalate": [WIDEN]}).opened().until(T0 + 15 * MINUTE)
+    edited(story, FIRST | {"escalate": [WIDEN], "first_response": "8m"}).until(T0 + DAY)
+    assert escalated(story) == [(SKILLS, 20)]

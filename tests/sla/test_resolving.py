@@ -132,3 +132,18 @@ def test_a_message_to_one_that_is_only_just_resolved_is_no_first_one() -> None:
     story = Sla().opened().routed(admitted(T0 + MINUTE)).routed(resolve(T0 + MINUTE))
     story.said(message(T0 + 2 * MINUTE, "m2")).then_bodies("conversation", "started", "started")
     assert story.new[1].started.kind == TARGET_KIND_NEXT_RESPONSE
+
+
+def test_an_answer_that_did_not_arrive_is_promised_again() -> None:
+    """Resolved with an answer that the provider refused, it opens again: an answer and a resolution are due
+    from then on, and only the resolution where an agent opens it."""
+    for undelivered, kinds in ((True, [TARGET_KIND_NEXT_RESPONSE, TARGET_KIND_RESOLUTION]),
+                               (False, [TARGET_KIND_RESOLUTION])):  # fmt: skip
+        story = Sla().opened().at(T0 + MINUTE).routed(admitted(T0 + MINUTE)).routed(resolve(T0 + MINUTE))
+        story.told(failed()).at(T0 + HOUR)
+        back = reopened(T0 + HOUR)
+        back.queued.undelivered = undelivered
+        story.routed(back)
+        started = [event.started for event in story.new if event.WhichOneof("body") == "started"]
+        assert [(one.kind, one.started_at_ms) for one in started] == [(kind, T0 + HOUR) for kind in kinds]
+        story.then_replays()

@@ -53,11 +53,11 @@ class _Target:
         self.since_ms = body.started_at_ms
         self.due_ms = body.due_at_ms
         self.warn_ms = body.warn_at_ms
-        self.warned = False
+        self.warned = body.warned
         self.breached = False
         self.paused = False
         self.late_since_ms = 0
-        self.steps: frozenset[int] = frozenset()
+        self.steps = frozenset(body.taken_steps)
 
     def held(self) -> bool:
         """Whether it may neither warn nor breach."""

@@ -37,11 +37,11 @@ function bar(share) {
 
 function take(name, data) {
   if (name === "snapshot") return begin(data);
-  if (["queued", "offered", "assigned", "resolved"].includes(name)) {
+  if (["queued", "offered", "assigned", "resolved", "undelivered"].includes(name)) {
     if (name === "resolved") state.conversations.delete(data.conversation_id);
     else state.conversations.set(data.conversation_id, { ...state.conversations.get(data.conversation_id), ...data });
     if (name === "resolved") for (const [id, target] of state.targets) if (target.conversation_id === data.conversation_id) state.targets.delete(id);
-    note(data.nobody ? "e_nobody" : `e_${name}`, name === "queued" ? data.queue : name === "resolved" ? shortly(data.conversation_id) : who(data.agent), data);
+    note(data.nobody ? "e_nobody" : `e_${name}`, name === "undelivered" ? data.undeliverable : name === "queued" ? data.queue : name === "resolved" ? shortly(data.conversation_id) : who(data.agent), data);
   } else if (name === "agent") {
     state.agents.set(data.agent, { ...state.agents.get(data.agent), ...data });
   } else if (name === "target") {
@@ -136,7 +136,7 @@ function waitingRow(row, now) {
   const since = ms(row.waiting_since), due = ms(row.due_at);
   const made = element("div", "row",
     element("span", `tag ${row.state === "offered" ? "amber" : "blue"}`, row.channel ?? ""),
-    element("span", "what", row.queue ?? "", " ", element("span", "sub", [(row.language ?? "").toUpperCase(), `${t("priority")} ${row.priority}`, row.human_only ? t("human_only") : "", row.nobody ? t("nobody") : "", row.state === "offered" ? `${t("rings")}: ${who(row.agent)}` : ""].filter(Boolean).join(" · "))),
+    element("span", "what", row.queue ?? "", " ", element("span", "sub", [(row.language ?? "").toUpperCase(), `${t("priority")} ${row.priority}`, row.human_only ? t("human_only") : "", row.nobody ? t("nobody") : "", row.undeliverable ? `${t("undeliverable")}: ${row.undeliverable}` : "", row.state === "offered" ? `${t("rings")}: ${who(row.agent)}` : ""].filter(Boolean).join(" · "))),
     element("b", "", clock(now - since)));
   if (row.nobody) made.classList.add("broken");
   if (due && due > since) {

@@ -47,7 +47,7 @@ class WatchDesk(_message.Message):
     def __init__(self, desk: _Optional[str] = ...) -> None: ...
 
 class BoardEvent(_message.Message):
-    __slots__ = ("id", "snapshot", "queued", "offered", "assigned", "resolved", "target", "notice", "agent")
+    __slots__ = ("id", "snapshot", "queued", "offered", "assigned", "resolved", "target", "notice", "agent", "undelivered")
     ID_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +57,7 @@ class BoardEvent(_message.Message):
     TARGET_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
     id: str
     snapshot: BoardSnapshot
     queued: BoardRow
@@ -66,7 +67,8 @@ class BoardEvent(_message.Message):
     target: BoardTarget
     notice: BoardNotice
     agent: BoardAgent
-    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[BoardSnapshot, _Mapping]] = ..., queued: _Optional[_Union[BoardRow, _Mapping]] = ..., offered: _Optional[_Union[BoardRow, _Mapping]] = ..., assigned: _Optional[_Union[BoardRow, _Mapping]] = ..., resolved: _Optional[_Union[BoardRow, _Mapping]] = ..., target: _Optional[_Union[BoardTarget, _Mapping]] = ..., notice: _Optional[_Union[BoardNotice, _Mapping]] = ..., agent: _Optional[_Union[BoardAgent, _Mapping]] = ...) -> None: ...
+    undelivered: BoardRow
+    def __init__(self, id: _Optional[str] = ..., snapshot: _Optional[_Union[BoardSnapshot, _Mapping]] = ..., queued: _Optional[_Union[BoardRow, _Mapping]] = ..., offered: _Optional[_Union[BoardRow, _Mapping]] = ..., assigned: _Optional[_Union[BoardRow, _Mapping]] = ..., resolved: _Optional[_Union[BoardRow, _Mapping]] = ..., target: _Optional[_Union[BoardTarget, _Mapping]] = ..., notice: _Optional[_Union[BoardNotice, _Mapping]] = ..., agent: _Optional[_Union[BoardAgent, _Mapping]] = ..., undelivered: _Optional[_Union[BoardRow, _Mapping]] = ...) -> None: ...
 
 class BoardSnapshot(_message.Message):
     __slots__ = ("desk", "at", "counts", "conversations", "agents", "queues", "notices")
@@ -94,7 +96,7 @@ class BoardSnapshot(_message.Message):
     def __init__(self, desk: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., conversations: _Optional[_Iterable[_Union[BoardRow, _Mapping]]] = ..., agents: _Optional[_Iterable[_Union[BoardAgent, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[BoardQueue, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Notice, _Mapping]]] = ...) -> None: ...
 
 class BoardRow(_message.Message):
-    __slots__ = ("conversation_id", "state", "queue", "priority", "channel", "language", "owner", "agent", "offer_id", "expires_at", "waiting_since", "due_at", "human_only", "at", "targets", "nobody")
+    __slots__ = ("conversation_id", "state", "queue", "priority", "channel", "language", "owner", "agent", "offer_id", "expires_at", "waiting_since", "due_at", "human_only", "at", "targets", "nobody", "undeliverable")
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +113,7 @@ class BoardRow(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     NOBODY_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERABLE_FIELD_NUMBER: _ClassVar[int]
     conversation_id: str
     state: str
     queue: str
@@ -127,7 +130,8 @@ class BoardRow(_message.Message):
     at: _timestamp_pb2.Timestamp
     targets: _containers.RepeatedCompositeFieldContainer[_rpc_shapes_pb2.Target]
     nobody: bool
-    def __init__(self, conversation_id: _Optional[str] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., channel: _Optional[str] = ..., language: _Optional[str] = ..., owner: _Optional[str] = ..., agent: _Optional[str] = ..., offer_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., human_only: _Optional[bool] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Target, _Mapping]]] = ..., nobody: _Optional[bool] = ...) -> None: ...
+    undeliverable: str
+    def __init__(self, conversation_id: _Optional[str] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., channel: _Optional[str] = ..., language: _Optional[str] = ..., owner: _Optional[str] = ..., agent: _Optional[str] = ..., offer_id: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waiting_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., human_only: _Optional[bool] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[_rpc_shapes_pb2.Target, _Mapping]]] = ..., nobody: _Optional[bool] = ..., undeliverable: _Optional[str] = ...) -> None: ...
 
 class BoardAgent(_message.Message):
     __slots__ = ("agent", "presence", "connected", "used", "offers", "conversations", "name", "of")

@@ -62,7 +62,7 @@ class Target(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., breached_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., met_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[str] = ...) -> None: ...
 
 class Conversation(_message.Message):
-    __slots__ = ("id", "desk", "customer", "state", "queue", "priority", "owner", "channel", "account", "labels", "attributes", "order_ids", "opened_at", "last_message_at", "last_message_id", "human_only", "offer", "targets", "seq", "messages", "notices", "orders", "delay", "events")
+    __slots__ = ("id", "desk", "customer", "state", "queue", "priority", "owner", "channel", "account", "labels", "attributes", "order_ids", "opened_at", "last_message_at", "last_message_id", "human_only", "offer", "targets", "seq", "messages", "notices", "orders", "delay", "events", "undeliverable")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class Conversation(_message.Message):
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     DELAY_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERABLE_FIELD_NUMBER: _ClassVar[int]
     id: str
     desk: str
     customer: Customer
@@ -118,7 +119,8 @@ class Conversation(_message.Message):
     orders: _containers.RepeatedCompositeFieldContainer[CustomerOrder]
     delay: Delay
     events: _containers.RepeatedCompositeFieldContainer[Happened]
-    def __init__(self, id: _Optional[str] = ..., desk: _Optional[str] = ..., customer: _Optional[_Union[Customer, _Mapping]] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., owner: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., order_ids: _Optional[_Iterable[str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_id: _Optional[str] = ..., human_only: _Optional[bool] = ..., offer: _Optional[_Union[Ringing, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., seq: _Optional[int] = ..., messages: _Optional[_Iterable[_Union[ConversationMessage, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[CustomerOrder, _Mapping]]] = ..., delay: _Optional[_Union[Delay, _Mapping]] = ..., events: _Optional[_Iterable[_Union[Happened, _Mapping]]] = ...) -> None: ...
+    undeliverable: str
+    def __init__(self, id: _Optional[str] = ..., desk: _Optional[str] = ..., customer: _Optional[_Union[Customer, _Mapping]] = ..., state: _Optional[str] = ..., queue: _Optional[str] = ..., priority: _Optional[int] = ..., owner: _Optional[str] = ..., channel: _Optional[str] = ..., account: _Optional[str] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., order_ids: _Optional[_Iterable[str]] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_message_id: _Optional[str] = ..., human_only: _Optional[bool] = ..., offer: _Optional[_Union[Ringing, _Mapping]] = ..., targets: _Optional[_Iterable[_Union[Target, _Mapping]]] = ..., seq: _Optional[int] = ..., messages: _Optional[_Iterable[_Union[ConversationMessage, _Mapping]]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., orders: _Optional[_Iterable[_Union[CustomerOrder, _Mapping]]] = ..., delay: _Optional[_Union[Delay, _Mapping]] = ..., events: _Optional[_Iterable[_Union[Happened, _Mapping]]] = ..., undeliverable: _Optional[str] = ...) -> None: ...
 
 class Ringing(_message.Message):
     __slots__ = ("offer_id", "agent", "expires_at")
