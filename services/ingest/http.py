@@ -16,9 +16,10 @@ from services.ingest.taking import SENDERS, Taking
 from services.ingest.webhooks import PATH as WEBHOOK_PATH
 from services.ingest.webhooks import Webhooks
 from services.kernel.limits import WEBHOOK_BYTES_MAX
+from services.runtime.answers import MessageTaken, OrderTaken, ShipmentTaken
 from services.runtime.asgi import HotRequest, HotResponse, trace_of
 from services.runtime.edge import Edge
-from services.runtime.openapi import body_of, hot_route
+from services.runtime.openapi import answer_of, body_of, hot_route
 
 if TYPE_CHECKING:
     from services.runtime.main import App
@@ -34,7 +35,9 @@ def bind(app: App, intake: Intake, webhooks: Webhooks) -> None:
     door = _Door(edge, taking)
     path = "/v1/desks/{desk}/messages"
     app.add_hot("POST", path, door.post_message)
-    hot_route(router, "POST", path, door.post_message, MessageIn, 202, "Take a message of any channel")
+    hot_route(
+        router, "POST", path, door.post_message, MessageIn, MessageTaken, 202, "Take a message of any channel"
+    )
 
     async def webhook(request: HotRequest) -> HotResponse:
         edge.room(request.path_params["desk"])
@@ -42,8 +45,8 @@ def bind(app: App, intake: Intake, webhooks: Webhooks) -> None:
 
     app.add_hot("POST", WEBHOOK_PATH, webhook, WEBHOOK_BYTES_MAX)
     app.add_hot("GET", WEBHOOK_PATH, webhooks.get)
-    hot_route(router, "POST", WEBHOOK_PATH, webhook, None, 200, "A provider's webhook")
-    hot_route(router, "GET", WEBHOOK_PATH, webhooks.get, None, 200, "A provider's handshake")
+    hot_route(router, "POST", WEBHOOK_PATH, webhook, None, None, 200, "A provider's webhook")
+    hot_route(router, "GET", WEBHOOK_PATH, webhooks.get, None, None, 200, "A provider's handshake")
     _Records(edge, taking).add_to(router)
     Configuration(edge).add_to(router)
     Keys(edge).add_to(router)
@@ -80,11 +83,11 @@ class _Records:
         """Hang the routes onto a router."""
         router.add_api_route(
             "/v1/desks/{desk}/orders", self.order, methods=["POST"], status_code=202,
-            openapi_extra=body_of(OrderIn),
+            openapi_extra=body_of(OrderIn), responses=answer_of(OrderTaken, 202),
         )  # fmt: skip
         router.add_api_route(
             "/v1/desks/{desk}/shipments", self.shipment, methods=["POST"], status_code=202,
-            openapi_extra=body_of(ShipmentIn),
+            openapi_extra=body_of(ShipmentIn), responses=answer_of(ShipmentTaken, 202),
         )  # fmt: skip
 
     async def order(self, desk: str, request: Request) -> dict[str, str]:

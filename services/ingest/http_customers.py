@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request
 from proto.v1.inbound_pb2 import ErasureRequest, Inbound
 from services.ingest.configuring import ADMIN
 from services.kernel.ids import derive_id, make_id
-from services.runtime import auth, shapes
+from services.runtime import answers, answers_desks, auth, shapes
 from services.runtime.documents import Conversation, Customer, OrderView
 from services.runtime.edge import Edge
+from services.runtime.openapi import answer_of
 from services.runtime.problems import Refusal
 from services.runtime.reads import theirs
 
@@ -28,8 +29,9 @@ class Customers:
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
         path = "/v1/desks/{desk}/customers/{customer}"
-        router.add_api_route(path, self.get, methods=["GET"])
-        router.add_api_route(path, self.erase, methods=["DELETE"], status_code=202)
+        taken = answer_of(answers_desks.ErasureTaken, 202)
+        router.add_api_route(path, self.get, methods=["GET"], responses=answer_of(answers.Customer))
+        router.add_api_route(path, self.erase, methods=["DELETE"], status_code=202, responses=taken)
 
     async def get(self, desk: str, customer: str, request: Request, after: str = "") -> dict[str, Any]:
         """Who the customer is, their conversations (newest first) and orders, but for what was erased."""

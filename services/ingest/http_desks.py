@@ -12,13 +12,15 @@ from proto.v1.desk_pb2 import AgentKind
 from proto.v1.inbound_pb2 import ApiKeyPut, ApiKeyRemove, Inbound
 from services.ingest.configuring import ADMIN, Configuring
 from services.ingest.schemas import KEY, KeyIn
+from services.ingest.schemas_desk import AgentIn, DeskIn
 from services.kernel.desk import parse_agent
 from services.kernel.errors import Problem
+from services.runtime import answers_desks as answers
 from services.runtime import auth, presence, shapes
 from services.runtime.desk_file import load_document
 from services.runtime.documents import AgentLoad, ApiKeyView, DeskView
 from services.runtime.edge import AGENT_ID, AGENT_ID_RULE, Edge, no_desk
-from services.runtime.openapi import body_of
+from services.runtime.openapi import answer_of, body_of
 from services.runtime.presence import PRESENCE, PresenceIn
 from services.runtime.problems import Refusal
 from services.runtime.project_conversations import word
@@ -34,14 +36,19 @@ class Configuration:
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
         desk, agent = "/v1/desks/{desk}", "/v1/desks/{desk}/agents/{agent}"
-        router.add_api_route(desk, self.put_desk, methods=["PUT"], openapi_extra=body_of(None))
-        router.add_api_route(desk, self.get_desk, methods=["GET"])
-        router.add_api_route("/v1/desks", self.list_desks, methods=["GET"])
-        router.add_api_route(agent, self.put_agent, methods=["PUT"], openapi_extra=body_of(None))
-        router.add_api_route(agent, self.get_agent, methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/agents", self.list_agents, methods=["GET"])
+        stored, known = answer_of(answers.StoredDesk), answer_of(answers.Agent)
+        body, extra = body_of(DeskIn, "application/yaml"), body_of(AgentIn)
+        add = router.add_api_route
+        add(desk, self.put_desk, methods=["PUT"], openapi_extra=body, responses=stored)
+        add(desk, self.get_desk, methods=["GET"], responses=stored)
+        add("/v1/desks", self.list_desks, methods=["GET"], responses=answer_of(list[answers.DeskVersion]))
+        add(agent, self.put_agent, methods=["PUT"], openapi_extra=extra, responses=known)
+        add(agent, self.get_agent, methods=["GET"], responses=known)
+        every = answer_of(list[answers.Agent])
+        add("/v1/desks/{desk}/agents", self.list_agents, methods=["GET"], responses=every)
+        said, extra = answer_of(answers.PresenceSaid), body_of(PresenceIn)
         there = f"{agent}/presence"
-        router.add_api_route(there, self.put_presence, methods=["PUT"], openapi_extra=body_of(PresenceIn))
+        add(there, self.put_presence, methods=["PUT"], openapi_extra=extra, responses=said)
 
     async def put_desk(self, desk: str, request: Request) -> dict[str, Any]:
         """Store a desk's whole configuration, YAML or JSON; names every problem at once."""
@@ -128,9 +135,11 @@ class Keys:
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
         path = "/v1/desks/{desk}/keys"
-        extra = body_of(KeyIn)
-        router.add_api_route(path, self.make, methods=["POST"], status_code=201, openapi_extra=extra)
-        router.add_api_route(path, self.list, methods=["GET"])
+        router.add_api_route(
+            path, self.make, methods=["POST"], status_code=201,
+            openapi_extra=body_of(KeyIn), responses=answer_of(answers.KeyMade, 201),
+        )  # fmt: skip
+        router.add_api_route(path, self.list, methods=["GET"], responses=answer_of(list[answers.Key]))
         router.add_api_route(path + "/{key}", self.remove, methods=["DELETE"], status_code=204)
 
     async def make(self, desk: str, request: Request) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from proto.v1.envelope_pb2 import Sealed
 from services.ingest.configuring import ADMIN
 from services.kernel.ids import HASH_BYTES, derive_id
 from services.kernel.limits import DAY_MS, INBOUND_KEPT_DAYS
+from services.runtime import answers_desks as answers
 from services.runtime import shapes
 from services.runtime.documents import Quarantined
 from services.runtime.edge import Edge
+from services.runtime.openapi import answer_of
 from services.runtime.paging import Cursor, Limit, all_of, page
 from services.runtime.problems import Refusal
 
@@ -29,8 +31,9 @@ class Quarantine:
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
         path = "/v1/desks/{desk}/quarantine"
-        router.add_api_route(path, self.list, methods=["GET"])
-        router.add_api_route(path + "/{record}", self.get, methods=["GET"])
+        pages, whole = answer_of(answers.QuarantinePage), answer_of(answers.QuarantinedWhole)
+        router.add_api_route(path, self.list, methods=["GET"], responses=pages)
+        router.add_api_route(path + "/{record}", self.get, methods=["GET"], responses=whole)
 
     async def list(
         self, desk: str, request: Request, cursor: Cursor = "", limit: Limit = 50, after: str = ""

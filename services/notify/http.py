@@ -10,9 +10,11 @@ from fastapi import APIRouter, Query, Request
 from proto.v1.notices_pb2 import SendRequested
 from services.notify.templates import render
 from services.runtime import shapes
+from services.runtime.answers import NoticePage
 from services.runtime.auth import READERS
 from services.runtime.documents import SendView
 from services.runtime.edge import Edge
+from services.runtime.openapi import answer_of
 from services.runtime.paging import Cursor, Limit, page
 from services.runtime.reads import theirs
 
@@ -29,7 +31,8 @@ def bind(app: App) -> None:
     edge = Edge.of(app)
     notices = _Notices(edge)
     edge.reads.word = notices.word
-    router.add_api_route("/v1/desks/{desk}/notices", notices.list, methods=["GET"])
+    shown = answer_of(NoticePage)
+    router.add_api_route("/v1/desks/{desk}/notices", notices.list, methods=["GET"], responses=shown)
     app.add_router(router)
 
 

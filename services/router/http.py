@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel
 
 from services.router.asking import AGENTS
 from services.router.explaining import Explaining
 from services.router.http_requests import Requests
 from services.router.reading import Filters, Reading
 from services.router.schemas import State
-from services.runtime import sse
-from services.runtime.asgi import HotRequest, HotStream
+from services.runtime import answers, sse
+from services.runtime.answers_desks import AgentEvents, BoardEvents
+from services.runtime.asgi import HotHandler, HotRequest, HotStream
 from services.runtime.auth import READERS
 from services.runtime.edge import Edge
 from services.runtime.hub import Told
-from services.runtime.openapi import hot_route
+from services.runtime.openapi import EventStream, answer_of, hot_route
 from services.runtime.paging import Cursor, Limit
 
 if TYPE_CHECKING:
@@ -48,9 +50,11 @@ class _Conversations:
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
         path = "/v1/desks/{desk}/conversations"
-        router.add_api_route(path, self.list, methods=["GET"])
-        router.add_api_route(path + "/{conversation}", self.get, methods=["GET"])
-        router.add_api_route(path + "/{conversation}/explain", self.explain, methods=["GET"])
+        one, why = path + "/{conversation}", path + "/{conversation}/explain"
+        pages, explained = answer_of(answers.ConversationPage), answer_of(answers.Explanation)
+        router.add_api_route(path, self.list, methods=["GET"], responses=pages)
+        router.add_api_route(one, self.get, methods=["GET"], responses=answer_of(answers.Conversation))
+        router.add_api_route(why, self.explain, methods=["GET"], responses=explained)
 
     async def list(
         self,
@@ -98,9 +102,10 @@ class _Queues:
 
     def add_to(self, router: APIRouter) -> None:
         """Hang the routes onto a router."""
-        router.add_api_route("/v1/desks/{desk}/queues", self.queues, methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/wait", self.wait, methods=["GET"])
-        router.add_api_route("/v1/desks/{desk}/shadow", self.shadow, methods=["GET"])
+        add, desk = router.add_api_route, "/v1/desks/{desk}"
+        add(f"{desk}/queues", self.queues, methods=["GET"], responses=answer_of(list[answers.Queue]))
+        add(f"{desk}/wait", self.wait, methods=["GET"], responses=answer_of(answers.WaitTold))
+        add(f"{desk}/shadow", self.shadow, methods=["GET"], responses=answer_of(answers.Shadow))
 
     async def queues(self, desk: str, request: Request, after: Word = "") -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate."""
@@ -132,12 +137,19 @@ class _Watching:
 
     def add_to(self, app: App, router: APIRouter) -> None:
         """Hang the routes onto the App."""
-        for path, handler, summary in (
-            ("/v1/desks/{desk}/agents/{agent}/stream", self.agent, "What an agent is offered, as it happens"),
-            ("/v1/desks/{desk}/board/stream", self.board, "What happens on the desk"),
-        ):
+        desk = "/v1/desks/{desk}"
+        streams: list[tuple[str, HotHandler, type[BaseModel], str]] = [
+            (
+                desk + "/agents/{agent}/stream",
+                self.agent,
+                AgentEvents,
+                "What an agent is offered, as it happens",
+            ),
+            (desk + "/board/stream", self.board, BoardEvents, "What happens on the desk"),
+        ]
+        for path, handler, events, summary in streams:
             app.add_hot("GET", path, handler)
-            hot_route(router, "GET", path, handler, None, 200, summary)
+            hot_route(router, "GET", path, handler, None, events, 200, summary, response_class=EventStream)
 
     async def agent(self, request: HotRequest) -> HotStream:
         """A snapshot, then offers, withdrawals, messages. While it is open, the agent is here."""

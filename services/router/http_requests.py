@@ -12,6 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from proto.v1.inbound_pb2 import REQUEST_KIND_ACCEPT, REQUEST_KIND_DECLINE, RequestKind
 from services.router import schemas
 from services.router.asking import AGENTS, Asker, Asking, agent_of
+from services.runtime.answers import OfferAnswered, RequestAdmitted
 from services.runtime.asgi import HotHandler, HotRequest, HotResponse
 from services.runtime.edge import Decided, Edge
 from services.runtime.openapi import IDEMPOTENCY_KEY, hot_route
@@ -46,7 +47,8 @@ class Requests:
         ]
         for path, handler, model, status, summary in routes:
             app.add_hot("POST", path, handler)
-            hot_route(router, "POST", path, handler, model, status, summary, [IDEMPOTENCY_KEY])
+            answer = OfferAnswered if path.startswith(offer) else RequestAdmitted
+            hot_route(router, "POST", path, handler, model, answer, status, summary, [IDEMPOTENCY_KEY])
 
     async def accept(self, request: HotRequest) -> HotResponse:
         """200 with who has it; 409 with what happened instead."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from services.runtime.metrics import CONTENT_TYPE
 from services.runtime.problems import Refusal
@@ -60,7 +60,7 @@ def add_to(app: App) -> None:
 
     routes = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
     for path, endpoint in routes.items():
-        router.add_api_route(path, endpoint, methods=["GET"])
+        router.add_api_route(path, endpoint, methods=["GET"], response_class=PlainTextResponse)
     app.asgi.observe = observe
     app.asgi.monotonic_s = app.clock.monotonic_s
     app.asgi.ready = ready

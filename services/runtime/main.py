@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import socket
@@ -20,7 +21,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from services.kernel.engine import Engine
 from services.kernel.errors import Invalid
-from services.runtime import problems, query
+from services.runtime import openapi, problems, query
 from services.runtime.asgi import BODY_BYTES_MAX, Dispatcher, HotHandler
 from services.runtime.auth import Auth
 from services.runtime.blobs import Blobs
@@ -90,7 +91,10 @@ class App:
             redoc_url=None,
             redirect_slashes=False,
             dependencies=[Depends(query.known)],
+            responses=openapi.PROBLEMS,
         )
+        described = functools.cache(lambda: openapi.document(self.fastapi))
+        self.fastapi.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)
         self.partitions = 1
