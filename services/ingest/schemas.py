@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -28,6 +30,14 @@ ITEMS_MAX = 1_000
 ORDERS_MAX = 500
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:")
+
+
+def _written(value: Any) -> Any:
+    """Before a time: numbers would be guessed to be seconds or milliseconds, and dates to be midnights."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        raise ValueError('must be a time of RFC 3339 with offset, such as "2026-05-04T10:15:00+02:00"')
+    return value
 
 
 def _sane(at: datetime) -> datetime:
@@ -39,7 +49,7 @@ def _sane(at: datetime) -> datetime:
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
 OptionalName = Annotated[str, Field(max_length=NAME_CHARS_MAX, pattern=ONE_LINE)]
 Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX, pattern=NO_NUL)]
-Time = Annotated[AwareDatetime, AfterValidator(_sane)]
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_sane)]
 
 
 def ms(at: datetime | None) -> int:

@@ -63,6 +63,8 @@ async def test_a_mailbox_belongs_to_the_desk_that_named_it_first() -> None:
         (MESSAGES, {**MESSAGE, "attributes": {"": 1}}, "/attributes/"),
         (MESSAGES, {**MESSAGE, "text": "\u200b \u2800\ufeff\u3164"}, ""),
         (MESSAGES, {**MESSAGE, "channel": "fax"}, "/channel"),
+        (MESSAGES, {**MESSAGE, "sent_at": "1700000000"}, "/sent_at"),
+        (MESSAGES, {**MESSAGE, "sent_at": 1700000000}, "/sent_at"),
         (MESSAGES, {**MESSAGE, "account": "nowhere"}, "/account"),
         ("/v1/desks/rowery/conversations/c0/notes", {"agent": "ola", "text": " \u200b\n"}, "/text"),
         ("/v1/desks/rowery/orders", {**ORDER, "value": "\u0661\u0662"}, "/value"),
