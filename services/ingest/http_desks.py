@@ -163,9 +163,10 @@ class Keys:
             "id": key_id, "key": key, "scope": body.scope, "name": body.name, "agent": body.agent or None,
         }  # fmt: skip
 
-    async def list(self, desk: str, request: Request) -> list[dict[str, Any]]:
+    async def list(self, desk: str, request: Request, after: str = "") -> list[dict[str, Any]]:
         """The desk's keys, without the keys themselves."""
         self._edge.check(request, desk, ADMIN)
+        await self._edge.shown(desk, after)
         self._edge.know_desk(desk)
         known = await self._edge.views.of(desk).scan(ApiKeyView, "")
         keys = [key for key in known if key.desk == desk]

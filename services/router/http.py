@@ -113,17 +113,25 @@ class _Queues:
         await self._edge.shown(desk, after)
         return await self._reading.queues(desk, is_fresh=bool(after))
 
-    async def shadow(self, desk: str, request: Request) -> dict[str, Any]:
+    async def shadow(self, desk: str, request: Request, after: Word = "") -> dict[str, Any]:
         """How often the desk's second policy (`routing.shadow`) chooses as the live one, by queue and
         channel, and the last choices in which they differ, with both reasons. `on` is false without one."""
         self._edge.check(request, desk, READERS)
+        await self._edge.shown(desk, after)
         return await self._reading.shadow(desk)
 
     async def wait(
-        self, desk: str, request: Request, channel: Word = "", skills: Word = "", language: Word = ""
+        self,
+        desk: str,
+        request: Request,
+        channel: Word = "",
+        skills: Word = "",
+        language: Word = "",
+        after: Word = "",
     ) -> dict[str, Any]:
         """What a customer would be told now. `skills`: "dostawa,zwroty:3"."""
         self._edge.check(request, desk, READERS)
+        await self._edge.shown(desk, after)
         wait = await self._reading.wait(desk, channel, skills, language)
         return {"channel": channel or None, "language": language or None, **wait}
 

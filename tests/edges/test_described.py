@@ -36,7 +36,9 @@ CONFIGURATION = {
     ],
 }
 STREAMS = ("/v1/desks/{desk}/agents/{agent}/stream", "/v1/desks/{desk}/board/stream")
-ELSEWHERE = {("get", path) for path in ("/livez", "/readyz", "/metrics", *STREAMS)}
+DESK_PATH = "/v1/desks/{desk}"
+FILE = "/v1/desks/{desk}/conversations/{conversation}/messages/{message}/attachments/{blob}"
+ELSEWHERE = {("get", path) for path in ("/livez", "/readyz", "/metrics", FILE, *STREAMS)}
 UNKNOWN = "a-key-that-is-too-long-to-be-guessed-at"
 WHOLE_DESK: dict[str, Any] = {
     "name": "Pottery",
@@ -246,6 +248,29 @@ async def test_every_answer_is_as_described() -> None:
         document = (await made.client.get("/openapi.json")).json()
         every = {(method, path) for path, ways in document["paths"].items() for method in ways}
         assert every - client.asked == {one for one in every if one in ELSEWHERE or "webhooks" in one[1]}
+
+
+async def test_every_read_may_wait_for_a_record() -> None:
+    """Each read of a desk takes `after`, and refuses what is no record."""
+    async with installation() as made:
+        await made.desk("ola")
+        document = (await made.client.get("/openapi.json")).json()
+        whose = {
+            "desk": "rowery",
+            "agent": "ola",
+            "conversation": "c0",
+            "customer": "u0",
+            "record": "r0",
+            "blob": "0",
+        }
+        reads = [
+            path for path, ways in document["paths"].items()
+            if "get" in ways and path.startswith(DESK_PATH) and path not in (FILE, *STREAMS)
+        ]  # fmt: skip
+        assert len(reads) >= 14
+        for path in reads:
+            done = await made.call("GET", path.format(**whose) + "?after=nothing")
+            assert (done.status_code, done.json()["errors"][0]["pointer"]) == (422, "/after"), path
 
 
 async def test_every_event_is_as_described() -> None:
