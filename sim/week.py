@@ -309,8 +309,9 @@ class Week:
 
 
 def _preferred(shop: Shop, contact: Contact) -> str | None:
-    """Whom the customer would like, by the drawn number among the qualified."""
+    """Whom the customer would like, by the drawn number among the qualified; one that was rounded up to 1 is
+    the last."""
     if contact.sticky_u is None:
         return None
     able = shop.qualified(contact)
-    return able[int(contact.sticky_u * len(able))].id if able else None
+    return able[min(int(contact.sticky_u * len(able)), len(able) - 1)].id if able else None

@@ -85,8 +85,8 @@ def test_ringing_takes_its_time() -> None:
 def test_the_preferred_agent_is_known_from_the_past() -> None:
     """sticky_u names one of the qualified in file order, whom the router knows as the last agent."""
     of = shop(person("anna"), person("bob", langs=["en"]), person("cyd"), languages={"pl": 0.9, "en": 0.1})
-    week = played(contact(10, sticky_u=0.6), of=of)
-    assert week.preferred == ["cyd"]
+    week = played(contact(10, sticky_u=0.6), contact(3000, sticky_u=1.0), contact(3001, sticky_u=0.0), of=of)
+    assert week.preferred == ["cyd", "cyd", "anna"], "a draw that was rounded to 1 names the last"
     assert week.outcomes[0].agent == "cyd"
     assert figures(week)["sticky_hit"] == figures(week)["sticky_hit_free"] == 1.0
 
