@@ -37,7 +37,7 @@ class Configuration:
         """Hang the routes onto a router."""
         desk, agent = "/v1/desks/{desk}", "/v1/desks/{desk}/agents/{agent}"
         stored, known = answer_of(answers.StoredDesk), answer_of(answers.Agent)
-        body, extra = body_of(DeskIn, "application/yaml"), body_of(AgentIn)
+        body, extra = body_of(DeskIn, "application/yaml"), body_of(AgentIn, "application/yaml")
         add = router.add_api_route
         add(desk, self.put_desk, methods=["PUT"], openapi_extra=body, responses=stored)
         add(desk, self.get_desk, methods=["GET"], responses=stored)
@@ -70,14 +70,16 @@ class Configuration:
         return [{"desk": view.id, "version": view.version} for view in views]
 
     async def put_agent(self, desk: str, agent: str, request: Request) -> dict[str, Any]:
-        """Store an agent: name, kind, skills, languages, capacity, channels, limits."""
+        """Store an agent, JSON or YAML: name, kind, skills, languages, capacity, channels, limits."""
         self._edge.check(request, desk, ADMIN)
         known = self._edge.directory.get(desk)
         if known is None:
             raise no_desk(desk)
         if not AGENT_ID.fullmatch(agent):
             raise Refusal(422, "The agent's id is not valid.", [Problem("/agent", AGENT_ID_RULE)])
-        document = load_document(await request.body(), "application/json", "the agent")
+        is_yaml = "yaml" in request.headers.get("content-type", "")
+        form = "application/yaml" if is_yaml else "application/json"
+        document = load_document(await request.body(), form, "the agent")
         parsed = parse_agent(agent, document, known)
         await self._edge.outcome(Inbound(desk_id=desk, agent=parsed))
         return await self._agent(desk, agent)

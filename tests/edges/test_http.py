@@ -298,6 +298,9 @@ async def test_an_agent_is_shown_as_it_was_stored() -> None:
         for shown in (await made.call("PUT", path, {**said, "capacity": 60}), await made.call("GET", path)):
             assert {key: shown.json()[key] for key in said} == said
             assert shown.json()["capacity"] == {"used": 0, "of": 60}
+        headers = {**HEADERS, "Content-Type": "application/yaml"}
+        written = await made.client.put(path, content=b"{name: Ola, skills: {dostawa: 4}}", headers=headers)
+        assert (written.status_code, written.json()["skills"]) == (200, {"dostawa": 4}), "by YAML as a desk"
 
 
 JSON = st.recursive(
