@@ -8,7 +8,8 @@ In this order, and by nothing else; an empty id matches nothing, a subject never
    of the same customer. Automatic mail (a bounce comes from nobody who takes part) need not;
 4. mail: an order that it names, if the customer has an open conversation with that order: one that
    named it, else one that has it attached and names no other. Never merely because one is open;
-5. every other channel: the customer's open conversation on the same channel and account.
+5. every other channel: the customer's open conversation on the same channel and account, unless the
+   sender names a thread, which is another one then: a forum's topic, a group, a matter of a system's own.
 
 By 1 to 3 a conversation that was resolved within the horizon is found too, and opened again, though
 not by automatic mail. A conversation whose customer was erased is never found.
@@ -69,7 +70,7 @@ def find(
     if channel == EMAIL:
         order_id = message.order_id
         return _by_order(state, desk_id, customer, order_id) if order_id else None
-    return _open_here(state, desk_id, customer, place)
+    return _open_here(state, desk_id, customer, place) if not thread else None
 
 
 def _at(state: State, desk_id: str, key: bytes, day: int) -> Thread | None:

@@ -119,6 +119,18 @@ def test_a_chat_goes_on_where_it_is_open() -> None:
     story.then_replays()
 
 
+def test_another_thread_on_a_chat_is_another_conversation() -> None:
+    """A thread that its sender names is not joined to what is open outside of it: a group is no private chat
+    of its members."""
+    story = Mailbox()
+    private = story.hears(says("m1", "ann", channel="whatsapp")).conversation_id
+    group = story.hears(says("m2", "ann", channel="whatsapp", thread="group"))
+    assert group.opens
+    again = story.hears(says("m3", "ann", channel="whatsapp", thread="group"))
+    assert again.conversation_id == group.conversation_id != private
+    story.then_replays()
+
+
 @pytest.mark.parametrize("how", ["reference", "thread", "token"])
 def test_a_reply_within_90_days_opens_again(how: str) -> None:
     """What refers to a resolved conversation opens it again until the horizon, then a new one."""
