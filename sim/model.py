@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from sim.intervals import mean_of, rounded
-from sim.model_file import Model, load_model
+from sim.model_file import EVERY_CLASS, Model, load_model
 from sim.queueing import Replication, measures
 from tools.arguments import JOBS_MAX, whole
 
@@ -74,7 +74,7 @@ def summary(model: Model, found: Sequence[Mapping[str, Mapping[str, float]]]) ->
         "policy": model.policy.name,
         "arrivals": model.arrivals,
         "replications": model.replications,
-        "classes": {name: told(name) for name in (*(one.name for one in model.classes), "all")},
+        "classes": {name: told(name) for name in (*(one.name for one in model.classes), EVERY_CLASS)},
         "groups": {group.name: told(f"group {group.name}") for group in model.groups},
         **told("cost"),
     }

@@ -23,6 +23,7 @@ from sim.draws import Distribution, mean_of
 
 CLASS = "class"
 CHANNEL = "call"
+EVERY_CLASS = "all"
 ACCOUNT = "model"
 WITHOUT_LEVELS = ("fcfs_longest_idle", "fastest_server", "max_pressure", "default")
 """Presets to which levels are skills like others."""
@@ -98,6 +99,8 @@ def _problems(model: Model) -> Iterator[str]:
     for what, listed in (("classes", model.classes), ("groups", model.groups)):
         if len({one.name for one in listed}) < len(listed):
             yield f"two {what} have the same name"
+    if EVERY_CLASS in names:
+        yield f"no class may be called {EVERY_CLASS!r}: under that name all of them are told together"
     if model.warmup_arrivals >= model.arrivals:
         yield "warmup_arrivals must be fewer than arrivals: nothing would be counted"
     if model.policy.name not in PRESETS:

@@ -28,6 +28,7 @@ from sim.model_file import (
     ACCOUNT,
     CHANNEL,
     CLASS,
+    EVERY_CLASS,
     Class,
     Group,
     Model,
@@ -256,7 +257,7 @@ def measures(model: Model, run: Replication) -> dict[str, dict[str, float]]:
     every = Tally(*(sum(getattr(t, name) for t in run.tallies) for name in Tally.__struct_fields__))
     inside = sum(level.area_ms for level in run.inside) / run.counted_ms
     is_told = any(one.service_level_s is not None for one in model.classes)
-    found["all"] = _of(every, inside, is_told, unit)
+    found[EVERY_CLASS] = _of(every, inside, is_told, unit)
     for group in model.groups:
         found[f"group {group.name}"] = {
             "utilisation": run.busy[group.name].area_ms / run.counted_ms / group.agents

@@ -182,6 +182,9 @@ def test_bad_models_are_refused(tmp_path: Path) -> None:
     path.write_text(good.replace('"calls": {', '"mails": {'))
     with pytest.raises(Invalid, match="does not say how long"):
         load_model(path)
+    path.write_text(good.replace('"calls"', '"all"'))
+    with pytest.raises(Invalid, match="told together"):
+        load_model(path)
     path.write_text(good.replace("longest_idle", "coin_toss"))
     with pytest.raises(Invalid, match="no policy"):
         load_model(path)
