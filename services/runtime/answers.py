@@ -90,8 +90,8 @@ class Ringing(BaseModel):
 
 
 class ConversationSummary(BaseModel):
-    """A conversation without its words. `priority` is 1 (can wait) to 10 (now); `seq` rises with whatever
-    happens to it."""
+    """A conversation without its words. `priority` is 1 (can wait) to 10 (now); `undeliverable`: why its last
+    answer did not arrive; `seq` rises with whatever happens to it."""
 
     id: str
     desk: str
@@ -110,6 +110,7 @@ class ConversationSummary(BaseModel):
     last_message_id: str
     human_only: bool
     offer: Ringing | None
+    undeliverable: str | None
     targets: list[Target]
     seq: int
 

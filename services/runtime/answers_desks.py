@@ -205,6 +205,14 @@ class Escalated(BaseModel):
     conversation: ConversationCard
 
 
+class Undelivered(BaseModel):
+    """An answer did not arrive, and why."""
+
+    conversation_id: str
+    reason: str
+    conversation: ConversationCard
+
+
 class AgentEvents(BaseModel):
     """By an event's name what its data says. While views are away `conversation` and `message` are absent."""
 
@@ -215,6 +223,7 @@ class AgentEvents(BaseModel):
     message: MessageThere
     closed: Closed
     escalated: Escalated
+    undelivered: Undelivered
 
 
 class BoardRow(BaseModel):
@@ -234,6 +243,7 @@ class BoardRow(BaseModel):
     due_at: Moment | None
     human_only: bool
     nobody: bool
+    undeliverable: str | None
     at: Moment
     targets: Annotated[list[Target], Field(default_factory=list)]
 
@@ -304,6 +314,7 @@ class BoardEvents(BaseModel):
     offered: BoardRow
     assigned: BoardRow
     resolved: BoardRow
+    undelivered: BoardRow
     target: BoardTarget
     notice: BoardNotice
     agent: BoardAgent
