@@ -57,6 +57,11 @@ def agent_of(principal: Principal, named: str) -> str:
     return agent
 
 
+def _said(by: Asker, body: schemas.AsksFor) -> str:
+    """The body, the same by whichever door: whether it names the agent, or the key or the session did."""
+    return body.model_copy(update={"agent": by.agent}).model_dump_json()
+
+
 class Asking:
     """Asks, and tells what was decided. Whatever is not granted is raised as a Refusal: 409 with who has
     the conversation and why, 404, 422, 503."""
@@ -84,7 +89,7 @@ class Asking:
             promise_within_ms=schemas.duration_ms(body.promise_within),
             content=await self._sealed(by, whose, content, files, patience),
         )
-        return await self._ask(by, asked, patience, f"{whose.conversation}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, patience, f"{whose.conversation}\0{_said(by, body)}")
 
     async def note(self, by: Asker, conversation_id: str, body: schemas.NoteIn) -> Decided:
         """Keep a note that the customer never sees."""
@@ -140,7 +145,7 @@ class Asking:
             transfer_target=to.skill or to.agent or to.queue,
             content=content,
         )
-        return await self._ask(by, asked, patience, f"{conversation_id}\0{body.model_dump_json()}")
+        return await self._ask(by, asked, patience, f"{conversation_id}\0{_said(by, body)}")
 
     async def priority(self, by: Asker, conversation_id: str, body: schemas.PriorityIn) -> Decided:
         """Set the priority."""

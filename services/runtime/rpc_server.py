@@ -127,15 +127,14 @@ class Health:
         return self._status()
 
     async def watch(self, raw: bytes, context: Any) -> None:
-        """The same as it changes, until the caller goes or the process stops."""
+        """The same as it changes, until the caller goes or the process stops. A service that is not here is
+        SERVICE_UNKNOWN, and the stream stays open, as the specification of grpc.health.v1 asks."""
         request = await _asked(raw, context)
-        if request.service not in self._services:
-            kinds = health_pb2.HealthCheckResponse
-            await context.write(kinds(status=kinds.SERVICE_UNKNOWN))
-            return
+        kinds = health_pb2.HealthCheckResponse
         told: health_pb2.HealthCheckResponse | None = None
         while not self._hub.closed:
-            now = self._status()
+            known = request.service in self._services
+            now = self._status() if known else kinds(status=kinds.SERVICE_UNKNOWN)
             if now != told:
                 await context.write(now)
                 told = now

@@ -22,7 +22,7 @@ from proto.v1.rpc_intake_pb2 import Accepted
 from services.kernel.errors import Invalid
 from services.runtime.clock import SystemClock
 from services.runtime.hub import QUEUE_MAX, Told
-from services.runtime.rpc_server import OPTIONS, RpcServer
+from services.runtime.rpc_server import HEALTH_EVERY_S, OPTIONS, RpcServer
 from tests.edges.calls import WAIT_S, Caller, StillLog, calling, failed, heard, message
 from tests.edges.installation import DESK
 
@@ -50,6 +50,17 @@ async def test_health_tells_the_truth() -> None:
         nothing = stub.Check(health_pb2.HealthCheckRequest(service="proto.v1.Nothing"))
         assert (await failed(nothing)).code == CODE.NOT_FOUND
         watching.cancel()
+
+
+async def test_who_watches_an_unknown_service_is_told_and_kept() -> None:
+    """SERVICE_UNKNOWN, and the stream stays open until the caller goes (the specification of Watch)."""
+    async with calling() as caller:
+        stub: Any = health_pb2_grpc.HealthStub(caller.channel)
+        watching = stub.Watch(health_pb2.HealthCheckRequest(service="proto.v1.Nothing"))
+        assert (await heard(watching)).status == Health.SERVICE_UNKNOWN
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2 * HEALTH_EVERY_S):
+                await watching.read()
 
 
 async def test_health_refuses_what_it_cannot_read() -> None:

@@ -76,6 +76,34 @@ async def test_a_whole_conversation_by_one_stream() -> None:
             ]  # fmt: skip
 
 
+async def test_a_key_means_the_same_by_either_door() -> None:
+    """What was asked by HTTP and comes again by gRPC under its key has the same answer and is done once,
+    whether the body names the agent or the session does."""
+    async with calling() as caller:
+        await caller.made.desk("ola")
+        async with caller.session("ola") as ola:
+            offer = await offered(caller, ola)
+            talk = offer.conversation_id
+            await ola.ask(key="a", accept=Accept(offer_id=offer.offer_id))
+            asked: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+                ("replies", {"text": "Jutro."}, {"reply": Reply(conversation_id=talk, text="Jutro.")}),
+                ("notes", {"text": "Tak."}, {"note": AddNote(conversation_id=talk, text="Tak.")}),
+                ("priority", {"priority": 7}, {"priority": SetPriority(conversation_id=talk, priority=7)}),
+                (
+                    "transfer",
+                    {"to": {"queue": "ogolna"}, "note": "Proszę."},
+                    {"transfer": Transfer(conversation_id=talk, queue="ogolna", note="Proszę.")},
+                ),
+            ]
+            for name, body, same in asked:
+                path = f"/v1/desks/rowery/conversations/{talk}/{name}"
+                first = await caller.made.call("POST", path, {"agent": "ola", **body}, Idempotency_Key=name)
+                assert first.status_code == 202, first.text
+                again = await ola.ask(key=name, **same)
+                assert not again.HasField("refused"), (name, again)
+                assert again.record_id == first.json()["record_id"]
+
+
 async def test_a_lead_hears_an_escalation() -> None:
     """What an escalation step tells a lead comes on their session as on their stream."""
     async with calling() as caller:
