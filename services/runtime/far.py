@@ -10,6 +10,7 @@ import os
 from typing import Protocol
 
 from services.kernel.errors import Invalid
+from services.runtime import telemetry
 from services.runtime.auth import Auth, hash_of
 from services.runtime.blobs import Blobs
 from services.runtime.clock import Clock
@@ -69,4 +70,6 @@ def process(settings: Settings, clock: Clock, stores: Stores, partitions: int) -
     app.following = Follower(views, app.hub, stores.log, clock, stores.snapshots)
     app.before_ready(link.check)
     app.on_close(link.close)
-    return app, Publishers(link, stores.log, clock, stores.snapshots)
+    publishers = Publishers(link, stores.log, clock, stores.snapshots)
+    telemetry.watch_redis(app.metrics, link, publishers)
+    return app, publishers

@@ -98,6 +98,7 @@ class Metrics(DeskMetrics):
         self._loop()
         self._restores()
         self._log()
+        self._redis()
         self.define_desks()
         self.build_info = self._levels(
             "build_info", "", "1, with the version that runs.", ("version",), "max"
@@ -236,6 +237,22 @@ class Metrics(DeskMetrics):
             "With each snapshot the live state's hash is compared with that of a fold of the log up to the "
             "same place: same, different (must stay 0), unseen where that could not be done.",
             ("topic", "outcome"),
+        )
+
+    def _redis(self) -> None:
+        """What the distributed mode has beside the log."""
+        self.redis_away = self._gauge(
+            "redis_away",
+            "processes",
+            "1 while Redis does not answer this process, or refuses it; asked at each scrape. Always 0 in "
+            "the embedded mode.",
+            (),
+        )
+        self.views_unwritten = self._gauge(
+            "views_unwritten_logs",
+            "logs",
+            "Logs that are served here and whose views cannot be written: Redis is away, full, or refuses.",
+            (),
         )
 
     async def scrape(self) -> bytes:

@@ -109,6 +109,10 @@ class Publishers:
         if task is not None:
             task.cancel()
 
+    def unwritten(self) -> int:
+        """How many logs are owned here whose views cannot be written now."""
+        return sum(publisher.is_failing() for publisher, _ in self._publishers.values())
+
     def _begun(self, publisher: Publisher) -> asyncio.Task[None] | None:
         return asyncio.create_task(publisher.run()) if self._running else None
 
@@ -172,6 +176,10 @@ class Publisher:
 
     async def _owned(self) -> None:
         self._kept.clear()
+
+    def is_failing(self) -> bool:
+        """Whether the log is owned here and the last write of its views failed."""
+        return self._failing and self._loop.ready.is_set()
 
     def look(self) -> None:
         """Wake up if there is something to say, or to make sure of."""

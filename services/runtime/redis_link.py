@@ -108,6 +108,14 @@ class RedisLink:
             raise Busy(f"redis: {type(error).__name__}") from error
         return found
 
+    async def answers(self) -> bool:
+        """Whether Redis is there and takes a command of ours now."""
+        try:
+            await self.read([("GET", LOOKED_AT)])
+        except Busy:
+            return False
+        return True
+
     async def check(self) -> None:
         """Raise Invalid in plain words if Redis refuses us. One that does not answer may do so later."""
         try:

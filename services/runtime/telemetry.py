@@ -26,6 +26,8 @@ from services.runtime.event_log import TRY_LATER, EventLog
 from services.runtime.loop import Committed, Loop
 from services.runtime.measures import Values
 from services.runtime.metrics import RULES, VERSION, Figures, Invariants, Metrics
+from services.runtime.publish import Publishers
+from services.runtime.redis_link import RedisLink
 from services.runtime.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
@@ -96,6 +98,16 @@ def watch_clock(app: App, clock: SteadyClock) -> None:
             await asyncio.sleep(CLOCK_EVERY_S)
 
     app.add_task("clock", look)
+
+
+def watch_redis(metrics: Metrics, link: RedisLink, publishers: Publishers) -> None:
+    """Tell whether Redis answers, by asking it whenever somebody asks us, and whether views are written."""
+
+    async def look() -> None:
+        metrics.redis_away.set(not await link.answers())
+        metrics.views_unwritten.set(publishers.unwritten())
+
+    metrics.refreshers.append(look)
 
 
 class Telemetry:

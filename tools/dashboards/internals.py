@@ -169,6 +169,26 @@ OWNERS = Row(
     ],
 )
 
+REDIS = Row(
+    "Redis (distributed mode)",
+    [
+        lines(
+            "Processes that Redis does not answer",
+            "Or that it refuses. Reads and boards stand still there; messages, offers and requests go on.",
+            "max by (instance) (centrala_redis_away{@})",
+            "{{instance}}",
+            width=12,
+        ),
+        lines(
+            "Logs whose views are not written",
+            "Redis is away, full, or refuses. What is shown of their desks is old.",
+            "sum by (instance) (centrala_views_unwritten_logs{@})",
+            "{{instance}}",
+            width=12,
+        ),
+    ],
+)
+
 PROCESS = Row(
     "Processes",
     [
@@ -192,5 +212,5 @@ PROCESS = Row(
 )
 
 BOARD = Board(
-    "internals", "Centrala: internals", "The machinery under it.", [ZERO, HOPS, LOOPS, OWNERS, PROCESS]
+    "internals", "Centrala: internals", "The machinery under it.", [ZERO, HOPS, LOOPS, OWNERS, REDIS, PROCESS]
 )
