@@ -7,6 +7,7 @@ from typing import Any
 
 from services.kernel.errors import Invalid
 from services.runtime.event_log import TOPIC_PREFIX
+from services.runtime.password import NO_PASSWORD, Password
 from services.runtime.settings import Settings
 from services.runtime.trust import NO_FILES, Files, checked, trust
 
@@ -32,7 +33,7 @@ class KafkaAccess:
     security: str = "plaintext"
     files: Files = NO_FILES
     user: str = ""
-    password: str = ""
+    password: Password = NO_PASSWORD
 
     @classmethod
     def of(cls, settings: Settings) -> KafkaAccess:
@@ -42,11 +43,13 @@ class KafkaAccess:
             raise Invalid("no Kafka brokers are named: set CENTRALA_KAFKA to host:port, several with commas")
         security = settings.kafka_security
         by_password = security.startswith("sasl")
-        if by_password and not (settings.kafka_user and settings.kafka_password):
+        password = Password(settings.kafka_password, settings.kafka_password_file, "CENTRALA_KAFKA_PASSWORD")
+        if by_password and not (settings.kafka_user and password):
             raise Invalid(
                 f"CENTRALA_KAFKA_SECURITY={security} needs CENTRALA_KAFKA_USER and CENTRALA_KAFKA_PASSWORD"
+                " (or _PASSWORD_FILE)"
             )
-        if not by_password and (settings.kafka_user or settings.kafka_password):
+        if not by_password and (settings.kafka_user or password):
             raise Invalid(
                 "CENTRALA_KAFKA_USER or CENTRALA_KAFKA_PASSWORD is set, and"
                 f" CENTRALA_KAFKA_SECURITY={security} would not use it: sasl_ssl or sasl_plaintext does"
@@ -59,7 +62,7 @@ class KafkaAccess:
             security,
             checked(files, "CENTRALA_KAFKA", security.endswith("ssl"), instead),
             settings.kafka_user,
-            settings.kafka_password,
+            password,
         )
 
     def topic(self, name: str) -> str:

@@ -90,7 +90,7 @@ async def _ended(access: KafkaAccess, host: str, port: int, error: Exception, is
     by_password, by_tls = access.security.startswith("sasl"), access.security.endswith("ssl")
     plain, secret = ("ssl", "sasl_ssl") if by_tls else ("plaintext", "sasl_plaintext")
     if isinstance(error, errors.SaslAuthenticationFailed):
-        return "refuses CENTRALA_KAFKA_USER or CENTRALA_KAFKA_PASSWORD"
+        return "refuses CENTRALA_KAFKA_USER or CENTRALA_KAFKA_PASSWORD (or _PASSWORD_FILE)"
     if isinstance(error, errors.UnsupportedSaslMechanismError):
         return f"takes passwords by other ways than {MECHANISM} only: have it offer that too"
     if isinstance(error, errors.IllegalSaslStateError):

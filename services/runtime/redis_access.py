@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.kernel.errors import Invalid
+from services.runtime.password import NO_PASSWORD, Password
 from services.runtime.settings import Settings
 from services.runtime.trust import (
     NO_FILES,
@@ -52,20 +53,19 @@ class RedisAccess:
     spoken."""
 
     url: str
-    password: str = field(default="", repr=False)
+    password: Password = NO_PASSWORD
     files: Files = NO_FILES
 
     @classmethod
     def of(cls, settings: Settings) -> RedisAccess:
         """What the environment says. Raises Invalid where something would not be used, is missing, or cannot
         be read."""
-        if settings.redis_password and urlsplit(settings.redis).password:
+        password = Password(settings.redis_password, settings.redis_password_file, f"{NAME}_PASSWORD")
+        if password and urlsplit(settings.redis).password:
             raise Invalid(f"{NAME} has a password, and {NAME}_PASSWORD is set: one of them is enough")
         given = Files(settings.redis_ca, settings.redis_cert, settings.redis_key)
         by_tls = settings.redis.startswith("rediss")
-        access = cls(
-            settings.redis, settings.redis_password, checked(given, NAME, by_tls, f"{NAME}=rediss://...")
-        )
+        access = cls(settings.redis, password, checked(given, NAME, by_tls, f"{NAME}=rediss://..."))
         access._secured()
         return access
 
@@ -82,7 +82,7 @@ class RedisAccess:
             "decode_responses": False,
             "retry": Retry(NoBackoff(), 0),
             "max_connections": CONNECTIONS_MAX,
-            "password": self.password or None,
+            "password": self.password.now() or None,
         }
         secured = self._secured()
         try:
@@ -101,7 +101,8 @@ class RedisAccess:
     def listening(self, within_s: float) -> Any:
         """A client for a connection that may be silent for any time; of a cluster one to any node."""
         options: dict[str, Any] = {"socket_connect_timeout": within_s, "retry": Retry(NoBackoff(), 0)}
-        return Redis.from_url(self._plain(), password=self.password or None, **options, **self._secured())
+        options["password"] = self.password.now() or None
+        return Redis.from_url(self._plain(), **options, **self._secured())
 
     def _secured(self) -> dict[str, Any]:
         return {"connection_class": _Secured, "tls": trust(self.files, NAME)} if self.by_tls else {}
@@ -119,7 +120,7 @@ class RedisAccess:
             if isinstance(each, ssl.SSLError):
                 return self._said_of_tls(each)
         if isinstance(error, AuthenticationError):
-            return f"refuses the user or the password in {NAME}, or {NAME}_PASSWORD"
+            return f"refuses the user or the password in {NAME}, {NAME}_PASSWORD or {NAME}_PASSWORD_FILE"
         if isinstance(error, RedisClusterException):
             return f"is not the cluster that {NAME} says, or none of its nodes answers"
         if may_not(error):

@@ -144,6 +144,9 @@ class Settings:
     redis_password: str = _variable(
         "REDIS_PASSWORD", "", "", "The password, where it is not in the address.", secret=True
     )
+    redis_password_file: str = _variable(
+        "REDIS_PASSWORD_FILE", "", "file", "Instead, a file with it, read anew for each connection."
+    )
     redis_ca: str = _variable(
         "REDIS_CA",
         "",
@@ -272,12 +275,9 @@ class Settings:
         "",
         "Name for brokers that ask for a password.",
     )
-    kafka_password: str = _variable(
-        "KAFKA_PASSWORD",
-        "",
-        "",
-        "The password to it.",
-        secret=True,
+    kafka_password: str = _variable("KAFKA_PASSWORD", "", "", "The password to it.", secret=True)
+    kafka_password_file: str = _variable(
+        "KAFKA_PASSWORD_FILE", "", "file", "Instead, a file with it, read anew for each connection."
     )
     partitions: int = _variable(
         "PARTITIONS",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.redis_server import redis_server
 from services.kernel.errors import Busy
-from services.runtime.clock import SystemClock
+from services.runtime.clock import ManualClock, SystemClock
 from services.runtime.redis_link import RedisLink
+from services.runtime.settings import Settings
 
 pytestmark = pytest.mark.servers
 
@@ -33,3 +35,33 @@ async def test_a_wrong_setting_is_no_silence(
         await link.close()
     assert said in caplog.text
     assert "wrong" not in caplog.text
+
+
+async def test_a_password_is_changed_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the file says when a connection is made is what is shown; while the file is away, what it said."""
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    async with redis_server(tmp_path, options=["--user", "ours", "on", ">first", "~*", "+@all"]) as server:
+        told = Settings(
+            redis=server.url.replace("//", "//ours@"), redis_password_file=str(file), redis_within_ms=5_000
+        )
+        clock = ManualClock()
+        link = RedisLink.of(told, clock)
+        await link.check()
+        await server.tell("ACL", "SETUSER", "ours", "resetpass", ">second")
+        file.unlink()
+
+        async def anew() -> bool:
+            await server.tell("CLIENT", "KILL", "USER", "ours")
+            clock.advance(60_000)
+            with suppress(Busy):  # of a connection that was cut; the next one shows the password
+                await link.read([("GET", "x")])
+            clock.advance(60_000)
+            return await link.answers()
+
+        assert not await anew()
+        assert "what was there before holds" in caplog.text
+        file.write_text("second")
+        assert await anew()
+        await link.close()
+    assert "second" not in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services.kernel.errors import Invalid, Problem
@@ -106,6 +108,8 @@ def test_a_text_of_the_form_is_taken(name: str, right: str) -> None:
         (Settings(kafka="a:1", kafka_security="ssl", kafka_password="p"), "would not use it: sasl_ssl"),
         (Settings(kafka="a:1", kafka_ca="ca.crt"), "would not be used: CENTRALA_KAFKA_SECURITY=ssl"),
         (Settings(kafka="a:1", kafka_security="ssl", kafka_cert="user.crt"), "set both, or neither"),
+        (Settings(kafka="a:1", kafka_password_file="nowhere"), "_PASSWORD_FILE: nowhere cannot be read"),
+        (Settings(kafka="a:1", kafka_password_file="/dev/null"), "must hold a password on one line"),
         (Settings(), "set CENTRALA_KAFKA"),
     ],
 )
@@ -123,8 +127,16 @@ def test_certificates_go_with_tls() -> None:
         RedisAccess.of(Settings(redis="rediss+cluster://redis", redis_ca="nowhere"))
 
 
-def test_one_password_is_enough() -> None:
+def test_one_password_is_enough(tmp_path: Path) -> None:
     """Which of two holds is nothing to guess; and it is never shown."""
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    for url, given in (("redis://redis", "another"), ("redis://:one@redis", "")):
+        with pytest.raises(Invalid, match="one of them is enough"):
+            RedisAccess.of(Settings(redis=url, redis_password=given, redis_password_file=str(file)))
+    assert RedisAccess.of(Settings(redis="redis://redis", redis_password_file=str(file))).password.now() == (
+        "secret"
+    )
     with pytest.raises(Invalid, match="one of them is enough"):
         RedisAccess.of(Settings(redis="redis://:one@redis", redis_password="another"))
     assert "secret" not in repr(RedisAccess.of(Settings(redis="redis://redis", redis_password="secret")))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 
 from bench.brokers import Cluster
 from bench.program import free_port
@@ -160,6 +161,25 @@ async def test_brokers_that_are_advertised_are_tried_too(secured: Cluster, elsew
     others: dict[str, Any] = {"kafka": f"127.0.0.1:{elsewhere}", **plain}
     with pytest.raises(Busy, match=r"127.0.0.1:1, which is advertised .*, has no server that listens"):
         await run(settings(secured, **others), only_check=True)
+
+
+async def test_a_password_is_changed_while_it_runs(secured: Cluster, tmp_path: Path) -> None:
+    """A client that runs shows brokers what its file says when a connection is made."""
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+    access = KafkaAccess.of(settings(secured, kafka_password="", kafka_password_file=str(file)))
+    client = AIOKafkaClient(**access.options())
+    await client.bootstrap()
+    try:
+        [broker] = client.cluster.brokers()
+        file.write_text("another")
+        assert not await client.ready(broker.nodeId)
+        file.write_text(PASSWORD)
+        async with asyncio.timeout(WITHIN_S):
+            while not await client.ready(broker.nodeId):
+                await asyncio.sleep(0.05)
+    finally:
+        await client.close()
 
 
 async def test_a_user_without_rights_is_told_which(secured: Cluster) -> None:
