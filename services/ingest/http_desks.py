@@ -122,6 +122,7 @@ class Configuration:
         """Say whether the agent takes work."""
         principal = self._edge.check(request, desk, ("admin", "agent"))
         principal.speaks_for(agent)
+        self._edge.know_desk(desk)
         await self._edge.know_agent(desk, agent)
         body = PRESENCE.validate_json(await request.body())
         await presence.say(self._edge, desk, agent, body)

@@ -28,6 +28,8 @@ from services.runtime.rpc_shapes import files, plain, shown, time_of
 if TYPE_CHECKING:
     from services.runtime.main import App
 
+BEGIN_WITHIN_S = 30.0
+"""How long a stream may be open before its first message: until then nobody knows whose it is."""
 WINDOW = 64
 """Messages of one stream that are worked on at once; whoever sends faster is held back by the transport."""
 
@@ -66,11 +68,12 @@ class _Intake:
         )
 
     async def submit_stream(self, call: Call, requests: AsyncIterator[Message]) -> None:
-        """One answer for each message, in their order; what is refused does not end the stream."""
+        """One answer for each message, in their order; what is refused does not end the stream, but a key
+        that is not known, or is removed."""
         pending: asyncio.Queue[asyncio.Task[Accepted] | None] = asyncio.Queue(WINDOW)
 
         async def take() -> None:
-            async for request in requests:
+            async for request in begun(requests):
                 await pending.put(asyncio.create_task(self._one(call, request)))
             await pending.put(None)
 
@@ -92,6 +95,9 @@ class _Intake:
             async with asyncio.timeout(CALL_WITHIN_S):
                 return await self.submit(call, request)
         except Exception as error:  # told to whoever sent it; the others go on
+            unknown = isinstance(error, Refusal) and error.status == 401
+            if unknown and (not call.desks or request.desk in call.desks):
+                raise
             return Accepted(external_id=request.external_id, refused=failure_of(error).within(""))
 
     async def put_order(self, call: Call, request: OrderPut) -> Accepted:
@@ -135,6 +141,20 @@ class _Intake:
         principal = await call.check(desk, SENDERS)
         await self._edge.admit(desk)
         return principal
+
+
+async def begun(requests: AsyncIterator[Message], within_s: float = BEGIN_WITHIN_S) -> AsyncIterator[Message]:
+    """The messages of a stream. Raises Refusal 408 if the first one does not come within `within_s`."""
+    try:
+        async with asyncio.timeout(within_s):
+            first = await anext(requests, None)
+    except TimeoutError as error:
+        detail = f"No message came within {within_s:g} s: open the stream when there is one."
+        raise Refusal(408, detail) from error
+    if first is not None:
+        yield first
+        async for request in requests:
+            yield request
 
 
 def _message(request: Message) -> MessageIn:

@@ -168,8 +168,9 @@ class _Watching:
             self._edge.auth.check(request.headers, desk, AGENTS).speaks_for(agent)
 
         await ask()
+        self._edge.know_desk(desk)
         await self._edge.know_agent(desk, agent)
-        self._reading.admit_stream()
+        self._reading.admit_stream(desk)
         reads = self._edge.reads
         return sse.response(
             self._edge.hub,
@@ -190,7 +191,7 @@ class _Watching:
 
         await ask()
         self._edge.know_desk(desk)
-        self._reading.admit_stream()
+        self._reading.admit_stream(desk)
         board = self._reading.board
         return sse.response(self._edge.hub, f"board/{desk}", lambda: board(desk), self._plain, ask, None)
 

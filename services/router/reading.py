@@ -3,7 +3,9 @@ engine's state, as the JSON of the HTTP API; gRPC carries the same, field by fie
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
@@ -26,6 +28,8 @@ from services.runtime.view_store import DeskViews
 BOARD_ROWS_MAX = 500
 NOTICES_SHOWN_MAX = 50
 NAMES_SHOWN_MAX = 20
+DESK_SHARE = 0.75
+"""Of the streams that a process may have open so many may be one desk's: the others' agents find room."""
 _SKILL = re.compile(r"([^:=]{1,64})(?:[:=]([1-5]))?")
 Word = Annotated[str, Field(max_length=200)]
 
@@ -161,9 +165,11 @@ class Reading:
         if problems:
             raise Refusal(422, "The desk does not have what is asked for.", problems)
 
-    def admit_stream(self) -> None:
-        """Whether one more stream may be opened. Raises Refusal 503."""
-        if self._edge.hub.streams() >= self._edge.app.settings.streams_max:
+    def admit_stream(self, desk: str) -> None:
+        """Whether one more stream of a desk may be opened. Raises Refusal 503."""
+        most = self._edge.app.settings.streams_max
+        of_desk = self._edge.hub.watched.get(desk, Counter[str]()).total()
+        if self._edge.hub.streams() >= most or of_desk >= math.ceil(most * DESK_SHARE):
             self._edge.app.metrics.turned_away.labels("streams").inc()
             raise Refusal(503, "Too many streams are open.", retry_after_s=5)
 

@@ -106,7 +106,7 @@ class _Conversations:
         desk, conversation_id = request.desk, request.conversation_id
         await call.check(desk, READERS)
         await self._edge.conversation(desk, conversation_id)
-        self._reading.admit_stream()
+        self._reading.admit_stream(desk)
 
         async def whole() -> dict[str, object]:
             await self._edge.heard(desk)
@@ -135,7 +135,7 @@ class _Desks:
         desk = request.desk
         await call.check(desk, READERS)
         self._edge.know_desk(desk)
-        self._reading.admit_stream()
+        self._reading.admit_stream(desk)
         async with self._edge.hub.subscribe(f"board/{desk}") as subscription:
             async for events in subscription.tellings(lambda: self._reading.board(desk), KEEP_ALIVE_S):
                 await call.check(desk, READERS)

@@ -58,7 +58,7 @@ class Sessions:
     async def connect(self, call: Call, requests: AsyncIterator[AgentUp]) -> None:
         """Tell and answer, until the agent goes or the process stops."""
         desk, agent = await self._hello(call, requests)
-        self._reading.admit_stream()
+        self._reading.admit_stream(desk)
         with self._edge.hub.session(desk, agent):
             await together(self._tell(call, desk, agent), self._answer(call, desk, agent, requests))
 
@@ -73,6 +73,7 @@ class Sessions:
             raise Refusal(422, "The session does not say whose it is.", [problem])
         desk = first.hello.desk
         agent = agent_of(await call.check(desk, AGENTS), first.hello.agent)
+        self._edge.know_desk(desk)
         await self._edge.know_agent(desk, agent)
         return desk, agent
 

@@ -229,7 +229,7 @@ class Edge:
         """
         key = key or secrets.token_hex(16).encode()
         if not _IDEMPOTENCY_KEY.fullmatch(key):
-            rule = f"the header Idempotency-Key must be 1 to {NAME_CHARS_MAX} visible ASCII characters"
+            rule = f"the Idempotency-Key (gRPC: key) must be 1 to {NAME_CHARS_MAX} visible ASCII characters"
             raise Refusal(422, "The Idempotency-Key is not one.", [Problem("", rule)])
         desk_key = self.app.sealing.desk_key(desk_id)
         record_id = make_id("r", desk_key, "request", asked.agent_id, key)

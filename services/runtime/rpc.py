@@ -43,12 +43,14 @@ Streams both ways: (call, requests) -> None, the same."""
 class Call:
     """One call: who makes it, and the way back to them."""
 
-    __slots__ = ("_app", "_context", "_writing", "headers")
+    __slots__ = ("_app", "_context", "_writing", "desks", "headers")
 
     def __init__(self, app: App, context: Any) -> None:
         self._app = app
         self._context = context
         self._writing = asyncio.Lock()
+        self.desks: set[str] = set()
+        """Those at which its key was found good."""
         self.headers: dict[bytes, bytes] = {
             name.encode(): value if isinstance(value, bytes) else value.encode()
             for name, value in context.invocation_metadata() or ()
@@ -58,7 +60,9 @@ class Call:
         """Who asks, by the key in the metadata (`authorization: Bearer KEY`); as Auth.check,
         or Busy. A stream asks again with each request, since keys are removed. The desk is at hand then."""
         await self._app.views.prepare(desk_id, self._app.auth.key_hash(self.headers))
-        return self._app.auth.check(self.headers, desk_id, scopes)
+        principal = self._app.auth.check(self.headers, desk_id, scopes)
+        self.desks.add(desk_id)
+        return principal
 
     def ready(self) -> None:
         """Whether requests are let in now. Raises Refusal 503."""

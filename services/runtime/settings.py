@@ -127,7 +127,7 @@ class Settings:
         "STREAMS_MAX",
         2_000,
         "streams",
-        "Most event streams (agents, boards) open at once.",
+        "Most event streams (agents, boards) open at once; one desk may have three quarters of them.",
         least=1,
         most=100_000,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ from proto.v1.rpc_conversations_pb2 import (
     WatchConversation,
 )
 from proto.v1.rpc_desks_pb2 import GetDesk, PutDesk, WatchDesk
-from proto.v1.rpc_intake_pb2 import OrderCustomer, OrderPut, ShipmentPut
+from proto.v1.rpc_intake_pb2 import Message, OrderCustomer, OrderPut, ShipmentPut
 from proto.v1.rpc_shapes_pb2 import File, Identity
 from proto.v1.rpc_waits_pb2 import EstimateWait
+from services.ingest.rpc import begun
 from services.kernel.limits import BODY_BYTES_MAX
+from services.runtime.problems import Refusal
 from services.runtime.rpc_server import MESSAGE_BYTES_MAX
 from tests.edges.calls import WAIT_S, Caller, calling, failed, heard, key, message
 from tests.edges.installation import DESK
 from tools.event_docs import descriptors
 
+CODE = grpc.StatusCode
 NEWEST = "r" + "a" * 32
 """As `after`: a read waits for all that the mailbox holds."""
 
@@ -106,6 +110,36 @@ async def test_a_stream_of_messages_is_answered_in_order() -> None:
         assert refused[7].code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
         assert refused[8].code == grpc.StatusCode.NOT_FOUND.value[0]
         assert len({answer.record_id for answer in answers} - {""}) == 198
+
+
+async def test_a_stream_of_messages_needs_a_known_key() -> None:
+    """Whose key nobody knows, or is removed meanwhile, is not answered message by message: the stream ends. A
+    key of one desk only is refused the messages of others in their places."""
+    async with calling() as caller:
+        await caller.made.desk("ola")
+        stranger = caller.intake.SubmitStream(iter([message("m1"), message("m2")]), metadata=key("nobody"))
+        assert (await failed(heard(stranger))).code == CODE.UNAUTHENTICATED
+        made = (await caller.made.call("POST", "/v1/desks/rowery/keys", {"scope": "integration"})).json()
+        call: Any = caller.intake.SubmitStream(metadata=key(made["key"]))
+        await call.write(message("m3"))
+        assert (await heard(call)).record_id
+        await call.write(message("m4", desk="inny"))
+        assert (await heard(call)).refused.code == CODE.PERMISSION_DENIED.value[0]
+        await caller.made.call("DELETE", f"/v1/desks/rowery/keys/{made['id']}")
+        await call.write(message("m5"))
+        assert (await failed(heard(call))).code == CODE.UNAUTHENTICATED
+
+
+async def test_a_stream_without_a_message_is_not_kept() -> None:
+    """Before the first message nobody knows whose a stream is, so it must come in time."""
+
+    async def silent() -> AsyncIterator[Message]:
+        await asyncio.get_running_loop().create_future()
+        yield message()
+
+    with pytest.raises(Refusal) as caught:
+        await anext(begun(silent(), within_s=0.01))
+    assert caught.value.status == 408
 
 
 async def test_orders_and_shipments_are_taken() -> None:

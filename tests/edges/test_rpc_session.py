@@ -360,16 +360,3 @@ async def test_an_outcome_that_does_not_come_is_unknown() -> None:
             assert answer.refused.code == CODE.UNAVAILABLE.value[0]
             assert "same key" in answer.refused.message
             assert answer.refused.retry_after_s == 1.0
-
-
-async def test_the_number_of_streams_is_bounded() -> None:
-    """Above the setting a stream is refused with when to come again."""
-    async with calling() as caller:
-        await caller.made.desk("ola")
-        kind = type(caller.made.app.settings)
-        caller.made.app.settings = kind(streams_max=1)
-        async with caller.session("ola"):
-            hello = AgentUp(hello=Hello(desk="rowery", agent="ola"))
-            call = caller.agents.Connect(iter([hello]), metadata=caller.admin)
-            told = await failed(ended(call))
-            assert (told.code, told.retry_s) == (CODE.UNAVAILABLE, 5.0)
