@@ -64,7 +64,8 @@ class Committed(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What a loop has done, for metrics and the benchmark. `inputs` counts deadlines too."""
+    """What a loop has done, for metrics and the benchmark. `inputs` counts deadlines too, `fenced` what was
+    lost and not given away."""
 
     batches: int = 0
     events: int = 0
@@ -204,27 +205,27 @@ class Loop:
             try:
                 await self._own()
             except TRY_LATER as error:
-                self.tally.fenced += 1
+                planned = self._successor is not None
+                self.tally.fenced += not planned
                 failures = 0 if self.tally.batches > batches else failures + 1
-                _log.warning("%s/%d lost: %s", self.engine.TOPIC, self.partition, error)
+                level = logging.INFO if planned else logging.WARNING
+                _log.log(level, "%s/%d lost: %s", self.engine.TOPIC, self.partition, error)
             finally:
                 self.ready.clear()
+                self.heed(False)
             await asyncio.sleep(RECLAIM_MS[min(failures, len(RECLAIM_MS) - 1)] / 1000)
 
     async def _own(self) -> None:
         await self.permit()
-        started_s = self._clock.monotonic_s()
-        warm, self.warm = self.warm, None
+        started_s, warm, self.warm = self._clock.monotonic_s(), self.warm, None
         stores = self._log, self._snapshots, self._clock
         fold = await restore.take_over(self.engine, *stores, self.partition, warm=warm)
         self.tally.claims += 1
         self.tally.restore_s = self._clock.monotonic_s() - started_s
         self.tally.restored_events, self.tally.restored_bytes = fold.events, fold.loaded_bytes
-        self.state = fold.state
-        self._epoch = fold.fence.epoch
+        self.state, self._epoch = fold.state, fold.fence.epoch
         self._seq = self._acknowledged_seq = fold.fence.next_seq
-        self._appending = False
-        self._next_offset, self._now_ms = fold.offset, fold.now_ms
+        self._appending, self._next_offset, self._now_ms = False, fold.offset, fold.now_ms
         inputs = Inputs(self.engine.INPUTS, self.partition, fold.places, self.engine.HEARS)
         self._submitted.clear()
         for callback in self._on_owned:
@@ -236,7 +237,6 @@ class Loop:
             while True:
                 await self._round(self._reader, inputs)
         finally:
-            self.heed(False)
             reader, self._reader, self._inputs = self._reader, None, None
             await reader.close()
 

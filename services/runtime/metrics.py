@@ -191,7 +191,8 @@ class Metrics(DeskMetrics):
         self.claims_lost = self._tallied(
             "claims_lost_total",
             "claims",
-            "Times a partition was lost to another owner, or an append's outcome was unknown.",
+            "Times a partition was lost to another owner, or an append's outcome was unknown. Not where it "
+            "was given away, as when processes are added or stopped.",
             ("topic",),
         )
         self.engines_ready = self._levels(
