@@ -166,12 +166,18 @@ class Reading:
             raise Refusal(422, "The desk does not have what is asked for.", problems)
 
     def admit_stream(self, desk: str) -> None:
-        """Whether one more stream of a desk may be opened. Raises Refusal 503."""
+        """Whether one more stream of a desk may be opened. Raises Refusal 429 for a desk that has its share,
+        503 where there is no room."""
         most = self._edge.app.settings.streams_max
         of_desk = self._edge.hub.watched.get(desk, Counter[str]()).total()
-        if self._edge.hub.streams() >= most or of_desk >= math.ceil(most * DESK_SHARE):
-            self._edge.app.metrics.turned_away.labels("streams").inc()
-            raise Refusal(503, "Too many streams are open.", retry_after_s=5)
+        if has_share := of_desk >= math.ceil(most * DESK_SHARE):
+            refusal = Refusal(429, f"The desk has {of_desk} streams open here.", retry_after_s=5)
+        elif self._edge.hub.streams() >= most:
+            refusal = Refusal(503, "Too many streams are open.", retry_after_s=5)
+        else:
+            return
+        self._edge.app.metrics.turned_away.labels("desk_streams" if has_share else "streams").inc()
+        raise refusal
 
     async def board(self, desk: str) -> dict[str, Any]:
         """What a board's stream begins with."""

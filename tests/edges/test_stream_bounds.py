@@ -13,25 +13,15 @@ from tests.edges.installation import DESK, HEADERS
 CODE = grpc.StatusCode
 
 
-async def refused_hello(caller: Caller, desk: str = "rowery") -> Failed:
-    """How a session of Ola's that is not let in fails."""
-    hello = AgentUp(hello=Hello(desk=desk, agent="ola"))
+async def refused_hello(caller: Caller, desk: str = "rowery", agent: str = "ola") -> Failed:
+    """How a session that is not let in fails."""
+    hello = AgentUp(hello=Hello(desk=desk, agent=agent))
     return await failed(heard(caller.agents.Connect(iter([hello]), metadata=caller.admin)))
 
 
 async def test_the_number_of_streams_is_bounded() -> None:
-    """Above the setting a stream is refused with when to come again."""
-    async with calling() as caller:
-        await caller.made.desk("ola")
-        kind = type(caller.made.app.settings)
-        caller.made.app.settings = kind(streams_max=1)
-        async with caller.session("ola"):
-            told = await refused_hello(caller)
-            assert (told.code, told.retry_s) == (CODE.UNAVAILABLE, 5.0)
-
-
-async def test_one_desk_does_not_take_every_stream() -> None:
-    """A desk with three quarters of the streams is refused another one, while other desks get theirs."""
+    """A desk with three quarters of the streams is refused another one, while other desks get theirs until
+    there is no room; both are told when to come again."""
     async with calling() as caller, AsyncExitStack() as stack:
         await caller.made.desk("ola")
         desk = {**DESK, "name": "Inny"}
@@ -41,10 +31,13 @@ async def test_one_desk_does_not_take_every_stream() -> None:
         caller.made.app.settings = kind(streams_max=4)
         for _ in range(3):
             await stack.enter_async_context(caller.session("ola"))
-        assert (await refused_hello(caller)).code == CODE.UNAVAILABLE
+        told = await refused_hello(caller)
+        assert (told.code, told.retry_s) == (CODE.RESOURCE_EXHAUSTED, 5.0)
         board = await caller.made.client.get("/v1/desks/rowery/board/stream", headers=HEADERS)
-        assert board.status_code == 503
+        assert (board.status_code, board.headers["retry-after"]) == (429, "5")
         await stack.enter_async_context(caller.session("ewa", desk="inny"))
+        told = await refused_hello(caller, desk="inny", agent="ewa")
+        assert (told.code, told.retry_s) == (CODE.UNAVAILABLE, 5.0)
 
 
 async def test_a_session_with_a_desk_that_is_not_there_says_so() -> None:
