@@ -129,8 +129,8 @@ class Metrics(DeskMetrics):
         self.turned_away = self._counter(
             "turned_away_total",
             "requests",
-            "Requests turned away: rate, desk_streams (429), in_flight, streams (503), restoring: the process "
-            "is not ready, or too much waits to be decided (503).",
+            "Requests turned away: rate, desk_streams (429), in_flight, streams (503), restoring: the "
+            "process is not ready, or too much waits to be decided (503).",
             ("reason",),
         )
         for reason in ("rate", "in_flight", "streams", "desk_streams", "restoring"):

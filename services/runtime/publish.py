@@ -25,6 +25,7 @@ import msgspec
 
 from proto.v1.envelope_pb2 import Batch
 from services.kernel.claims import Fence, is_claim
+from services.kernel.errors import Busy
 from services.runtime import views_base
 from services.runtime.clock import Clock
 from services.runtime.documents import Document, FloorDue
@@ -212,7 +213,7 @@ class Publisher:
         store = RedisStore(self._link, *self.place)
         views = FarViews(store, self._share())
         await views.open()
-        if self._is_ahead(views.position(*self.place)):
+        if await self._beyond_the_log(views.position(*self.place)):
             _log.warning("views of %s/%d tell of what the log does not have: made anew", *self.place)
             await store.begin_anew()
             await views.open()
@@ -246,6 +247,16 @@ class Publisher:
         views.advance(topic, partition, place)
         await views.flush()
         _log.info("views of %s/%d begin at offset %d", topic, partition, place.offset)
+
+    async def _beyond_the_log(self, position: Position) -> bool:
+        """Whether the views tell of what the log does not have. Raises Busy where it is this process that has
+        not read all of it, as one that was frozen while another took over: the views are that one's then."""
+        end = await self._log.end(*self.place)
+        if not self._is_ahead(position):
+            return False
+        if self._loop.place()[0] < end:
+            raise Busy("its views, and its log, tell of more than was read here")
+        return True
 
     def _is_ahead(self, position: Position) -> bool:
         offset, epoch, next_seq = self._loop.place()
