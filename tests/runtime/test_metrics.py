@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -13,6 +14,8 @@ from services.runtime.measures import Distribution
 from services.runtime.metrics import LABELS, Metrics
 from services.runtime.metrics_desks import SECONDS, channel_label
 
+WAIT_S = 5.0
+
 
 def test_metrics_are_separate() -> None:
     """Two processes' worth of metrics live side by side without sharing a value."""
@@ -20,6 +23,23 @@ def test_metrics_are_separate() -> None:
     first.turned_away.labels("rate").inc()
     assert b'centrala_turned_away_total{reason="rate"} 1.0' in first.render()
     assert b'centrala_turned_away_total{reason="rate"} 0.0' in second.render()
+
+
+async def test_what_waits_holds_up_nothing_else_of_a_scrape() -> None:
+    """The parts of a process are looked at together: none waits until another one has had its answer."""
+    metrics, part, asked = Metrics(), Metrics(), asyncio.Event()
+
+    async def waits() -> None:
+        async with asyncio.timeout(WAIT_S):
+            await asked.wait()
+
+    async def answers() -> None:
+        asked.set()
+
+    metrics.refreshers.append(waits)
+    part.refreshers.append(answers)
+    metrics.add(part)
+    assert await metrics.scrape()
 
 
 def test_labels_are_bounded() -> None:
