@@ -23,6 +23,8 @@ from services.runtime.project_conversations import word
 OUTCOMES = ("requested", "sent", "delivered", "deferred", "failed", "uncertain", "suppressed")
 """Events of notices that say how far a send has come."""
 KINDS = {SEND_KIND_REPLY: "reply", SEND_KIND_NOTICE: "notice", SEND_KIND_WEBHOOK: "webhook"}
+UNKNOWN = "any"
+"""Kind of a send that began before the process did, where its event does not say."""
 ENDED = frozenset({"sent", "failed", "uncertain", "suppressed"})
 SENDS_MAX = 100_000
 """Sends whose kind and beginning are known. Beyond it, and after a start, those of older ones are not."""
@@ -38,7 +40,7 @@ class Figures:
         self._clock = clock
         # All from the start: a series that begins at 1 is no rise for who asks for one.
         self._sends = Counter[tuple[str, ...]](
-            {(kind, outcome): 0 for kind in KINDS.values() for outcome in OUTCOMES}
+            {(kind, outcome): 0 for kind in (*KINDS.values(), UNKNOWN) for outcome in OUTCOMES}
         )
         self._suppressed = Counter[tuple[str, ...]](
             {(word(SuppressedWhy, why),): 0 for why in SuppressedWhy.values() if why}
@@ -59,8 +61,8 @@ class Figures:
             kind: SendKind = getattr(body, "kind", SEND_KIND_UNSPECIFIED)
             if outcome == "requested" and len(self._open) < SENDS_MAX:
                 asked_ms = 0 if body.held_until_ms else event.occurred_at_ms
-                self._open[body.send_id] = (KINDS.get(kind, "any"), asked_ms)
-            known, asked_ms = self._open.get(body.send_id, ("any", 0))
+                self._open[body.send_id] = (KINDS.get(kind, UNKNOWN), asked_ms)
+            known, asked_ms = self._open.get(body.send_id, (UNKNOWN, 0))
             if outcome in ENDED:
                 self._open.pop(body.send_id, None)
             if outcome == "sent" and asked_ms:

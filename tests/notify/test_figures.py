@@ -48,6 +48,14 @@ def test_each_outcome_counts_under_its_kind() -> None:
     assert 'centrala_sends_total{kind="any",outcome="deferred"} 1.0' in heard.text()
 
 
+def test_every_series_is_there_before_it_rises() -> None:
+    """A series that begins at 1 is no rise, so the alert would miss the first: of those, too, whose kind
+    nobody knows any more."""
+    text = Heard().text()
+    for kind in ("reply", "notice", "webhook", "any"):
+        assert f'centrala_sends_total{{kind="{kind}",outcome="uncertain"}} 0.0' in text
+
+
 def test_a_suppressed_notice_tells_why() -> None:
     """What is not sent counts under its reason."""
     heard = Heard()
