@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -67,6 +68,20 @@ def test_every_page_is_reachable() -> None:
         for link in LINK.findall(tree.text(path))
     }
     assert [path for path in PAGES if path.parts[0] == "docs" and path.as_posix() not in linked] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name == "runbooks"], ids=str)
+def test_runbooks_name_what_there_is(page: Path) -> None:
+    """Whoever follows a page in the night finds each panel, row, metric and setting that it names."""
+    boards = [json.loads(tree.text(path)) for path in tree.files() if path.match("deploy/grafana/*.json")]
+    known = {panel["title"] for board in boards for panel in board["panels"]}
+    known |= {"Targets"}  # a page of Prometheus'
+    text = tree.text(page)
+    assert [title for title in re.findall(r"\*([A-Z][^*]+)\*", text) if title not in known] == []
+    metrics = {metric.name for metric in Metrics().definitions}
+    assert set(re.findall(r"`(centrala_\w+)", text)) <= metrics
+    settings = {variable.name for *_, variable in variables()}
+    assert set(re.findall(r"`(CENTRALA_\w+)", text)) <= settings
 
 
 def test_settings_are_used() -> None:
