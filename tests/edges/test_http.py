@@ -198,7 +198,7 @@ async def test_a_compressed_body_is_refused_as_such(path: str) -> None:
 
 async def test_a_query_that_is_not_understood_is_not_passed_over() -> None:
     """A read with a parameter that its route does not have is refused, and told which ones it has; one that
-    takes none says so; pages and probes do not mind."""
+    takes none says so; so is one that is given twice; pages and probes do not mind."""
     async with installation() as made:
         await made.desk("ola")
         desk = "/v1/desks/rowery"
@@ -214,6 +214,8 @@ async def test_a_query_that_is_not_understood_is_not_passed_over() -> None:
         assert refused.json()["errors"] == [
             {"pointer": "/query/limit", "rule": "is unknown: this takes none"}
         ]
+        twice = await made.client.get(f"{desk}/notices?state=sent&state=held", headers=HEADERS)
+        assert twice.json()["errors"] == [{"pointer": "/query/state", "rule": "must be given once"}]
         assert (await made.client.get(f"{desk}/notices?limit=5", headers=HEADERS)).status_code == 200
         assert (await made.client.get("/livez?now=1")).status_code == 200
 
