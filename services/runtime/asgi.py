@@ -18,10 +18,11 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from services.kernel.limits import BODY_BYTES_MAX as BODY_BYTES_MAX
+from services.runtime.bodies import Bodies, Gone
+from services.runtime.bodies import Receive as Receive
 from services.runtime.problems import Refusal, refusal_of
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -33,8 +34,6 @@ ANSWER = "centrala.answer"
 """In a scope: takes the status and the JSON of an answer and sends it at once, which is a fifth of the work
 of two ASGI messages; says whether it could."""
 
-BODY_WITHIN_S = 30
-"""A body that is not whole after this is not waited for: who sends a byte now and then holds nothing."""
 _TRACE = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -96,11 +95,6 @@ class _Node:
         self.by_method: dict[str, _Route] = {}
 
 
-class Gone(Exception):
-    """Nobody is left to answer: the client went away before its body was there, or the process stops
-    while an answer is under way."""
-
-
 class Dispatcher:
     """The ASGI application: hot routes first, then the application behind."""
 
@@ -110,8 +104,11 @@ class Dispatcher:
         self.ready: Callable[[], bool] = lambda: True
         self.prepare: Callable[[Scope], Awaitable[None]] | None = None
         """Has at hand what handlers look up, where that is far; before anything else of a request."""
+        self.admit: Callable[[Scope], None] = lambda scope: None
+        """Asked before a body is waited for: raises Refusal for who is not let in with any."""
         self._behind = behind
         self._root = _Node()
+        self._bodies = Bodies()
 
     def add(self, method: str, template: str, handler: HotHandler, body_max: int = BODY_BYTES_MAX) -> None:
         """Serve `method` on a path such as `/v1/desks/{desk}/messages`. Bodies up to `body_max` bytes."""
@@ -149,7 +146,7 @@ class Dispatcher:
             headers = dict(scope["headers"])
             body = b"" if scope["method"] == "GET" else scope.get(WHOLE_BODY)
             if body is None or len(body) > route.body_max:
-                body = await read_body(headers, receive, route.body_max)
+                body = await self._read(scope, headers, receive, route.body_max)
             _check_coding(headers)
             params = dict(zip(route.names, values, strict=True))
             answer = await route.handler(
@@ -170,6 +167,12 @@ class Dispatcher:
             await stream(receive, send, answer)
         elif at_once is None or answer.headers != JSON_ONLY or not at_once(answer.status, answer.body):
             await respond(send, answer)
+
+    async def _read(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
+        """The whole body, which is there already or waited for."""
+        if WHOLE_BODY not in scope:
+            self.admit(scope)
+        return await self._bodies.read(headers, receive, most)
 
     def _match(self, scope: Scope) -> tuple[_Route, list[str]] | None:
         raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
@@ -193,7 +196,7 @@ class Dispatcher:
             await self._answered_behind(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        body = await read_body(headers, receive, BODY_BYTES_MAX)
+        body = await self._read(scope, headers, receive, BODY_BYTES_MAX)
         _check_coding(headers)
         told = False
 
@@ -272,56 +275,11 @@ def _check_coding(headers: dict[bytes, bytes]) -> None:
         raise Refusal(415, detail, headers={"Accept-Encoding": "identity"})
 
 
-async def read_body(
-    headers: dict[bytes, bytes], receive: Receive, most: int, within_s: float = BODY_WITHIN_S
-) -> bytes:
-    """The whole body. Raises Refusal 413 beyond `most` bytes, 408 after `within_s` seconds, Gone when the
-    client went away."""
-    length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length[:20]) > most:
-        raise _too_large(most)
-    try:
-        async with asyncio.timeout(within_s):
-            return await _whole_body(receive, most)
-    except TimeoutError as error:
-        detail = f"The body was not there within {within_s:g} s."
-        raise Refusal(408, detail, headers={"Connection": "close"}) from error
-
-
-async def _whole_body(receive: Receive, most: int) -> bytes:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Gone
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        if size > most:
-            raise _too_large(most)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        part = message.get("body", b"")
-        parts.append(part)
-        size += len(part)
-    if size > most:
-        raise _too_large(most)
-    return b"".join(parts)
-
-
 def trace_of(headers: dict[bytes, bytes]) -> str:
     """The request's `traceparent` (W3C Trace Context, section 3.2); "" for anything else: it is kept in
     the plain, so free words have no place in it."""
     value = headers.get(b"traceparent", b"")
     return value.decode() if _TRACE.fullmatch(value) else ""
-
-
-def _too_large(most: int) -> Refusal:
-    # The rest of the body is not read, so the connection cannot be used again.
-    return Refusal(413, f"The body is larger than {most} bytes.", headers={"Connection": "close"})
 
 
 def problem_response(error: Exception) -> HotResponse:

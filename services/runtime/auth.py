@@ -108,6 +108,18 @@ class Auth:
 
         Raises Refusal: 401 without a known key, 403 if the key may not.
         """
+        known = self.known(headers)
+        if not known.desk:
+            return known
+        if not desk or known.desk != desk:
+            why = "The key belongs to another desk." if desk else "Only the installation's key may."
+            raise Refusal(403, why)
+        if known.scope not in scopes:
+            raise Refusal(403, f"A key of scope {known.scope} may not; one of {', '.join(scopes)} may.")
+        return known
+
+    def known(self, headers: Mapping[bytes, bytes]) -> Principal:
+        """Who asks, whatever for. Raises Refusal 401 without a known key."""
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not key:
             raise Refusal(
@@ -119,11 +131,6 @@ class Auth:
         known = self._guests.get(digest) or self._known(digest)
         if known is None:
             raise Refusal(401, "The key is not known.", headers={"WWW-Authenticate": "Bearer"})
-        if not desk or known.desk != desk:
-            why = "The key belongs to another desk." if desk else "Only the installation's key may."
-            raise Refusal(403, why)
-        if known.scope not in scopes:
-            raise Refusal(403, f"A key of scope {known.scope} may not; one of {', '.join(scopes)} may.")
         return known
 
     def key_hash(self, headers: Mapping[bytes, bytes]) -> str:

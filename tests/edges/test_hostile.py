@@ -6,18 +6,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from services.runtime.asgi import BODY_WITHIN_S, read_body, trace_of
+from services.runtime.asgi import trace_of
+from services.runtime.bodies import BODY_WITHIN_S, Bodies, Gone, Receive
 from services.runtime.one_write import HEAD_WITHIN_S, OneWriteProtocol
 from services.runtime.problems import Refusal
 from tests.edges.installation import DESK, HEADERS, installation
 from tests.edges.test_server import served
 
+WAIT_S = 5.0
 MESSAGES = "/v1/desks/rowery/messages"
 MESSAGE: dict[str, Any] = {
     "channel": "chat",
@@ -163,8 +166,57 @@ async def test_a_body_that_never_ends_is_not_waited_for() -> None:
 
     assert BODY_WITHIN_S <= 60
     with pytest.raises(Refusal) as caught:
-        await read_body({}, receive, 10, within_s=0.01)
+        await Bodies().read({}, receive, 10, within_s=0.01)
     assert (caught.value.status, caught.value.headers) == (408, {"Connection": "close"})
+
+
+async def test_a_body_without_a_known_key_is_not_waited_for() -> None:
+    """Who shows no key, or one that nobody knows, is refused before the body is there, so they hold no
+    memory."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with installation() as made:
+        await made.desk("ola")
+        for path in ("messages", "agents/ola/presence", "offers/o1/accept", "keys"):
+            method = "PUT" if path.endswith("presence") else "POST"
+            for headers in ({}, {"Authorization": "Bearer nobody"}):
+                asked = made.client.request(
+                    method, f"/v1/desks/rowery/{path}", headers=headers, content=endless()
+                )
+                assert (await asyncio.wait_for(asked, WAIT_S)).status_code == 401, path
+
+
+async def test_bodies_that_are_not_whole_are_bounded_together() -> None:
+    """Beyond the bound what comes in pieces is 503, and what comes whole is taken; who ends makes room."""
+    bodies, more = Bodies(most=10), asyncio.Event()
+
+    def coming(first: bytes) -> Receive:
+        async def receive() -> dict[str, Any]:
+            nonlocal first
+            if first:
+                part, first = first, b""
+                return {"type": "http.request", "body": part, "more_body": True}
+            await more.wait()
+            return {"type": "http.disconnect"}
+
+        return receive
+
+    async def whole() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"123456"}
+
+    slow = asyncio.create_task(bodies.read({}, coming(b"12345678"), 100))
+    await asyncio.sleep(0)
+    with pytest.raises(Refusal) as caught:
+        await bodies.read({}, coming(b"123"), 100)
+    assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
+    assert await bodies.read({}, whole, 100) == b"123456"
+    more.set()
+    for reading in (slow, bodies.read({}, coming(b"123"), 100)):
+        with pytest.raises(Gone):
+            await reading
 
 
 class Hasty(OneWriteProtocol):
