@@ -204,7 +204,7 @@ class Calls:
         if content is None or route is None:
             return None
         attachments = []
-        if requested.channel == "email" and not requested.url:
+        if requested.channel == "email" or requested.url:
             for attachment in content.attachments:
                 data = await self._blob(attachment.blob) if attachment.blob else None
                 if data is None:

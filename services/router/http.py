@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.router.asking import AGENTS
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from services.runtime.main import App
 
 Word = Annotated[str, Query(max_length=200)]
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
+"""How OpenAPI describes the answer with a file."""
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+", re.ASCII)
 
 
 def bind(app: App) -> None:
@@ -55,6 +63,8 @@ class _Conversations:
         router.add_api_route(path, self.list, methods=["GET"], responses=pages)
         router.add_api_route(one, self.get, methods=["GET"], responses=answer_of(answers.Conversation))
         router.add_api_route(why, self.explain, methods=["GET"], responses=explained)
+        file = one + "/messages/{message}/attachments/{blob}"
+        router.add_api_route(file, self.file, methods=["GET"], response_class=Response, responses=FILE)
 
     async def list(
         self,
@@ -80,6 +90,21 @@ class _Conversations:
         self._edge.check(request, desk, READERS)
         await self._edge.shown(desk, after)
         return await self._reading.conversation(desk, conversation)
+
+    async def file(self, desk: str, conversation: str, message: str, blob: str, request: Request) -> Response:
+        """A file of a message, by the `blob` that the conversation shows beside its name: the bytes as they
+        came. Whoever sent it chose its type, so a browser is told to keep it, not to show it."""
+        self._edge.check(request, desk, READERS)
+        attachment, data = await self._reading.file(desk, conversation, message, blob)
+        known = _MEDIA_TYPE.fullmatch(attachment.media_type)
+        headers = {
+            "Content-Type": attachment.media_type if known else "application/octet-stream",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(attachment.name, safe='')}",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        return Response(data, headers=headers)
 
     async def explain(
         self, desk: str, conversation: str, request: Request, decision: Word = "", after: Word = ""

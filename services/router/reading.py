@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from proto.v1.content_pb2 import Attachment
 from services.kernel.errors import Problem
 from services.router import waits
 from services.router.published import Floors
@@ -112,6 +113,16 @@ class Reading:
     async def conversation(self, desk: str, conversation_id: str) -> dict[str, Any]:
         """A whole conversation. Raises Refusal 404."""
         return await self._edge.reads.conversation(await self._edge.conversation(desk, conversation_id))
+
+    async def file(
+        self, desk: str, conversation_id: str, message_id: str, blob_id: str
+    ) -> tuple[Attachment, bytes]:
+        """A file of a message. Raises Refusal 404, Busy."""
+        doc = await self._edge.conversation(desk, conversation_id)
+        found = await self._edge.reads.file(doc, message_id, blob_id)
+        if found is None:
+            raise Refusal(404, "The message has no such file, or has it no longer.")
+        return found
 
     async def queues(self, desk: str, is_fresh: bool = False) -> list[dict[str, Any]]:
         """Each queue: how many wait, the oldest, who could take them, the estimate. is_fresh: with everything

@@ -9,7 +9,13 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from proto.v1.content_pb2 import IdentityContent, MessageContent, OrderContent, ShipmentContent
+from proto.v1.content_pb2 import (
+    Attachment,
+    IdentityContent,
+    MessageContent,
+    OrderContent,
+    ShipmentContent,
+)
 from proto.v1.envelope_pb2 import Sealed
 from proto.v1.routing_pb2 import Offered
 from services.kernel.errors import Busy, Corrupt
@@ -88,6 +94,18 @@ class Reads:
         """One message's content; where it is long, from its blob."""
         [content] = await self.opened([raw], MessageContent)
         return await self._whole(content, MessageContent)
+
+    async def file(self, doc: Conversation, message_id: str, blob_id: str) -> tuple[Attachment, bytes] | None:
+        """A message's file that lies under this blob id, opened; None where the message has none such, or an
+        erasure took it. Raises Busy, Corrupt."""
+        view = await self.views.of(doc.desk).get(MessageView, f"{doc.id}/{message_id}")
+        if view is None or not view.content or await self.hidden(doc.desk, doc.customer, doc.opened_ms):
+            return None
+        content = await self.content(view.content)
+        named = [one for one in (content.attachments if content else ()) if one.blob == blob_id]
+        sealed = await self._blobs.get(blob_id) if named else None
+        data = await self._sealing.open_bytes(Sealed.FromString(sealed)) if sealed is not None else None
+        return (named[0], data) if data is not None else None
 
     async def _whole(self, content: C | None, cls: type[C]) -> C | None:
         if content is None or not content.full_blob:

@@ -169,16 +169,20 @@ async def test_a_sender_that_breaks_leaves_it_uncertain(caplog: pytest.LogCaptur
     assert "jan@" not in caplog.text
 
 
-async def test_long_content_and_attachments_come_from_blobs() -> None:
-    """What was too large for the log is fetched, opened and sent whole."""
+@pytest.mark.parametrize("way", [s.EMAIL, s.CHAT], ids=["mail", "webhook"])
+async def test_long_content_and_attachments_come_from_blobs(way: tuple[str, str]) -> None:
+    """What was too large for the log is fetched, opened and sent whole, be it by mail or by webhook."""
     bench = Bench(Recorder())
+    if way == s.CHAT:
+        bench.story.when("conversations", s.configured(s.desk("message.out")))
     key = await bench.sealing.key_for(s.DESK, bench.sealing.identity_hash(s.DESK, "email", "jan@example.com"))
     blob = await bench.blobs.put(bench.sealing.seal_bytes(key, b"%PDF \x00\xff").SerializeToString())
     whole = MessageContent(text="długo " * 20_000, attachments=[Attachment(name="a.pdf", blob=blob)])
     full = await bench.blobs.put((await bench.sealed(whole)).SerializeToString())
-    await bench.ask(MessageContent(text="długo", full_blob=full), way=s.EMAIL)
+    await bench.ask(MessageContent(text="długo", full_blob=full), way=way)
     assert (await bench.report()).outcome == SEND_OUTCOME_SENT
-    (asked,) = bench.sender.asked
+    asked = bench.sender.asked[0]
+    assert bool(asked.requested.url) == (way == s.CHAT)
     assert asked.content.text == whole.text
     assert [data for _, data in asked.attachments] == [b"%PDF \x00\xff"]
 

@@ -45,6 +45,8 @@ async def desk_of(world: World, desk: str, agent: str) -> dict[str, str]:
         "desk": desk,
         "agent": agent,
         "conversation": doc["id"],
+        "message": doc["last_message_id"],
+        "blob": "0" * 64,
         "customer": doc["customer"]["id"],
         "offer": doc["offer"]["offer_id"],
         "key": key["id"],

@@ -97,8 +97,13 @@ def _message(request: SendRequest) -> dict[str, Any]:
         "html": content.html or None,
         "author": requested.author_agent_id or None,
         "attachments": [
-            {"name": each.name, "media_type": each.media_type, "size_bytes": each.size_bytes}
-            for each in content.attachments
+            {
+                "name": each.name,
+                "media_type": each.media_type,
+                "size_bytes": each.size_bytes,
+                "data": base64.b64encode(data).decode(),
+            }
+            for each, data in request.attachments
         ],
     }
     if requested.event_name == NOTICE:

@@ -236,6 +236,17 @@ async def test_webhook_is_signed_as_the_standard_says(http: Http) -> None:
     assert said["data"]["to"] == {"address": "jan@example.com", "name": "Jan Kowalski"}
 
 
+async def test_files_travel_with_a_webhook(http: Http) -> None:
+    """Whoever delivers by webhook gets the files themselves: what was not handed over is not sent."""
+    async with http_fake(Reply(204, b"")) as fake:
+        file = Attachment(name="paragon.pdf", media_type="application/pdf", size_bytes=6)
+        await send(http, replace(hook(fake.url), attachments=[(file, b"%PDF \xff")]))
+    (call,) = fake.calls
+    [told] = call.json()["data"]["attachments"]
+    assert base64.b64decode(told.pop("data")) == b"%PDF \xff"
+    assert told == {"name": "paragon.pdf", "media_type": "application/pdf", "size_bytes": 6}
+
+
 def test_signature_of_the_specification() -> None:
     """The example of the Standard Webhooks specification gives its signature."""
     signature = sign(
