@@ -195,7 +195,7 @@ def _control(name: str) -> tuple[Plain | None, Mapping[str, float]]:
         return Plain(50, 60), birth_death(Row(2700, 60, 0, 50))
     if name.startswith("n-model"):
         load = float(name.rpartition("-")[2])
-        return Plain(2, 1.25), birth_death(Row(1.7 * load * 3600, 1.25, 0, 2))
+        return Plain(2, 1.15), birth_death(Row(1.7 * load * 3600, 1.15, 0, 2))
     return None, {}
 
 
