@@ -22,7 +22,7 @@ from services.ingest.channels import (
 )
 from services.ingest.channels.email import parse
 from services.ingest.intake import EXCERPT_CHARS
-from services.ingest.parts import message_names, named_attributes, route_of
+from services.ingest.parts import message_names, plain_of, route_of
 from services.ingest.schemas import OrderCustomer
 from services.kernel.errors import Busy, Invalid
 from services.kernel.external_ids import external_hash
@@ -206,12 +206,31 @@ async def test_only_people_ask_for_humans() -> None:
         assert (await only_message(edge)).wants_human is heard
 
 
-def test_attributes_of_conditions_are_named() -> None:
-    """What queues and SLA policies ask for in the attributes is what may stand in the plain."""
+def test_what_conditions_name_stands_in_the_plain() -> None:
+    """What queues, SLA policies and the weights of routing ask for is what may stand in the plain."""
     configured = desk()
     configured.sla.add().when.any.add(field="attributes.tier", values=["vip"])
     configured.sla.add().when.any.add(field="intent", values=["x"])
-    assert named_attributes(configured) == {"topic", "tier"}
+    weighed = configured.routing.weights.add().when
+    weighed.any.add(field="attributes.basket", values=["large"])
+    weighed.any.add(field="mood", values=["in a hurry"])
+    plain = plain_of(configured)
+    assert plain.attributes == {"topic", "tier", "basket"}
+    assert plain.label("intent", "x") == "x"
+    assert plain.label("mood", "in a hurry") == "in a hurry"
+    assert plain.label("mood", "free words") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [("pl-PL", "pl"), ("PL", "pl"), ("pt", "pt-BR"), ("PT-br", "pt-BR"), ("de-AT", "de-AT"), ("zz", "")],
+)
+def test_a_language_is_meant_as_the_desk_writes_it(said: str, label: str) -> None:
+    """A tag in other letters, or with a region that the desk does not know, is the desk's own tag; one that
+    the desk does not have stays as it is, and what is no language is no label."""
+    configured = desk()
+    configured.languages.append("pt-BR")
+    assert plain_of(configured).label("language", said) == label
 
 
 async def test_files_raw_mails_and_long_texts_are_blobs() -> None:
