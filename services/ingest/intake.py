@@ -279,6 +279,7 @@ class Intake:
             state=parsed.state,
             error_code=parsed.error_code[:NAME_CHARS_MAX],
             at_ms=parsed.at_ms,
+            send_id=parsed.send_id[:NAME_CHARS_MAX],
         )
         # A provider repeats a status with another time; it is the same word.
         record_id = make_id(

@@ -301,9 +301,10 @@ async def test_a_reply_token_names_the_conversation() -> None:
 
 
 async def test_a_delivery_report_is_one_record_however_often_it_comes() -> None:
-    """The same state of the same message is the same record; another state is another."""
+    """The same state of the same message is the same record; another state is another. Our id for the send
+    goes along."""
     edge = Edge()
-    report = ParsedDelivery("whatsapp", "48221", "wamid.1", DeliveryState.DELIVERY_STATE_SENT, "", 5)
+    report = ParsedDelivery("whatsapp", "48221", "wamid.1", DeliveryState.DELIVERY_STATE_SENT, "", 5, "s1")
     first = await edge.intake.submit_delivery(DESK, report)
     assert await edge.intake.submit_delivery(DESK, replace(report, at_ms=6)) == first
     assert (
@@ -313,6 +314,7 @@ async def test_a_delivery_report_is_one_record_however_often_it_comes() -> None:
     record = (await edge.records())[0].delivery
     key = edge.sealing.desk_key(DESK)
     assert record.provider_id_hash == external_hash(key, "whatsapp", "48221", "wamid.1")
+    assert record.send_id == "s1"
 
 
 async def test_what_nobody_sent_goes_to_quarantine() -> None:

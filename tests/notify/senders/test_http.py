@@ -124,6 +124,14 @@ async def test_whatsapp_sends_text_with_our_id(http: Http) -> None:
     assert fake.calls[1].json()["recipient"] == "PL.1a2b3c"
 
 
+async def test_whatsapp_names_a_send_with_its_last_part(http: Http) -> None:
+    """A status of the first of two parts says nothing of the whole: our id goes with the last part only."""
+    async with http_fake(Reply(body={"messages": [{"id": "wamid.1"}]})) as fake:
+        await send(http, whatsapp(fake.url, text="słowo " * 1000))
+        bodies = [call.json() for call in fake.calls]
+    assert [body.get("biz_opaque_callback_data") for body in bodies] == [None, fakes.SEND_ID]
+
+
 def meta(code: int, status: int = 400) -> Reply:
     """An error as the Graph API words it."""
     error = {"message": f"(#{code}) words", "type": "OAuthException", "code": code, "fbtrace_id": "Az8"}
