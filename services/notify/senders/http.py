@@ -30,6 +30,8 @@ _NEVER_ASKED = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+_ASKING = ".send_request_headers.started"
+"""The step of a call with which its first byte leaves, as httpcore names it."""
 
 
 class Answer(NamedTuple):
@@ -75,8 +77,14 @@ class Http:
     ) -> Answer | SendResult:
         """POST once. Gives the answer, or what its absence means: RETRY if no byte can have arrived, else
         UNCERTAIN. Errors name `name` and the class of the trouble only: URLs can hold secrets."""
-        status, received = 0, bytearray()
+        status, received, asked = 0, bytearray(), False
         answered: Mapping[str, str] = {}
+
+        async def follow(step: str, info: Mapping[str, Any]) -> None:
+            nonlocal asked
+            asked = asked or step.endswith(_ASKING)
+            await self._judge(step, info)
+
         try:
             async with asyncio.timeout(within_s):
                 await self._guard.check(httpx.URL(url).host)
@@ -86,7 +94,7 @@ class Http:
                     content=body,
                     headers=headers,
                     timeout=httpx.Timeout(within_s, connect=min(CONNECT_WITHIN_S, within_s)),
-                    extensions={"trace": self._judge},
+                    extensions={"trace": follow},
                 ) as response:
                     status, answered = response.status_code, response.headers
                     async for chunk in response.aiter_bytes():
@@ -98,6 +106,8 @@ class Http:
         except _NEVER_ASKED as error:
             return retry(f"{name}: {type(error).__name__}")
         except (httpx.HTTPError, TimeoutError, OSError) as error:
+            if not asked:  # a name that is looked up for too long, say
+                return retry(f"{name}: {type(error).__name__}")
             if not status:
                 return uncertain(f"{name}: {type(error).__name__} after the request was sent")
         return Answer(status, answered, bytes(received[:ANSWER_BYTES_MAX]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -195,6 +196,25 @@ async def test_nobody_there_is_retried(http: Http, make: Any) -> None:
     result = await send(http, make(fake.url))
     assert result.outcome == SEND_OUTCOME_RETRY
     assert "ConnectError" in result.error
+
+
+class SlowNames(Guard):
+    """A resolver that never answers."""
+
+    async def check(self, host: str) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("make", [telegram, whatsapp, hook])
+async def test_a_name_that_is_looked_up_for_too_long_is_retried(make: Any) -> None:
+    """While names cannot be looked up nobody was asked: it is tried again, and not left as uncertain."""
+    http = Http(TLS, SlowNames(private_allowed=True))
+    async with http_fake(Reply(body={})) as fake:
+        result = await send(http, make(fake.url), 0.05)
+    await http.close()
+    assert fake.calls == []
+    assert (result.outcome, result.error.partition(": ")[2]) == (SEND_OUTCOME_RETRY, "TimeoutError")
 
 
 @pytest.mark.parametrize("make", [telegram, whatsapp, hook])
