@@ -6,6 +6,8 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,6 +18,7 @@ from services.notify.senders.guard import REFUSED, Guard, PrivateTarget
 CONNECT_WITHIN_S = 5.0
 ANSWER_BYTES_MAX = 65_536
 """Of an answer more is not read: providers say what they have to say in a few hundred bytes."""
+WAIT_S_MAX = 86_400
 CONNECTIONS_MAX = 200
 KEEP_ALIVE_S = 4.0
 """Below what servers keep an idle connection for (5 s and more), so none is used that is about to close: a
@@ -50,9 +53,26 @@ class Answer(NamedTuple):
         return value if isinstance(value, dict) else {}
 
     def retry_after_ms(self) -> int:
-        """The header Retry-After in seconds (RFC 9110 section 10.2.3); 0 without one that we can read."""
+        """The header Retry-After (RFC 9110 section 10.2.3): seconds, or a date by the answer's own clock; 0
+        without one that we can read."""
         text = self.headers.get("retry-after", "").strip()
-        return min(int(text), 86_400) * 1000 if text.isascii() and text.isdigit() else 0
+        if text.isascii() and text.isdigit():
+            return wait_ms(int(text[:9]))
+        at, now = _date(text), _date(self.headers.get("date", ""))
+        return wait_ms((at - now).total_seconds()) if at is not None and now is not None else 0
+
+
+def wait_ms(seconds: float) -> int:
+    """A wait that a provider asks for, in milliseconds: never back, and a day at the most."""
+    return int(min(max(seconds, 0), WAIT_S_MAX) * 1000)
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date, which is in GMT whatever it says."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class Http:
