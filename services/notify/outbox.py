@@ -194,8 +194,8 @@ def uncertain(send: Send, error: str, cause: Cause) -> NoticesEvent:
 
 
 def again(send: Send, error: str, wish_ms: int, maybe_sent: bool, cause: Cause) -> NoticesEvent:
-    """Tried later, with a back-off that spreads by up to a quarter. A provider's wish holds instead, but never
-    for less than the back-off before: "in a second" said for a whole day would be as many attempts, on a log
+    """Tried later, with a back-off that spreads by up to a quarter. A provider's wish holds instead, but for
+    no less than the back-off before: "in a second" said for a whole day would be as many attempts, on a log
     that is kept for ever."""
     if send.erased:
         return drop(send, SUPPRESSED_WHY_ERASED, cause, maybe_sent)

@@ -11,6 +11,7 @@ from email import policy
 import pytest
 
 from proto.v1.content_pb2 import Attachment, MessageContent, MessageRoute
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.inbound_pb2 import (
     AUTO_KIND_AUTO_REPLY,
     SEND_OUTCOME_FAILED,
@@ -231,6 +232,44 @@ def test_a_bots_answer_says_that_it_is_automatic() -> None:
     found = parse(mail.as_bytes(), "other@shop.example")[0]
     assert isinstance(found, ParsedMessage)
     assert found.auto_kind == AUTO_KIND_AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    ("media_type", "told"),
+    [
+        ("text/plain; charset=utf-8", "text/plain"),
+        ("text/csv;header=present", "text/csv"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("IMAGE/PNG", "image/png"),
+        ("message/rfc822", "application/octet-stream"),
+        ("what is it", "application/octet-stream"),
+        ("a b/c", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_a_files_type_never_keeps_a_mail_back(media_type: str, told: str) -> None:
+    """Browsers say types with parameters, and programs say what is no type: the file goes all the same."""
+    attachment = Attachment(name="a.txt", media_type=media_type)
+    mail = parsed(build(replace(answer_to([]), attachments=[(attachment, b"words")]))[0])
+    (part,) = mail.iter_attachments()
+    assert (part.get_content_type(), part.get_payload(decode=True)) == (told, b"words")
+
+
+@pytest.mark.parametrize("address", [';@["?', "jan@[x;", "jan@ex ample", "jan@exa<mple"])
+def test_an_address_that_no_header_holds_is_refused_in_words(address: str) -> None:
+    """What cannot stand in a header is an address that cannot be written to, never a trouble of our own."""
+    with pytest.raises(ValueError, match="no mail address"):
+        build(replace(answer_to([]), route=MessageRoute(address=address)))
+
+
+def test_a_desks_name_with_a_line_separator_stands_in_a_subject() -> None:
+    """Where nobody gave a subject the desk's name stands in, on one line whatever was pasted into it."""
+    request = replace(
+        answer_to([]),
+        desk=DeskConfig(name="Sklep\u2028Rowerowy"),
+        route=MessageRoute(address="jan@x.example"),
+    )
+    assert parsed(build(request)[0])["subject"] == "Re: Sklep Rowerowy"
 
 
 def test_attachments_travel() -> None:
