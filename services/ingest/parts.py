@@ -103,10 +103,11 @@ def _newest(references: Sequence[str]) -> list[str]:
 def reference_hashes(desk_key: bytes, parsed: ParsedMessage, about: str) -> list[bytes]:
     """Hashes of the ids that it answers, the nearest first; before them the one that it changes."""
     named = (about, *parsed.reply_to) if about else parsed.reply_to
-    return [
+    hashes = [
         external_hash(desk_key, parsed.channel, parsed.account, one)
         for one in dict.fromkeys(named[:REFERENCES_MAX])
     ]
+    return [one for one in hashes if one]
 
 
 def reply_conversation(desk_key: bytes, parsed: ParsedMessage) -> str:

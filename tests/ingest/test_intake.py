@@ -289,6 +289,20 @@ async def test_a_change_names_what_it_changes_first() -> None:
     assert message.external_hash == external_hash(key, "chat", "www", "e")
 
 
+async def test_an_empty_id_names_nothing() -> None:
+    """A mail without a Message-ID, and references without anything between their brackets, have no hashes: a
+    hash of nothing would lead from any such mail to any other."""
+    edge = Edge()
+    mail = replace(
+        MESSAGE, channel="email", account=MAIL, external_id="<>", reply_to=("< >", "<\t>", "<a@b>")
+    )
+    await edge.intake.submit_message(DESK, mail)
+    message = await only_message(edge)
+    assert message.external_hash == b""
+    key = edge.sealing.desk_key(DESK)
+    assert list(message.reference_hashes) == [external_hash(key, "email", MAIL, "a@b")]
+
+
 async def test_a_reply_token_names_the_conversation() -> None:
     """An address with our token among the recipients names its conversation; a forged one does not."""
     edge = Edge()

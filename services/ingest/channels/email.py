@@ -38,12 +38,14 @@ from services.ingest.channels.email_headers import (
     message_ids,
     words,
 )
-from services.ingest.channels.email_text import decode, html_to_text, visible
+from services.ingest.channels.email_text import HTML_CHARS_MAX, decode, html_to_text, visible
 
 CHANNEL = "email"
 PARTS_MAX = 500
 """Parts looked at in one mail; what is behind stays in the raw mail only."""
 NAME_CHARS_MAX = 200
+HTML_PARTS_MAX = 20
+"""Parts in HTML whose words are looked for one by one, as long as they are not too long together."""
 FORWARDED = "Forwarded message"
 """What introduces a mail in a mail among the words, as mail programs write it."""
 
@@ -63,7 +65,8 @@ def parse(
 
 @dataclass(slots=True)
 class _Body:
-    """What a walk over the MIME tree found."""
+    """What a walk over the MIME tree found. `texts`: all words in their order, those of HTML too where it is
+    not merely another form of a text beside it."""
 
     texts: list[str] = field(default_factory=list)
     htmls: list[str] = field(default_factory=list)
@@ -176,16 +179,18 @@ class _Mail:
         return tuple(dict.fromkeys(named))[:100]
 
 
-def _walk(part: Message, body: _Body, report: bool) -> None:
-    """Collect words and files, depth first."""
+def _walk(part: Message, body: _Body, report: bool, alternative: bool = False) -> None:
+    """Collect words and files, depth first. `alternative`: somewhere within a multipart/alternative, whose
+    HTML says what its text says."""
     body.parts += 1
     if body.parts > PARTS_MAX:
         return
     kind = _content_type(part)
     children = _parts_of(part)
     if children is not None and not kind.startswith("message/"):
+        alternative = alternative or kind == "multipart/alternative"
         for child in children:
-            _walk(child, body, report)
+            _walk(child, body, report, alternative)
         return
     if kind.startswith("multipart/") or (report and _read_report_part(part, kind, body)):
         return  # a multipart without parts is a broken mail: nothing of it can be told apart
@@ -195,10 +200,23 @@ def _walk(part: Message, body: _Body, report: bool) -> None:
         return
     disposition = (part.get_content_disposition() or "").lower()
     if kind in ("text/plain", "text/html") and disposition != "attachment" and not name:
-        words_of = decode(_bytes_of(part), _charset(part))
-        (body.texts if kind == "text/plain" else body.htmls).append(words_of)
+        _take_words(decode(_bytes_of(part), _charset(part)), kind, alternative, body)
         return
     body.attachments.append(_attachment(part, kind, name, disposition))
+
+
+def _take_words(words_of: str, kind: str, alternative: bool, body: _Body) -> None:
+    """A part of the letter: of HTML that stands for itself the words stand among the others (RFC 8621
+    section 4.1.4), unless they were said as text already."""
+    if kind == "text/plain":
+        body.texts.append(words_of)
+        return
+    body.htmls.append(words_of)
+    bounded = len(body.htmls) <= HTML_PARTS_MAX and sum(map(len, body.htmls)) <= HTML_CHARS_MAX
+    if bounded and not alternative:
+        shown = html_to_text(words_of)
+        if "".join(shown.split()) not in "".join("".join(body.texts).split()):
+            body.texts.append(shown)
 
 
 def _walk_nested(part: Message, children: list[Message], kind: str, name: str, body: _Body) -> None:

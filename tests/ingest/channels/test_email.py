@@ -51,6 +51,28 @@ def test_a_plain_polish_mail() -> None:
     assert found.auto_kind == AutoKind.AUTO_KIND_NONE
 
 
+def in_parts(kind: str, *parts: tuple[str, str]) -> str:
+    """A mail of these parts, each with its type."""
+    lines = [f"--b\nContent-Type: {part}; charset=utf-8\n\n{words}" for part, words in parts]
+    return with_headers(f'Content-Type: multipart/{kind}; boundary="b"', body="\n".join([*lines, "--b--"]))
+
+
+def test_words_in_html_are_not_lost_beside_a_footer() -> None:
+    """A letter in HTML with a text behind it (a virus scanner's, say) is read, in the order of its parts."""
+    letter, footer = ("text/html", "<p>Proszę o zwrot.</p>"), ("text/plain", "Sprawdzono programem X.")
+    assert mail(in_parts("mixed", letter, footer)).text == "Proszę o zwrot.\nSprawdzono programem X."
+    assert mail(in_parts("mixed", footer, letter)).text == "Sprawdzono programem X.\nProszę o zwrot."
+
+
+def test_the_same_words_in_two_forms_are_said_once() -> None:
+    """HTML beside the text that it repeats is another form of it, also where the sender does not say so."""
+    both = (("text/plain", "Proszę o  zwrot."), ("text/html", "<p>Proszę\no zwrot.</p>"))
+    for kind in ("alternative", "mixed", "related"):
+        found = mail(in_parts(kind, *both))
+        assert found.text == "Proszę o  zwrot."
+        assert found.html == "<p>Proszę\no zwrot.</p>"
+
+
 @pytest.mark.parametrize(
     "charset",
     ["*=us-ascii'pl'utf-8", "*0*=''utf; charset*1=-8", '="utf-8\0"', "*=''x", "=utf-8; name*0=a; name*=b"],
