@@ -15,6 +15,7 @@ from proto.v1.inbound_pb2 import (
     Inbound,
 )
 from services.ingest.state import REFERENCES_MAX
+from services.kernel.limits import DEDUPLICATION_DAYS, RESOLVED_DAYS
 from tests.ingest.mailbox import Mailbox, conversation, customer, orders, reopened, says, sent
 
 AUTOMATIC = [AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE, AUTO_KIND_LIST, AUTO_KIND_SYSTEM]
@@ -252,3 +253,17 @@ def test_whatever_comes_state_and_log_agree(steps: list[tuple[str, str, int]]) -
         origins = [event.origin_id for event in story.new if event.origin_id]
         assert len(set(origins)) <= 1
     story.then_replays()
+
+
+def test_a_message_that_comes_again_after_the_horizon_opens_a_conversation_of_its_own() -> None:
+    """Nobody knows it any more, and it has no time of its own: it opens another conversation, never that of
+    before under its id, which would be forgotten while it is open."""
+    box = Mailbox()
+    first = box.hears(says("m1", "jan"))
+    box.resolve(first.conversation_id)
+    again = box.days_later(DEDUPLICATION_DAYS + 2).hears(says("m1", "jan"))
+    assert again.opens
+    assert again.conversation_id != first.conversation_id
+    box.days_later(RESOLVED_DAYS)
+    assert [event.forgotten.conversation_id for event in box.new] == [first.conversation_id]
+    box.then_replays()
