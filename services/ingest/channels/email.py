@@ -39,6 +39,7 @@ from services.ingest.channels.email_headers import (
     words,
 )
 from services.ingest.channels.email_text import HTML_CHARS_MAX, decode, html_to_text, visible
+from services.kernel.reply_token import plain_address
 
 CHANNEL = "email"
 PARTS_MAX = 500
@@ -104,9 +105,7 @@ class _Mail:
 
     def _parsed(self) -> ParsedMessage:
         headers = self.headers
-        name, sender = mailbox(headers.raw("from"))
-        if not sender and self.envelope_from:
-            sender = self.envelope_from
+        name, sender = self._writer()
         whole, html = self._words()
         shown = visible(whole)
         kind = self._kind(sender)
@@ -130,6 +129,19 @@ class _Mail:
             auto_kind=kind,
             raw=self.raw,
         )
+
+    def _writer(self) -> tuple[str, str]:
+        """Name and address of who wrote it. A form on the shop's page writes from the shop's own mailbox, and
+        names the customer in Reply-To."""
+        name, sender = mailbox(self.headers.raw("from"))
+        if self._is_ours(sender):
+            customer = mailbox(self.headers.raw("reply-to"))
+            if customer[1] and not self._is_ours(customer[1]):
+                return customer
+        return name, sender or self.envelope_from or ""
+
+    def _is_ours(self, address: str) -> bool:
+        return plain_address(address.lower()) == plain_address(self.account.lower())
 
     def _return_path(self) -> str | None:
         value = self.headers.raw("return-path").strip()

@@ -174,6 +174,27 @@ def test_machines_are_known_by_their_address(sender: str, kind: AutoKind) -> Non
     assert mail(f"From: {sender}\n\nx", None).auto_kind == kind
 
 
+def form(*headers: str) -> ParsedMessage:
+    """A mail of the shop's own mailbox to itself."""
+    lines = [f"From: Formularz <{ACCOUNT}>", f"To: {ACCOUNT}", "Subject: Formularz kontaktowy", *headers]
+    return mail("\n".join([*lines, "", "Gdzie jest mój rower?"]), ACCOUNT)
+
+
+def test_a_contact_form_is_its_customers_letter() -> None:
+    """What the shop's page sends in a customer's name is theirs: each a customer, and a promise to answer."""
+    found = form("Reply-To: Jan Kowalski <Jan@Klient.example>")
+    assert (found.senders, found.name) == ((Address("email", "jan@klient.example"),), "Jan Kowalski")
+    assert (found.answer_to, found.auto_kind) == ("Jan@Klient.example", AutoKind.AUTO_KIND_NONE)
+
+
+@pytest.mark.parametrize("reply_to", [ACCOUNT, "pomoc+c0123@rowery.example", "Pomoc@Rowery.Example"])
+def test_a_mail_of_our_own_that_comes_back_is_nobodys_letter(reply_to: str) -> None:
+    """Our answers name our mailbox in both places: one that comes back is a machine's, and starts no loop."""
+    found = form(f"Reply-To: {reply_to}")
+    assert found.senders == (Address("email", ACCOUNT),)
+    assert found.auto_kind == AutoKind.AUTO_KIND_SYSTEM
+
+
 DSN = """\
 From: Mail Delivery System <MAILER-DAEMON@mx.example>
 Subject: Nie dostarczono
