@@ -39,6 +39,7 @@ from services.ingest.channels.email_headers import (
     words,
 )
 from services.ingest.channels.email_text import HTML_CHARS_MAX, decode, html_to_text, visible
+from services.kernel.identity import normalise
 from services.kernel.reply_token import plain_address
 
 CHANNEL = "email"
@@ -141,7 +142,7 @@ class _Mail:
         return name, sender or self.envelope_from or ""
 
     def _is_ours(self, address: str) -> bool:
-        return plain_address(address.lower()) == plain_address(self.account.lower())
+        return _plain(address) == _plain(self.account)
 
     def _return_path(self) -> str | None:
         value = self.headers.raw("return-path").strip()
@@ -189,6 +190,10 @@ class _Mail:
             for value in self.headers.all_raw(header):
                 named += [one.address for one in addresses(value)]
         return tuple(dict.fromkeys(named))[:100]
+
+
+def _plain(address: str) -> str:
+    return plain_address(normalise(CHANNEL, address))
 
 
 def _walk(part: Message, body: _Body, report: bool, alternative: bool = False) -> None:
