@@ -42,7 +42,10 @@ def build(request: SendRequest) -> tuple[bytes, bool]:
     """The mail as SMTP takes it, and whether it needs SMTPUTF8. Raises ValueError for an address that
     cannot stand in a header."""
     content, route, notice = request.content, request.route, request.requested.kind == SEND_KIND_NOTICE
-    international = not (request.account.account + route.address).isascii()
+    # A domain goes as DNS has it; only letters before the @ need a server that takes them.
+    international = not all(
+        each.rpartition("@")[0].isascii() for each in (request.account.account, route.address)
+    )
     mail = EmailMessage(policy=_POLICY.clone(utf8=True) if international else _POLICY)
     mail["From"] = _address(request.desk.name, request.account.account)
     mail["To"] = _address(route.name, route.address)

@@ -290,13 +290,24 @@ async def test_unusable_address_fails() -> None:
 
 
 async def test_international_addresses() -> None:
-    """An address beyond ASCII goes out by SMTPUTF8; a domain beyond ASCII as DNS has it."""
+    """An address beyond ASCII goes out by SMTPUTF8; a domain beyond ASCII as DNS has it, by any server."""
     async with fakes.mail_fake() as fake:
-        for address in ("józef@example.com", "jan@żółw.example"):
-            route = MessageRoute(address=address)
-            result = await SENDER.send(fakes.request(fakes.mail_account(fake.port), route=route), 5)
+        for account, address in (
+            ("pomoc@rowery.example", "józef@example.com"),
+            ("pomoc@rowery.example", "jan@żółw.example"),
+            ("pomoc@żółw.example", "jan@example.com"),
+        ):
+            sender = fakes.mail_account(fake.port)
+            sender.account = account
+            result = await SENDER.send(fakes.request(sender, route=MessageRoute(address=address)), 5)
             assert result.outcome == SEND_OUTCOME_SENT
-    assert [mail.rcpt_tos for mail in fake.mails] == [["józef@example.com"], ["jan@xn--w-uga1v8h.example"]]
+    assert [mail.rcpt_tos[0] for mail in fake.mails] == [
+        "józef@example.com",
+        "jan@xn--w-uga1v8h.example",
+        "jan@example.com",
+    ]
+    assert [mail.smtp_utf8 for mail in fake.mails] == [True, False, False]
+    assert fake.mails[2].mail_from == "pomoc@xn--w-uga1v8h.example"
 
 
 async def test_private_mail_hosts_are_not_called() -> None:
