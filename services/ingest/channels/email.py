@@ -39,6 +39,7 @@ from services.ingest.channels.email_headers import (
     words,
 )
 from services.ingest.channels.email_text import HTML_CHARS_MAX, decode, html_to_text, visible
+from services.kernel.external_ids import canonical_id
 from services.kernel.identity import normalise
 from services.kernel.reply_token import plain_address
 
@@ -107,16 +108,17 @@ class _Mail:
     def _parsed(self) -> ParsedMessage:
         headers = self.headers
         name, sender = self._writer()
+        external_id = next(iter(message_ids(headers.raw("message-id"))), headers.text("message-id"))
         whole, html = self._words()
         shown = visible(whole)
         kind = self._kind(sender)
         return ParsedMessage(
             channel=CHANNEL,
             account=self.account,
-            external_id=next(iter(message_ids(headers.raw("message-id"))), headers.text("message-id")),
+            external_id=external_id,
             senders=(Address(CHANNEL, sender.lower()),) if sender else (),
             name=name,
-            digest=_body_digest(self.raw),
+            digest=_digest(self.raw, "" if canonical_id(CHANNEL, external_id) else self._date_and_subject()),
             answer_to=mailbox(headers.raw("reply-to"))[1] or sender,
             reply_to=self._answered(kind),
             references=tuple(message_ids(headers.raw("references"))),
@@ -143,6 +145,9 @@ class _Mail:
 
     def _is_ours(self, address: str) -> bool:
         return _plain(address) == _plain(self.account)
+
+    def _date_and_subject(self) -> str:
+        return f"{self.headers.raw('date')}\n{self.headers.raw('subject')}"
 
     def _return_path(self) -> str | None:
         value = self.headers.raw("return-path").strip()
@@ -337,9 +342,11 @@ def _bytes_of(part: Message) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _body_digest(raw: bytes) -> bytes:
-    """A hash of everything behind the headers: the same when a mail is delivered once more."""
+def _digest(raw: bytes, named: str) -> bytes:
+    """A hash of everything behind the headers: the same when a mail is delivered once more. `named`: of the
+    headers, what tells two mails of the same words apart where they have no id."""
     _, blank, body = raw.partition(b"\r\n\r\n")
     if not blank:
         _, blank, body = raw.partition(b"\n\n")
-    return hashlib.sha256(body if blank else raw).digest()
+    said = hashlib.sha256(body if blank else raw).digest()
+    return hashlib.sha256(said + named.encode()).digest() if named else said

@@ -248,6 +248,20 @@ def test_who_is_the_sender() -> None:
     assert mail('From: "Kowalski, Jan" <a@x.example>\n\nx').name == "Kowalski, Jan"
 
 
+def test_the_same_words_without_an_id_on_another_day_are_another_mail() -> None:
+    """Who asks again in the same words does not repeat the first mail, though neither has a Message-ID; the
+    same mail delivered again does."""
+    monday, tuesday = (
+        with_headers(f"Date: {day} Nov 2026 14:05:00 +0100", "Subject: Rower") for day in (2, 3)
+    )
+    assert mail(monday).digest != mail(tuesday).digest
+    assert mail(monday).digest == mail("Received: from mx\n" + monday).digest
+    for named in ("Message-ID: <>", "Message-ID: <a@b.example>"):
+        assert (mail(f"{named}\n{monday}").digest != mail(f"{named}\n{tuesday}").digest) is (
+            named.endswith("<>")
+        )
+
+
 def test_the_same_mail_delivered_again_has_the_same_digest() -> None:
     """A relay's Received header does not make a mail another one; other words do."""
     again = "Received: from mx2\n" + PLAIN
