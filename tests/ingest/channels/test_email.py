@@ -195,6 +195,44 @@ def test_a_mail_of_our_own_that_comes_back_is_nobodys_letter(reply_to: str) -> N
     assert found.auto_kind == AutoKind.AUTO_KIND_SYSTEM
 
 
+GROUP = (
+    "Precedence: list",
+    f"List-ID: <{ACCOUNT.replace('@', '.')}>",
+    f"List-Post: <https://groups.example/a/pomoc/post>, <mailto:{ACCOUNT}>",
+    f"Mailing-list: list {ACCOUNT}; contact pomoc+owners@rowery.example",
+    "List-Unsubscribe: <mailto:pomoc+unsubscribe@rowery.example>",
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        (GROUP, AutoKind.AUTO_KIND_NONE),
+        (GROUP[:2], AutoKind.AUTO_KIND_NONE),
+        (GROUP[2:3], AutoKind.AUTO_KIND_NONE),
+        (GROUP[4:], AutoKind.AUTO_KIND_LIST),
+        (("Precedence: bulk", *GROUP[1:]), AutoKind.AUTO_KIND_LIST),
+        (("List-ID: <news.sklep.example>",), AutoKind.AUTO_KIND_LIST),
+        (("Auto-Submitted: auto-replied", *GROUP), AutoKind.AUTO_KIND_AUTO_REPLY),
+    ],
+)
+def test_a_mailbox_that_is_a_group_has_customers(headers: tuple[str, ...], kind: AutoKind) -> None:
+    """Where the account is a group, its own list headers say nothing of who wrote; those of others do."""
+    assert mail(with_headers(*headers)).auto_kind == kind
+
+
+def test_a_writer_whom_the_group_hides_is_found() -> None:
+    """A group that writes in its own name, where the writer's domain asks it to, names them in Reply-To."""
+    lines = (
+        f"From: 'Jan Kowalski' via Pomoc <{ACCOUNT}>",
+        "Reply-To: Jan Kowalski <jan@klient.example>",
+        *GROUP,
+    )
+    found = mail("\n".join([*lines, "", "Gdzie jest rower?"]))
+    assert found.senders == (Address("email", "jan@klient.example"),)
+    assert found.auto_kind == AutoKind.AUTO_KIND_NONE
+
+
 DSN = """\
 From: Mail Delivery System <MAILER-DAEMON@mx.example>
 Subject: Nie dostarczono
