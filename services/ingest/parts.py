@@ -137,6 +137,7 @@ class Plain(NamedTuple):
         """
         if name != "language":
             return value if value in (self.intents if name == "intent" else self.moods) else ""
+        value = value.replace("_", "-")  # as programs write a locale
         if not LANGUAGE.fullmatch(value) or not names_a_language(value):
             return ""
         tag = value.lower()

@@ -223,7 +223,15 @@ def test_what_conditions_name_stands_in_the_plain() -> None:
 
 @pytest.mark.parametrize(
     ("said", "label"),
-    [("pl-PL", "pl"), ("PL", "pl"), ("pt", "pt-BR"), ("PT-br", "pt-BR"), ("de-AT", "de-AT"), ("zz", "")],
+    [
+        ("pl-PL", "pl"),
+        ("pl_PL", "pl"),
+        ("PL", "pl"),
+        ("pt", "pt-BR"),
+        ("PT-br", "pt-BR"),
+        ("de-AT", "de-AT"),
+        ("zz", ""),
+    ],
 )
 def test_a_language_is_meant_as_the_desk_writes_it(said: str, label: str) -> None:
     """A tag in other letters, or with a region that the desk does not know, is the desk's own tag; one that
