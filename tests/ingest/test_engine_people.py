@@ -337,3 +337,14 @@ def test_an_order_of_nobody_stays_nobodys() -> None:
         box.when("inbound", orders(order_id, body="2"))
         assert box.body("order").customer_id == ""
     box.then_replays()
+
+
+def test_an_order_is_passed_on_with_all_its_addresses() -> None:
+    """Notify chooses among them: each has its channel, hash and sealed identity, as they were given."""
+    story = Mailbox()
+    inbound = orders("o1", "phone", "mail", "chat")
+    inbound.order.identity_channels[:] = ["sms", "email", "chat"]
+    seen = story.when("inbound", inbound).body("order")
+    assert list(seen.identity_channels) == ["sms", "email", "chat"]
+    assert list(seen.identity_hashes) == [h("phone"), h("mail"), h("chat")]
+    assert [one.data for one in (seen.first_identity, *seen.more_identities)] == [b"phone", b"mail", b"chat"]

@@ -267,3 +267,15 @@ def test_a_message_that_comes_again_after_the_horizon_opens_a_conversation_of_it
     box.days_later(RESOLVED_DAYS)
     assert [event.forgotten.conversation_id for event in box.new] == [first.conversation_id]
     box.then_replays()
+
+
+def test_a_mail_that_names_an_order_goes_to_the_newest_conversation_that_has_it() -> None:
+    """Of two that have the order attached it is the newer one; one that does not have it is never meant,
+    though it is open and names no other order."""
+    story = Mailbox()
+    older, newer = story.hears(says("m1", "ann")), story.hears(says("m2", "ann"))
+    assert story.hears(says("m3", "ann", order_id="o9")).opens
+    story.when("inbound", orders("o1", "ann"))
+    found = story.hears(says("m4", "ann", order_id="o1"))
+    assert found.conversation_id == newer.conversation_id != older.conversation_id
+    story.then_replays()
