@@ -195,7 +195,7 @@ class CustomersMerged(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ..., merged_id: _Optional[str] = ...) -> None: ...
 
 class OrderSeen(_message.Message):
-    __slots__ = ("order_id", "customer_id", "language", "placed_at_ms", "promised_at_ms", "value_minor", "currency", "status", "body_hash", "identity_hashes", "identity_channels", "content", "first_identity")
+    __slots__ = ("order_id", "customer_id", "language", "placed_at_ms", "promised_at_ms", "value_minor", "currency", "status", "body_hash", "identity_hashes", "identity_channels", "content", "first_identity", "more_identities")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +209,7 @@ class OrderSeen(_message.Message):
     IDENTITY_CHANNELS_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     FIRST_IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    MORE_IDENTITIES_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     customer_id: str
     language: str
@@ -222,7 +223,8 @@ class OrderSeen(_message.Message):
     identity_channels: _containers.RepeatedScalarFieldContainer[str]
     content: _envelope_pb2.Sealed
     first_identity: _envelope_pb2.Sealed
-    def __init__(self, order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., language: _Optional[str] = ..., placed_at_ms: _Optional[int] = ..., promised_at_ms: _Optional[int] = ..., value_minor: _Optional[int] = ..., currency: _Optional[str] = ..., status: _Optional[_Union[_inbound_pb2.OrderStatus, str]] = ..., body_hash: _Optional[bytes] = ..., identity_hashes: _Optional[_Iterable[bytes]] = ..., identity_channels: _Optional[_Iterable[str]] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., first_identity: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ...) -> None: ...
+    more_identities: _containers.RepeatedCompositeFieldContainer[_envelope_pb2.Sealed]
+    def __init__(self, order_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., language: _Optional[str] = ..., placed_at_ms: _Optional[int] = ..., promised_at_ms: _Optional[int] = ..., value_minor: _Optional[int] = ..., currency: _Optional[str] = ..., status: _Optional[_Union[_inbound_pb2.OrderStatus, str]] = ..., body_hash: _Optional[bytes] = ..., identity_hashes: _Optional[_Iterable[bytes]] = ..., identity_channels: _Optional[_Iterable[str]] = ..., content: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., first_identity: _Optional[_Union[_envelope_pb2.Sealed, _Mapping]] = ..., more_identities: _Optional[_Iterable[_Union[_envelope_pb2.Sealed, _Mapping]]] = ...) -> None: ...
 
 class ShipmentSeen(_message.Message):
     __slots__ = ("shipment_id", "order_ids", "carrier", "status", "estimated_at_ms", "happened_at_ms", "received_at_ms", "content", "body_hash")

@@ -114,18 +114,30 @@ def _read_model() -> Any:
 # A wish for a human: somebody who wants to reach a person, now. Folded: lower case, no diacritics.
 _PERSON_PL = (
     r"(?:(?:zyw\w+|prawdziw\w+|jakim\w*|kim\w*|waszym\w*|panstwa|pani\w*)\s+){0,2}"
-    r"(?:czlowiek\w*|konsultant\w*|doradc\w*|pracownik\w*|operator\w*|osob\w*|ludzm\w*|ludzi\w*|agent\w*)"
+    r"(?:czlowiek\w*|konsultant\w*|doradc\w*|pracownik\w*|operator\w*|osob\w*|ludzm\w*|ludzi\w*|agent\w*"
+    r"|kims\b|kogos\b|kierownik\w*|obslug\w*)"
+)
+_WANT_PL = (
+    r"(?:chce|chcemy|chcialbym|chcialabym|chcielibysmy|wole|wolalbym|wolalabym|prosze|poprosze|moge|mozna"
+    r"|musze|potrzebuje)"
 )
 _PERSON_EN = (
     r"(?:(?:a|an|the|some|your|real|actual|live|human|customer|service|support|sales)\s+){0,4}"
     r"(?:human|humans|person|people|agent|representative|rep|operator|advisor|adviser|consultant"
-    r"|somebody real|someone real|human being)"
+    r"|somebody|someone|manager|supervisor|human being)"
 )
 _WISHES = (
     # "chcę (po)rozmawiać z człowiekiem", "proszę o kontakt z konsultantem", "połącz mnie z doradcą"
-    r"\b(?:chce|chcialbym|chcialabym|chcialbym prosic o|wole|prosze|poprosze|moge|mozna|musze"
-    r"|potrzebuje)\s+(?:\w+\s+){0,2}(?:porozmawiac|rozmawiac|rozmowy|rozmowe|kontaktu|kontakt|pogadac|pisac|polaczenie"
-    r"|polaczenia|polaczyc)\s+(?:\w+\s+){0,1}(?:z|ze)\s+" + _PERSON_PL,
+    r"\b"
+    + _WANT_PL
+    + r"\s+(?:\w+\s+){0,2}(?:porozmawiac|rozmawiac|rozmowy|rozmowe|kontaktu|kontakt|pogadac|pisac"
+    r"|polaczenie|polaczenia|polaczyc|skontaktowac)\s+(?:\w+\s+){0,1}(?:z|ze)\s+" + _PERSON_PL,
+    # "czy mogę z kimś porozmawiać"
+    r"\b" + _WANT_PL + r"\s+(?:z|ze)\s+" + _PERSON_PL + r"\s+(?:porozmawiac|rozmawiac|pogadac)\b",
+    r"\bprosze\s+(?:mnie\s+)?(?:przelaczyc|przekierowac|polaczyc)\s+(?:mnie\s+)?(?:z|ze|do|na)\s+"
+    + _PERSON_PL,
+    r"\b(?:potrzebuje|potrzebujemy)\s+(?:zywego\s+|prawdziwego\s+)?(?:czlowieka|konsultanta|doradcy)\b",
+    r"\b(?:jest|czy)\s+(?:tam|tu)\s+(?:jakis|jakikolwiek|zywy|prawdziwy)\s+(?:czlowiek|konsultant)\b",
     r"\b(?:polacz|polaczcie|przelacz|przelaczcie|przekieruj|przekierujcie|daj|dajcie)\s+(?:mnie\s+|mi\s+)?"
     r"(?:prosze\s+)?(?:(?:z|ze|do|na)\s+)?" + _PERSON_PL,
     r"\b(?:prosze|poprosze)\s+(?:o\s+)?(?:polaczenie|przelaczenie|przekierowanie|rozmowe)\s+"
@@ -138,7 +150,11 @@ _WISHES = (
     # "I want to talk to a human", "can I speak with an agent", "connect me to a representative"
     r"\b(?:want|need|like|love|prefer|can i|could i|may i|let me|please|have|wish|able)\s+"
     r"(?:\w+\s+){0,2}?(?:to\s+)?(?:talk|speak|chat|write|connected|transferred|get)"
-    r"\s+(?:to|with|through to)\s+" + _PERSON_EN + r"\b(?!')",
+    r"\s+(?:to|with|through to)\s+(?:"
+    + _PERSON_EN
+    + r"\b(?!')|(?:customer|client)\s+(?:service|support|care)\b)",
+    r"\bis\s+there\s+(?:a\s+|an\s+)?(?:real\s+|live\s+|actual\s+)?(?:human|person|agent)\s+(?:i\s+can\s+)?(?:to\s+)?"
+    r"(?:talk|speak|chat)\s+(?:to|with)\b",
     r"\b(?:connect|transfer|put|switch|pass|forward|hand)\s+me\s+(?:over\s+)?(?:through\s+)?(?:to|with)\s+"
     + _PERSON_EN
     + r"\b(?!')",
@@ -152,7 +168,8 @@ _WISHES = (
 _WISH = re.compile("|".join(f"(?:{one})" for one in _WISHES))
 _MENTIONED = tuple(
     """czlowiek człowiek konsultant doradc pracownik operator osob osób ludz ludź agent robot automat human
-    person people advis consultant real""".split()
+    person people advis consultant real kims kimś kogos kogoś kierownik obslug obsług somebody someone manager
+    supervisor customer client""".split()
 )
 """Words one of which every wish has, with and without diacritics: most messages are done after this. One by
 one, since a pattern of alternatives takes ten times as long."""

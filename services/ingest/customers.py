@@ -76,9 +76,9 @@ def _look_up(data: Data, index: int, identity: bytes, now_ms: int) -> _LookedUp:
 
 
 def survivor(data: Data, customer: bytes, day: int) -> bytes:
-    """The customer that this one was merged into, or itself."""
+    """The customer that this one was merged into, or itself; of nobody (b"") nobody."""
     merged = data.merged
-    if len(merged):
+    if customer and len(merged):
         while (older := merged.get(customer, day)) is not None:
             customer = older
     return customer

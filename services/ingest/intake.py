@@ -5,7 +5,7 @@ and providers' ids are sealed under the sender's own key, and the engine meets a
 HMACs under the desk's key. Ids follow from what was sent, so the same thing again is the same record.
 
 Of a message's attributes only those stand in the plain that the desk's configuration asks for (a
-condition "attributes.X" of a queue or an SLA policy); all the others are kept within the sealed content.
+condition "attributes.X" of a queue, a policy or a weight); all the others are kept within the sealed content.
 An attribute called like a label (language, intent, mood, wants_human) is the sender's word and wins
 over the classifier's; free words are no labels, and are kept with the content (`parts.Plain`).
 
@@ -279,6 +279,7 @@ class Intake:
             state=parsed.state,
             error_code=parsed.error_code[:NAME_CHARS_MAX],
             at_ms=parsed.at_ms,
+            send_id=parsed.send_id[:NAME_CHARS_MAX],
         )
         # A provider repeats a status with another time; it is the same word.
         record_id = make_id(
@@ -332,8 +333,8 @@ def _labels(plain: Plain, parsed: ParsedMessage, content: content_pb2.MessageCon
     labels = {}
     for name in ("language", "intent", "mood"):
         value = parsed.attributes.get(name, "")
-        if value and plain.allows(name, value):
-            labels[name] = value
+        if label := plain.label(name, value):
+            labels[name] = label
         elif value:
             content.attributes[name] = value
     return labels

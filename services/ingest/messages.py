@@ -102,7 +102,7 @@ def _received(
     conversation = None
     if known_as is None:
         body.opens = True
-        body.conversation_id = text_id("c", derived(message.message_id))
+        body.conversation_id = text_id("c", _new_key(state, desk_id, message, stem.occurred_at_ms))
     else:
         conversation = known_as.open
         customer = _customer_of(state, known_as, found, day)
@@ -118,6 +118,13 @@ def _received(
     if named and conversation is not None and named not in conversation.orders:
         extra.append(attached_event(event, body.conversation_id, named, value))
     return [event, *extra]
+
+
+def _new_key(state: State, desk_id: str, message: ChannelMessage, now_ms: int) -> bytes:
+    """Of the conversation that the message opens. One that comes again without a time of its own, when nobody
+    knows any more that it did, may have opened one before that is still known, and belongs elsewhere now."""
+    key = derived(message.message_id)
+    return derived(message.message_id, str(now_ms)) if state.has(desk_id, key, day_of(now_ms)) else key
 
 
 def _of_merged(

@@ -76,6 +76,7 @@ def decide_order(state: State, inbound: Inbound, record: Input, now_ms: int) -> 
     seen.content.CopyFrom(order.content)
     if order.identities:
         seen.first_identity.CopyFrom(order.identities[0])
+        seen.more_identities.extend(order.identities[1:])
     if order.status not in CLOSED and customer:
         merged = found.merged if found is not None else []
         extra += _attach(state, stem, order.order_id, order.value_minor, before, [customer, *merged])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from proto.v1 import content_pb2, desk_pb2
 from services.ingest.channels import ParsedMessage
+from services.kernel.conditions import attributes_named, conditions_of
 from services.kernel.external_ids import canonical_id, external_hash
 from services.kernel.identity import normalise
 from services.kernel.ids import make_id
@@ -102,10 +103,11 @@ def _newest(references: Sequence[str]) -> list[str]:
 def reference_hashes(desk_key: bytes, parsed: ParsedMessage, about: str) -> list[bytes]:
     """Hashes of the ids that it answers, the nearest first; before them the one that it changes."""
     named = (about, *parsed.reply_to) if about else parsed.reply_to
-    return [
+    hashes = [
         external_hash(desk_key, parsed.channel, parsed.account, one)
         for one in dict.fromkeys(named[:REFERENCES_MAX])
     ]
+    return [one for one in hashes if one]
 
 
 def reply_conversation(desk_key: bytes, parsed: ParsedMessage) -> str:
@@ -117,36 +119,44 @@ def reply_conversation(desk_key: bytes, parsed: ParsedMessage) -> str:
 
 
 class Plain(NamedTuple):
-    """What a sender says that may stand in the plain with this desk."""
+    """What a sender says that may stand in the plain with this desk.
+
+    languages: the tags that the desk lists or asks for, by themselves and by their language, in lower case.
+    """
 
     attributes: frozenset[str]
     intents: frozenset[str] = INTENTS
     moods: frozenset[str] = MOODS
+    languages: Mapping[str, str] = {}
 
-    def allows(self, label: str, value: str) -> bool:
-        """Whether `value` may stand there as the label language, intent or mood."""
-        if label == "language":
-            return LANGUAGE.fullmatch(value) is not None and names_a_language(value)
-        return value in (self.intents if label == "intent" else self.moods)
+    def label(self, name: str, value: str) -> str:
+        """The value as it may stand there as the label language, intent or mood; "" if it may not.
+
+        Language tags have no case, and browsers send a region with them: where the desk does not have such a
+        tag but the language, that is meant.
+        """
+        if name != "language":
+            return value if value in (self.intents if name == "intent" else self.moods) else ""
+        value = value.replace("_", "-")  # as programs write a locale
+        if not LANGUAGE.fullmatch(value) or not names_a_language(value):
+            return ""
+        tag = value.lower()
+        return self.languages.get(tag) or self.languages.get(tag.partition("-")[0]) or value
 
 
 NOTHING_NAMED = Plain(frozenset())
 
 
 def plain_of(desk: desk_pb2.DeskConfig) -> Plain:
-    """What the conditions of the desk's queues and SLA policies name, with the closed lists."""
-    conditions = list(_conditions(desk))
-    intents = frozenset(value for one in conditions if one.field == "intent" for value in one.values)
-    moods = frozenset(value for one in conditions if one.field == "mood" for value in one.values)
-    return Plain(named_attributes(desk), INTENTS | intents, MOODS | moods)
-
-
-def named_attributes(desk: desk_pb2.DeskConfig) -> frozenset[str]:
-    """Attributes that a condition of a queue or an SLA policy names."""
-    fields = (condition.field for condition in _conditions(desk))
-    return frozenset(field.removeprefix("attributes.") for field in fields if field.startswith("attributes."))
-
-
-def _conditions(desk: desk_pb2.DeskConfig) -> Iterator[desk_pb2.Condition]:
-    whens = [queue.when for queue in desk.queues] + [policy.when for policy in desk.sla]
-    return (condition for when in whens for condition in when.any)
+    """What the desk's conditions name, with the closed lists."""
+    named = {
+        field: [value for one in conditions_of(desk) if one.field == field for value in one.values]
+        for field in ("language", "intent", "mood")
+    }
+    tags = [*named["language"], *desk.languages]
+    return Plain(
+        attributes_named(desk),
+        INTENTS.union(named["intent"]),
+        MOODS.union(named["mood"]),
+        {tag.partition("-")[0].lower(): tag for tag in tags} | {tag.lower(): tag for tag in tags},
+    )

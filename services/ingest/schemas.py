@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.kernel.identity import is_one_persons
 from services.kernel.languages import names_a_language
 from services.kernel.limits import NAME_CHARS_MAX
 from services.runtime.fields import Attribute, Base64, Digits, says_something
@@ -106,6 +107,13 @@ class AddressIn(Body):
 
     channel: Name
     address: Name
+
+    @model_validator(mode="after")
+    def _leads_to_somebody(self) -> AddressIn:
+        if not is_one_persons(self.channel, self.address):
+            example = "jan@example.org" if self.channel == "email" else "+48600100200"
+            raise ValueError(f'must lead to the customer, as "{example}" does; leave out what is not known')
+        return self
 
 
 def _language(tag: str) -> str:

@@ -12,11 +12,13 @@ signatures of its own: it stands behind a mail exchanger that has them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import idna
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.ingest.channels import Item, ParsedMessage, email
@@ -154,12 +156,23 @@ def _busy(busy: Busy) -> str:
 
 
 def account_of(address: str, accounts: Mapping[str, Any]) -> str | None:
-    """The account that an address belongs to: itself, or what stands before its plus sign."""
-    address = address.lower()
-    for candidate in (address, plain_address(address)):
-        if candidate in accounts:
-            return candidate
+    """The account that an address belongs to: itself, or what stands before its plus sign; its domain in
+    letters or as DNS has it, since mail servers pass on the one and desks write the other."""
+    for form in _forms(address.lower()):
+        for candidate in (form, plain_address(form)):
+            if candidate in accounts:
+                return candidate
     return None
+
+
+def _forms(address: str) -> Iterator[str]:
+    yield address
+    local, _, domain = address.rpartition("@")
+    with contextlib.suppress(UnicodeError):  # a domain that cannot be is nobody's here
+        if domain.isascii():
+            yield f"{local}@{idna.decode(domain)}"
+        else:
+            yield f"{local}@{idna.encode(domain, uts46=True).decode()}"
 
 
 def _dated(item: Item, now_ms: int) -> Item:

@@ -7,6 +7,7 @@ the same for all: one record of the mailbox, and an answer when it is durable.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from pydantic_core import to_json
 
@@ -15,8 +16,9 @@ from proto.v1.inbound_pb2 import Inbound, Order, Shipment
 from services.ingest.channels import Address, ParsedAttachment, ParsedMessage
 from services.ingest.intake import Intake
 from services.ingest.parts import Submitted
-from services.ingest.schemas import MessageIn, OrderIn, ShipmentIn, ms
+from services.ingest.schemas import AddressIn, MessageIn, OrderIn, ShipmentIn, ms
 from services.kernel.errors import Problem
+from services.kernel.identity import normalise
 from services.kernel.ids import make_id
 from services.kernel.limits import CONTENT_BYTES_MAX
 from services.runtime.edge import Edge
@@ -53,6 +55,7 @@ class Taking:
         """An order as it stands now; its record's id."""
         sealing = self._edge.app.sealing
         addresses = body.customer.addresses
+        self._check_addresses(desk, addresses)
         hashes = [sealing.identity_hash(desk, a.channel, a.address) for a in addresses]
         keys = [await sealing.key_for(desk, one) for one in hashes]
         content = OrderContent(
@@ -88,6 +91,19 @@ class Taking:
         record_id = make_id("r", sealing.desk_key(desk), "order", body.order_id, digest)
         await self._edge.append(Inbound(desk_id=desk, record_id=record_id, order=order))
         return record_id
+
+    def _check_addresses(self, desk: str, addresses: Sequence[AddressIn]) -> None:
+        """The desk's own addresses are nobody's: they would make one customer of all who are given them."""
+        known = self._edge.directory.get(desk)
+        own = {(a.channel, normalise(a.channel, a.account)) for a in known.accounts} if known else set()
+        rule = "is the desk's own: name the customer's, or leave it out"
+        problems = [
+            Problem(f"/customer/addresses/{place}/address", rule)
+            for place, one in enumerate(addresses)
+            if (one.channel, normalise(one.channel, one.address)) in own
+        ]
+        if problems:
+            raise Refusal(422, "An address of the order is not the customer's.", problems)
 
     async def shipment(self, desk: str, body: ShipmentIn) -> str:
         """A shipment as it stands now; its record's id."""

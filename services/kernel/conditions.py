@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from proto.v1.desk_pb2 import DeskConfig, Span, When
+from proto.v1.desk_pb2 import Condition, DeskConfig, Span, When
 from services.kernel.limits import UNITS_DEFAULT, UNITS_OTHER
 
 ATTRIBUTE_PREFIX = "attributes."
@@ -65,16 +65,20 @@ def units_for(desk: DeskConfig, channel: str, account: str) -> int:
     return UNITS_DEFAULT.get(channel, UNITS_OTHER)
 
 
-def attributes_named(desk: DeskConfig) -> frozenset[str]:
-    """Names of the attributes that the configuration asks for: the only ones that may be plain on a log."""
+def conditions_of(desk: DeskConfig) -> list[Condition]:
+    """Every condition of the configuration: what messages are asked for."""
     whens: Iterable[When] = [
         *(queue.when for queue in desk.queues),
         *(policy.when for policy in desk.sla),
         *(weight.when for weight in desk.routing.weights),
     ]
+    return [condition for when in whens for condition in when.any]
+
+
+def attributes_named(desk: DeskConfig) -> frozenset[str]:
+    """Names of the attributes that the configuration asks for: the only ones that may be plain on a log."""
     return frozenset(
         condition.field.removeprefix(ATTRIBUTE_PREFIX)
-        for when in whens
-        for condition in when.any
+        for condition in conditions_of(desk)
         if condition.field.startswith(ATTRIBUTE_PREFIX)
     )

@@ -184,16 +184,18 @@ def parse_when(node: Node, context: Context) -> When:
             shown = ", ".join(f'"{name}"' for name in WHEN_FIELDS)
             values.wrong(f'is no label: known are {shown} and "{ATTRIBUTE_PREFIX}NAME"')
             continue
-        found = [
-            item.choice(sorted(context.channels), "a channel of this desk")
-            if key == "channel"
-            else item.value_text()
-            for item in values.one_or_more(100)
-        ]
+        found = [_fitting(item, key, context) for item in values.one_or_more(100)]
         if not found:
             values.wrong("must list at least one value")
         when.any.append(Condition(field=key, values=[text for text in found if text]))
     return when
+
+
+def _fitting(item: Node, key: str, context: Context) -> str:
+    """A value that a label or attribute is compared with."""
+    if key == "channel":
+        return item.choice(sorted(context.channels), "a channel of this desk")
+    return language(item) if key == "language" else item.value_text()
 
 
 def parse_queues(node: Node, context: Context) -> list[Queue]:

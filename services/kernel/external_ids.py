@@ -10,8 +10,9 @@ from services.kernel.ids import keyed_hash
 
 
 def external_hash(desk_key: bytes, channel: str, account: str, external_id: str) -> bytes:
-    """HMAC of a provider's id of one message, within its account."""
-    return keyed_hash(desk_key, "external", channel, account, canonical_id(channel, external_id))
+    """HMAC of a provider's id of one message, within its account; b"" for an empty id: it names nothing."""
+    named = canonical_id(channel, external_id)
+    return keyed_hash(desk_key, "external", channel, account, named) if named else b""
 
 
 def thread_hash(desk_key: bytes, channel: str, account: str, thread: str) -> bytes:

@@ -12,6 +12,7 @@ then send both hashes.
 from __future__ import annotations
 
 import contextlib
+import re
 import unicodedata
 
 import idna
@@ -26,6 +27,9 @@ NATIONAL_DIGITS_MIN = 6
 """What is shorter is a short code, which belongs to an operator and not to the world."""
 E164_DIGITS_MAX = 15
 """ITU-T E.164, section 6.2.1."""
+_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
+_SCOPED = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,160}")
+"""WhatsApp's id for somebody who hides their number."""
 
 
 def normalise(channel: str, address: str) -> str:
@@ -44,6 +48,20 @@ def kind(channel: str, normalised: str) -> str:
     WhatsApp's business-scoped ids ("PL.abc") are no numbers and stay WhatsApp's.
     """
     return "phone" if channel in PHONE_CHANNELS and normalised.startswith("+") else channel
+
+
+def is_one_persons(channel: str, address: str) -> bool:
+    """Whether an address of that channel can lead to somebody. What shops put where they know none ("brak",
+    "000000000") leads to nobody; taken as an address it would make one customer of everybody who has it."""
+    if channel == "email":
+        return _MAILBOX.fullmatch(address.strip()) is not None
+    if channel not in PHONE_CHANNELS:
+        return True
+    number = normalise(channel, address)
+    if kind(channel, number) != "phone":
+        return channel == "whatsapp" and _SCOPED.fullmatch(number) is not None
+    parsed = phonenumbers.parse(number)
+    return len(set(phonenumbers.national_significant_number(parsed))) > 1
 
 
 def _email(address: str) -> str:

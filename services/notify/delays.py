@@ -73,7 +73,7 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
     desk = state.data.desks.get(event.desk_id, _NO_DESK)
     old = desk.orders.get(seen.order_id)
     closed = seen.status in _CLOSED
-    channel = seen.identity_channels[0] if seen.identity_channels else ""
+    channel, identity = ways.reached_by(state.configs.get(event.desk_id), seen)
     events = [
         cause.event(
             order=NotifyOrderSeen(
@@ -82,7 +82,7 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
                 language=seen.language,
                 promised_at_ms=seen.promised_at_ms,
                 channel=channel,
-                identity=seen.first_identity if channel and not closed else None,
+                identity=identity if channel and not closed else None,
                 closed=closed,
                 told_at_ms=old.told_ms if old else 0,
             )
@@ -91,7 +91,7 @@ def order_seen(state: State, record: Input, now_ms: int) -> Sequence[NoticesEven
     pending = state.data.sends.get(old.pending) if old else None
     if closed and pending is not None:
         events.append(over(pending, cause))
-    elif old is not None and pending is not None and parcels.is_another(state, old, seen):
+    elif old is not None and pending is not None and parcels.is_another(state, event.desk_id, old, seen):
         events += parcels.decided_anew(pending, cause)
     late = desk.late.get(seen.order_id)
     if late is not None and not closed:
@@ -382,7 +382,7 @@ class _Affected:
         return True
 
     def _to_address(self, requested: SendRequested) -> bool:
-        """By the order's first address, from the first account of its channel that can send."""
+        """By the order's address that can be reached, from the first account of its channel that can send."""
         order = self.order
         account = ways.account_for(self.state.configs[self.cause.desk_id], order.channel, ways.NOTICE)
         if not order.sealed or account is None:

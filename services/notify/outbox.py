@@ -194,13 +194,17 @@ def uncertain(send: Send, error: str, cause: Cause) -> NoticesEvent:
 
 
 def again(send: Send, error: str, wish_ms: int, maybe_sent: bool, cause: Cause) -> NoticesEvent:
-    """Tried later: as the provider wishes, else with a back-off that spreads by up to a quarter."""
+    """Tried later, with a back-off that spreads by up to a quarter. A provider's wish holds instead, but for
+    no less than the back-off before: "in a second" said for a whole day would be as many attempts, on a log
+    that is kept for ever."""
     if send.erased:
         return drop(send, SUPPRESSED_WHY_ERASED, cause, maybe_sent)
     if send.withdrawn:
         return drop(send, cast("SuppressedWhy", send.withdrawn), cause, maybe_sent)
-    base_ms = SEND_BACKOFF_MS[min(send.attempt, len(SEND_BACKOFF_MS)) - 1]
-    wait_ms = wish_ms or int(base_ms * (0.75 + share(send.send_id, str(send.attempt)) / 2))
+    if wish_ms:
+        wait_ms = max(wish_ms, _backoff_ms(send, send.attempt - 1))
+    else:
+        wait_ms = _backoff_ms(send, send.attempt)
     return cause.about(send).event(
         deferred=SendDeferred(
             send_id=send.send_id,
@@ -210,6 +214,13 @@ def again(send: Send, error: str, wish_ms: int, maybe_sent: bool, cause: Cause) 
             maybe_sent=maybe_sent,
         )
     )
+
+
+def _backoff_ms(send: Send, attempt: int) -> int:
+    if attempt < 1:
+        return 0
+    base_ms = SEND_BACKOFF_MS[min(attempt, len(SEND_BACKOFF_MS)) - 1]
+    return int(base_ms * (0.75 + share(send.send_id, str(attempt)) / 2))
 
 
 def withdraw(

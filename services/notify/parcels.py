@@ -19,6 +19,7 @@ from proto.v1.notices_pb2 import (
     NoticesEvent,
     SendSuppressed,
 )
+from services.notify import ways
 from services.notify.outbox import Cause, drop
 from services.notify.send import Send
 from services.notify.state import Order, State
@@ -75,15 +76,16 @@ def again(order_id: str, shipment_id: str, date_ms: int, cause: Cause) -> Notice
     )
 
 
-def is_another(state: State, order: Order, seen: OrderSeen) -> bool:
+def is_another(state: State, desk_id: str, order: Order, seen: OrderSeen) -> bool:
     """Whether a notice of the order would say something else now, or to somebody else: the shop promises
     another date, or has put right whose order it is or where they are reached. A data key belongs to one
     address, so another key may mean another address."""
     key_id = Sealed.FromString(order.sealed).key_id
+    _, identity = ways.reached_by(state.configs.get(desk_id), seen)
     return (
         seen.promised_at_ms != order.promised_ms
         or state.customer(seen.customer_id) != state.customer(order.customer_id)
-        or (seen.first_identity.key_id if seen.identity_channels else b"") != key_id
+        or identity.key_id != key_id
     )
 
 

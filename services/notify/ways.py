@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from proto.v1.conversations_pb2 import OrderSeen
 from proto.v1.desk_pb2 import Account, DeskConfig
+from proto.v1.envelope_pb2 import Sealed
 
 NO_WAY_OUT = "account has no way out: configure smtp/secret/webhook"
 
@@ -66,8 +68,22 @@ def way_out(desk: DeskConfig | None, channel: str, account: str, event_name: str
 def account_for(desk: DeskConfig, channel: str, event_name: str) -> str | None:
     """The first account of a channel that has a way out, for a customer who never wrote to any.
 
-    "" when the desk has no account of the channel but a webhook takes the event."""
+    "" when the desk has no account of the channel but a webhook takes the event. What a web chat would fetch
+    reaches nobody here: it asks for its conversation, and there is none."""
+    urls = subscribers(desk, event_name)
     for each in desk.accounts:
-        if each.channel == channel and way_out(desk, channel, each.account, event_name) is not None:
+        if each.channel == channel and (urls or has_sender(each)):
             return each.account
-    return "" if channel != "chat" and subscribers(desk, event_name) else None
+    return "" if channel != "chat" and urls else None
+
+
+def reached_by(desk: DeskConfig | None, seen: OrderSeen) -> tuple[str, Sealed]:
+    """Channel and sealed identity of the order's first address that the desk has a way to; of its first one
+    if there is a way to none. Without an address: "" and nothing."""
+    if not seen.identity_channels:
+        return "", Sealed()
+    addresses = list(zip(seen.identity_channels, (seen.first_identity, *seen.more_identities), strict=False))
+    for channel, sealed in addresses:
+        if desk is not None and account_for(desk, channel, NOTICE) is not None:
+            return channel, sealed
+    return addresses[0]

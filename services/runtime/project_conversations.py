@@ -101,8 +101,9 @@ def _message(views: Views, event: ConversationsEvent, body: MessageReceived) -> 
 
 
 def _message_changed(views: Views, event: ConversationsEvent, body: MessageChanged) -> None:
+    """An edit that comes behind the deletion it was sent before does not bring the words back."""
     doc = views.edit(Message, f"{body.conversation_id}/{body.message_id}")
-    if doc is None:
+    if doc is None or doc.state == "deleted":
         return
     if body.kind == MESSAGE_KIND_EDIT:
         doc.content, doc.state = body.content.SerializeToString(), "edited"

@@ -187,7 +187,8 @@ def _sent(state: State, draft: Draft, conversation: Conversation, reply: Reply) 
 
 
 def _not_sent(draft: Draft, conversation: Conversation, reply: Reply, outcome: ReplyOutcome) -> None:
-    """Its targets go on towards their deadlines, unless another answer to them is under way."""
+    """Its targets go on towards their deadlines, unless another answer to them is under way. Of promises of
+    an answer only the oldest does: the customer waits for one."""
     others = [other for other in conversation.replies if other.pending and other is not reply]
     freed = [
         target
@@ -195,9 +196,12 @@ def _not_sent(draft: Draft, conversation: Conversation, reply: Reply, outcome: R
         if _answers(reply.replied_at_ms, target)
         and not any(other.replied_at_ms >= target.started_at_ms for other in others)
     ]
+    newer = [target.id for target in freed if target.kind in RESPONSES][1:]
     for target in freed:
         if conversation.closed:
             draft.cancel(conversation, target, CANCELLED_WHY_RESOLVED)
+        elif target.id in newer:
+            draft.cancel(conversation, target, CANCELLED_WHY_REPLACED)
         else:
             draft.resume(conversation, target, target.due_at_ms, target.warn_at_ms)
     if not conversation.closed and any(target.kind in RESPONSES for target in freed):

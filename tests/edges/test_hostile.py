@@ -30,6 +30,13 @@ MESSAGE: dict[str, Any] = {
     "text": "Gdzie jest?",
 }
 ORDER: dict[str, Any] = {"order_id": "7", "customer": {"addresses": [{"channel": "chat", "address": "jan"}]}}
+ORDERS = "/v1/desks/rowery/orders"
+
+
+def order_of(*addresses: tuple[str, str]) -> dict[str, Any]:
+    """An order whose customer has these addresses."""
+    given = [{"channel": channel, "address": address} for channel, address in addresses]
+    return {"order_id": "7", "customer": {"addresses": given}}
 
 
 def with_mail(*accounts: str) -> dict[str, Any]:
@@ -70,9 +77,12 @@ async def test_a_mailbox_belongs_to_the_desk_that_named_it_first() -> None:
         (MESSAGES, {**MESSAGE, "sent_at": 1700000000}, "/sent_at"),
         (MESSAGES, {**MESSAGE, "account": "nowhere"}, "/account"),
         ("/v1/desks/rowery/conversations/c0/notes", {"agent": "ola", "text": " \u200b\n"}, "/text"),
-        ("/v1/desks/rowery/orders", {**ORDER, "value": "\u0661\u0662"}, "/value"),
-        ("/v1/desks/rowery/orders", {**ORDER, "value": " 12"}, "/value"),
-        ("/v1/desks/rowery/orders", {**ORDER, "value": True}, "/value"),
+        (ORDERS, {**ORDER, "value": "\u0661\u0662"}, "/value"),
+        (ORDERS, {**ORDER, "value": " 12"}, "/value"),
+        (ORDERS, {**ORDER, "value": True}, "/value"),
+        (ORDERS, order_of(("email", "jan@example.pl"), ("sms", "000000000")), "/customer/addresses/1"),
+        (ORDERS, order_of(("email", "brak")), "/customer/addresses/0"),
+        (ORDERS, order_of(("chat", "jan"), ("chat", "www")), "/customer/addresses/1/address"),
     ],
 )
 async def test_lax_values_are_refused_where_they_stand(path: str, body: Any, pointer: str) -> None:
@@ -91,7 +101,7 @@ async def test_what_is_seen_is_taken() -> None:
         fine = {**MESSAGE, "text": "\U0001f44d\ufe0f", "attributes": {"vip": True, "n": 1.5, "who": "x"}}
         assert (await made.call("POST", MESSAGES, fine)).status_code == 202
         for value in (12.5, 12, "12.50"):
-            done = await made.call("POST", "/v1/desks/rowery/orders", {**ORDER, "value": value})
+            done = await made.call("POST", ORDERS, {**ORDER, "value": value})
             assert done.status_code == 202, done.text
 
 

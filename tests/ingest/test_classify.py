@@ -25,6 +25,16 @@ nie chcę rozmawiać z botem
 dajcie mi człowieka
 Czy można rozmawiać z prawdziwym człowiekiem
 Proszę o przełączenie do konsultanta
+Czy mogę porozmawiać z kimś z obsługi?
+czy moge z kims porozmawiac
+Wolałbym rozmawiać z człowiekiem
+Wolałabym porozmawiać z doradcą
+Chcemy rozmawiać z człowiekiem
+Chcę się skontaktować z konsultantem
+Proszę przełączyć mnie do konsultanta
+Potrzebuję konsultanta
+Czy jest tam jakiś człowiek?
+Chcę rozmawiać z kierownikiem
 human please
 Human
 I want to talk to a human
@@ -38,6 +48,10 @@ I don’t want to talk to a bot
 Please transfer me to a live agent
 get me a human!
 Could I please speak to a human being
+Can I speak to someone?
+Is there a real person I can talk to?
+I'd like to speak with customer service
+Let me talk to a manager
 """.strip().split("\n")
 
 NOT_WISHES = """
@@ -61,6 +75,16 @@ This person wants a refund
 I want a person's name engraved
 Rozmowa z konsultantem nic nie dała
 Chcę rozmawiać o zwrocie
+Czy mogę kupić to dla kogoś?
+Proszę o fakturę z obsługą VAT
+Chcę dać prezent komuś
+Obsługa klienta była miła
+Someone stole my parcel
+I talked to a manager yesterday
+Is there a person in this photo?
+Can I get the same size as someone else ordered?
+Your customer service is slow
+Is there a live stream I can watch?
 """.strip().split("\n")
 
 

@@ -322,3 +322,29 @@ def test_a_skipped_erasure_is_tried_again_a_day_later() -> None:
     story.given(ConversationsEvent(occurred_at_ms=due, skipped=skipped))
     assert story.engine.next_deadline_ms(story.state) == due + DAY_MS
     story.then_replays()
+
+
+def test_an_order_of_nobody_stays_nobodys() -> None:
+    """An order whose customer was erased, or that never named one, may change without naming anybody: it has
+    no customer, open or closed, also where other customers were merged."""
+    box = Mailbox()
+    box.hears(says("m1", "eva"))
+    box.hears(says("m2", "adam"))
+    box.when("inbound", orders("o9", "eva", "adam"))
+    box.when("inbound", orders("o1", "jan")).when("inbound", erase(customer("jan")))
+    box.when("inbound", orders("o2", status=ORDER_STATUS_DELIVERED))
+    for order_id in ("o1", "o2"):
+        box.when("inbound", orders(order_id, body="2"))
+        assert box.body("order").customer_id == ""
+    box.then_replays()
+
+
+def test_an_order_is_passed_on_with_all_its_addresses() -> None:
+    """Notify chooses among them: each has its channel, hash and sealed identity, as they were given."""
+    story = Mailbox()
+    inbound = orders("o1", "phone", "mail", "chat")
+    inbound.order.identity_channels[:] = ["sms", "email", "chat"]
+    seen = story.when("inbound", inbound).body("order")
+    assert list(seen.identity_channels) == ["sms", "email", "chat"]
+    assert list(seen.identity_hashes) == [h("phone"), h("mail"), h("chat")]
+    assert [one.data for one in (seen.first_identity, *seen.more_identities)] == [b"phone", b"mail", b"chat"]

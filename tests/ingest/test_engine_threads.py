@@ -15,6 +15,7 @@ from proto.v1.inbound_pb2 import (
     Inbound,
 )
 from services.ingest.state import REFERENCES_MAX
+from services.kernel.limits import DEDUPLICATION_DAYS, RESOLVED_DAYS
 from tests.ingest.mailbox import Mailbox, conversation, customer, orders, reopened, says, sent
 
 AUTOMATIC = [AUTO_KIND_AUTO_REPLY, AUTO_KIND_BOUNCE, AUTO_KIND_LIST, AUTO_KIND_SYSTEM]
@@ -251,4 +252,30 @@ def test_whatever_comes_state_and_log_agree(steps: list[tuple[str, str, int]]) -
             story.days_later(which)
         origins = [event.origin_id for event in story.new if event.origin_id]
         assert len(set(origins)) <= 1
+    story.then_replays()
+
+
+def test_a_message_that_comes_again_after_the_horizon_opens_a_conversation_of_its_own() -> None:
+    """Nobody knows it any more, and it has no time of its own: it opens another conversation, never that of
+    before under its id, which would be forgotten while it is open."""
+    box = Mailbox()
+    first = box.hears(says("m1", "jan"))
+    box.resolve(first.conversation_id)
+    again = box.days_later(DEDUPLICATION_DAYS + 2).hears(says("m1", "jan"))
+    assert again.opens
+    assert again.conversation_id != first.conversation_id
+    box.days_later(RESOLVED_DAYS)
+    assert [event.forgotten.conversation_id for event in box.new] == [first.conversation_id]
+    box.then_replays()
+
+
+def test_a_mail_that_names_an_order_goes_to_the_newest_conversation_that_has_it() -> None:
+    """Of two that have the order attached it is the newer one; one that does not have it is never meant,
+    though it is open and names no other order."""
+    story = Mailbox()
+    older, newer = story.hears(says("m1", "ann")), story.hears(says("m2", "ann"))
+    assert story.hears(says("m3", "ann", order_id="o9")).opens
+    story.when("inbound", orders("o1", "ann"))
+    found = story.hears(says("m4", "ann", order_id="o1"))
+    assert found.conversation_id == newer.conversation_id != older.conversation_id
     story.then_replays()

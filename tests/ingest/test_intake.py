@@ -22,7 +22,7 @@ from services.ingest.channels import (
 )
 from services.ingest.channels.email import parse
 from services.ingest.intake import EXCERPT_CHARS
-from services.ingest.parts import message_names, named_attributes, route_of
+from services.ingest.parts import message_names, plain_of, route_of
 from services.ingest.schemas import OrderCustomer
 from services.kernel.errors import Busy, Invalid
 from services.kernel.external_ids import external_hash
@@ -206,12 +206,39 @@ async def test_only_people_ask_for_humans() -> None:
         assert (await only_message(edge)).wants_human is heard
 
 
-def test_attributes_of_conditions_are_named() -> None:
-    """What queues and SLA policies ask for in the attributes is what may stand in the plain."""
+def test_what_conditions_name_stands_in_the_plain() -> None:
+    """What queues, SLA policies and the weights of routing ask for is what may stand in the plain."""
     configured = desk()
     configured.sla.add().when.any.add(field="attributes.tier", values=["vip"])
     configured.sla.add().when.any.add(field="intent", values=["x"])
-    assert named_attributes(configured) == {"topic", "tier"}
+    weighed = configured.routing.weights.add().when
+    weighed.any.add(field="attributes.basket", values=["large"])
+    weighed.any.add(field="mood", values=["in a hurry"])
+    plain = plain_of(configured)
+    assert plain.attributes == {"topic", "tier", "basket"}
+    assert plain.label("intent", "x") == "x"
+    assert plain.label("mood", "in a hurry") == "in a hurry"
+    assert plain.label("mood", "free words") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "label"),
+    [
+        ("pl-PL", "pl"),
+        ("pl_PL", "pl"),
+        ("PL", "pl"),
+        ("pt", "pt-BR"),
+        ("PT-br", "pt-BR"),
+        ("de-AT", "de-AT"),
+        ("zz", ""),
+    ],
+)
+def test_a_language_is_meant_as_the_desk_writes_it(said: str, label: str) -> None:
+    """A tag in other letters, or with a region that the desk does not know, is the desk's own tag; one that
+    the desk does not have stays as it is, and what is no language is no label."""
+    configured = desk()
+    configured.languages.append("pt-BR")
+    assert plain_of(configured).label("language", said) == label
 
 
 async def test_files_raw_mails_and_long_texts_are_blobs() -> None:
@@ -270,6 +297,20 @@ async def test_a_change_names_what_it_changes_first() -> None:
     assert message.external_hash == external_hash(key, "chat", "www", "e")
 
 
+async def test_an_empty_id_names_nothing() -> None:
+    """A mail without a Message-ID, and references without anything between their brackets, have no hashes: a
+    hash of nothing would lead from any such mail to any other."""
+    edge = Edge()
+    mail = replace(
+        MESSAGE, channel="email", account=MAIL, external_id="<>", reply_to=("< >", "<\t>", "<a@b>")
+    )
+    await edge.intake.submit_message(DESK, mail)
+    message = await only_message(edge)
+    assert message.external_hash == b""
+    key = edge.sealing.desk_key(DESK)
+    assert list(message.reference_hashes) == [external_hash(key, "email", MAIL, "a@b")]
+
+
 async def test_a_reply_token_names_the_conversation() -> None:
     """An address with our token among the recipients names its conversation; a forged one does not."""
     edge = Edge()
@@ -282,9 +323,10 @@ async def test_a_reply_token_names_the_conversation() -> None:
 
 
 async def test_a_delivery_report_is_one_record_however_often_it_comes() -> None:
-    """The same state of the same message is the same record; another state is another."""
+    """The same state of the same message is the same record; another state is another. Our id for the send
+    goes along."""
     edge = Edge()
-    report = ParsedDelivery("whatsapp", "48221", "wamid.1", DeliveryState.DELIVERY_STATE_SENT, "", 5)
+    report = ParsedDelivery("whatsapp", "48221", "wamid.1", DeliveryState.DELIVERY_STATE_SENT, "", 5, "s1")
     first = await edge.intake.submit_delivery(DESK, report)
     assert await edge.intake.submit_delivery(DESK, replace(report, at_ms=6)) == first
     assert (
@@ -294,6 +336,7 @@ async def test_a_delivery_report_is_one_record_however_often_it_comes() -> None:
     record = (await edge.records())[0].delivery
     key = edge.sealing.desk_key(DESK)
     assert record.provider_id_hash == external_hash(key, "whatsapp", "48221", "wamid.1")
+    assert record.send_id == "s1"
 
 
 async def test_what_nobody_sent_goes_to_quarantine() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from proto.v1.inbound_pb2 import AutoKind
-from services.ingest.smtp import MailDoor
+from services.ingest.smtp import MailDoor, account_of
 from services.kernel.errors import Busy, Fenced
 from services.kernel.limits import MAIL_BYTES_MAX
 from services.kernel.reply_token import reply_address
@@ -64,6 +64,20 @@ async def test_one_message_for_each_account(door: Door) -> None:
     """Several addresses of one account are one message; another account gets its own."""
     await door.send(to=(MAIL, f"pomoc+x@{MAIL.partition('@')[2]}", MAIL.upper(), SECOND_MAIL))
     assert [record.message.account for record in await door.edge.records()] == [MAIL, SECOND_MAIL]
+
+
+@pytest.mark.parametrize(
+    ("account", "to"),
+    [
+        ("pomoc@żółw.example", "Pomoc+c1@XN--w-uga1v8h.example"),
+        ("pomoc@xn--w-uga1v8h.example", "pomoc@żółw.example"),
+        ("pomoc@żółw.example", "pomoc@żółw.example"),
+    ],
+)
+async def test_a_domain_with_letters_of_its_own_is_found_in_both_forms(account: str, to: str) -> None:
+    """Mail servers write a domain as DNS has it, a desk as people do, or the other way about."""
+    assert account_of(to, {account: DESK}) == account
+    assert account_of(to, {MAIL: DESK}) is None
 
 
 async def test_a_reply_token_in_the_envelope_is_read(door: Door) -> None:

@@ -149,6 +149,11 @@ def test_every_problem_is_told_at_once() -> None:
         ({"name": None}, "/name", "is required"),
         ({"locale": "xx"}, "/locale", '"xx" is no language'),
         ({"languages": ["pl", "pt-BR", "qq-PL"]}, "/languages/2", '"qq-PL" is no language'),
+        (
+            {"queues": [{"name": "a", "when": {"language": ["PL"]}}, {"name": "b"}]},
+            "/queues/0/when/language/0",
+            "must be a language tag",
+        ),
         ({"channels": [{"channel": "email", "account": "help"}]}, "/channels/0/account", "of a mailbox"),
         ({"channels": []}, "/channels", "at least one"),
         ({"channels": [{"channel": "E-Mail", "account": "a"}]}, "/channels/0/channel", "small letters"),

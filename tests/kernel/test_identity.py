@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kernel.identity import kind, normalise
+from services.kernel.identity import is_one_persons, kind, normalise
 
 CHANNELS = ["email", "sms", "whatsapp", "voice", "telegram", "chat", "messenger"]
 
@@ -87,3 +87,28 @@ def test_separators_never_matter_in_numbers(number: int, between: str) -> None:
     digits = str(number)
     grouped = between.join((digits[:3], digits[3:6], digits[6:]))
     assert normalise("sms", grouped) == normalise("sms", f"+48{digits}") == f"+48{digits}"
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "leads"),
+    [
+        ("email", "jan@example.org", True),
+        ("email", "łucja@żółw.example", True),
+        ("email", "brak", False),
+        ("email", "jan kowalski@example.org", False),
+        ("sms", "600 100 200", True),
+        ("voice", "tel:+48 22 123 45 67", True),
+        ("sms", "-", False),
+        ("sms", "brak", False),
+        ("sms", "000000000", False),
+        ("sms", "+48 111 111 111", False),
+        ("sms", "600100200 lub 601", False),
+        ("whatsapp", "48600100200", True),
+        ("whatsapp", "PL.a1b2c3", True),
+        ("whatsapp", "nie ma", False),
+        ("allegro", "klient:44", True),
+    ],
+)
+def test_what_stands_for_no_address_leads_to_nobody(channel: str, address: str, leads: bool) -> None:
+    """What shops write where they know no address is no identity: it would join everybody who has it."""
+    assert is_one_persons(channel, address) is leads

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from proto.v1.sla_pb2 import (
     CANCELLED_WHY_REPLACED,
+    TARGET_KIND_FIRST_RESPONSE,
+    TARGET_KIND_NEXT_RESPONSE,
 )
 from tests.sla.given import (
     HOUR,
@@ -51,3 +53,17 @@ def test_a_late_failure_ends_the_pause_and_replaces_a_later_promise() -> None:
     story.then_bodies("started").told(failed()).then_bodies("started", "cancelled", "reply_settled")
     assert story.body("cancelled").why == CANCELLED_WHY_REPLACED
     story.then_replays()
+
+
+def test_two_answers_that_fail_leave_one_promise() -> None:
+    """The customer wrote again between two answers, and neither went out: they wait for one, from their first
+    message on, and are not owed two."""
+    story = Sla().opened().routed(admitted(T0 + MINUTE)).said(message(T0 + 2 * MINUTE, "m2"))
+    story.routed(admitted(T0 + 3 * MINUTE, "q2")).told(failed()).then_bodies("reply_settled")
+    first, second = story.started(TARGET_KIND_FIRST_RESPONSE), story.started(TARGET_KIND_NEXT_RESPONSE)
+    story.told(failed("q2")).then_bodies("resumed", "cancelled", "reply_settled").then_replays()
+    assert story.body("resumed").target_id == first.target_id
+    cancelled = story.body("cancelled")
+    assert (cancelled.target_id, cancelled.why) == (second.target_id, CANCELLED_WHY_REPLACED)
+    story.until(T0 + HOUR)
+    assert [event.WhichOneof("body") for event in story.new].count("breached") == 1

@@ -95,7 +95,8 @@ class ParsedChange:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDelivery:
-    """A provider's word on something that we sent. `external_id` is the id it gave when it took it."""
+    """A provider's word on something that we sent. `external_id` is the id it gave when it took it; `send_id`
+    is ours, where it comes back with the word."""
 
     channel: str
     account: str
@@ -103,6 +104,7 @@ class ParsedDelivery:
     state: DeliveryState
     error_code: str = ""
     at_ms: int = 0
+    send_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,17 @@ from services.ingest.channels.email_headers import (
     message_ids,
     words,
 )
-from services.ingest.channels.email_text import decode, html_to_text, visible
+from services.ingest.channels.email_text import HTML_CHARS_MAX, decode, html_to_text, visible
+from services.kernel.external_ids import canonical_id
+from services.kernel.identity import normalise
+from services.kernel.reply_token import plain_address
 
 CHANNEL = "email"
 PARTS_MAX = 500
 """Parts looked at in one mail; what is behind stays in the raw mail only."""
 NAME_CHARS_MAX = 200
+HTML_PARTS_MAX = 20
+"""Parts in HTML whose words are looked for one by one, as long as they are not too long together."""
 FORWARDED = "Forwarded message"
 """What introduces a mail in a mail among the words, as mail programs write it."""
 
@@ -63,7 +68,8 @@ def parse(
 
 @dataclass(slots=True)
 class _Body:
-    """What a walk over the MIME tree found."""
+    """What a walk over the MIME tree found. `texts`: all words in their order, those of HTML too where it is
+    not merely another form of a text beside it."""
 
     texts: list[str] = field(default_factory=list)
     htmls: list[str] = field(default_factory=list)
@@ -101,19 +107,18 @@ class _Mail:
 
     def _parsed(self) -> ParsedMessage:
         headers = self.headers
-        name, sender = mailbox(headers.raw("from"))
-        if not sender and self.envelope_from:
-            sender = self.envelope_from
+        name, sender = self._writer()
+        external_id = next(iter(message_ids(headers.raw("message-id"))), headers.text("message-id"))
         whole, html = self._words()
         shown = visible(whole)
         kind = self._kind(sender)
         return ParsedMessage(
             channel=CHANNEL,
             account=self.account,
-            external_id=next(iter(message_ids(headers.raw("message-id"))), headers.text("message-id")),
+            external_id=external_id,
             senders=(Address(CHANNEL, sender.lower()),) if sender else (),
             name=name,
-            digest=_body_digest(self.raw),
+            digest=_digest(self.raw, "" if canonical_id(CHANNEL, external_id) else self._date_and_subject()),
             answer_to=mailbox(headers.raw("reply-to"))[1] or sender,
             reply_to=self._answered(kind),
             references=tuple(message_ids(headers.raw("references"))),
@@ -127,6 +132,22 @@ class _Mail:
             auto_kind=kind,
             raw=self.raw,
         )
+
+    def _writer(self) -> tuple[str, str]:
+        """Name and address of who wrote it. A form on the shop's page writes from the shop's own mailbox, and
+        names the customer in Reply-To."""
+        name, sender = mailbox(self.headers.raw("from"))
+        if self._is_ours(sender):
+            customer = mailbox(self.headers.raw("reply-to"))
+            if customer[1] and not self._is_ours(customer[1]):
+                return customer
+        return name, sender or self.envelope_from or ""
+
+    def _is_ours(self, address: str) -> bool:
+        return _plain(address) == _plain(self.account)
+
+    def _date_and_subject(self) -> str:
+        return f"{self.headers.raw('date')}\n{self.headers.raw('subject')}"
 
     def _return_path(self) -> str | None:
         value = self.headers.raw("return-path").strip()
@@ -176,16 +197,22 @@ class _Mail:
         return tuple(dict.fromkeys(named))[:100]
 
 
-def _walk(part: Message, body: _Body, report: bool) -> None:
-    """Collect words and files, depth first."""
+def _plain(address: str) -> str:
+    return plain_address(normalise(CHANNEL, address))
+
+
+def _walk(part: Message, body: _Body, report: bool, alternative: bool = False) -> None:
+    """Collect words and files, depth first. `alternative`: somewhere within a multipart/alternative, whose
+    HTML says what its text says."""
     body.parts += 1
     if body.parts > PARTS_MAX:
         return
     kind = _content_type(part)
     children = _parts_of(part)
     if children is not None and not kind.startswith("message/"):
+        alternative = alternative or kind == "multipart/alternative"
         for child in children:
-            _walk(child, body, report)
+            _walk(child, body, report, alternative)
         return
     if kind.startswith("multipart/") or (report and _read_report_part(part, kind, body)):
         return  # a multipart without parts is a broken mail: nothing of it can be told apart
@@ -195,10 +222,23 @@ def _walk(part: Message, body: _Body, report: bool) -> None:
         return
     disposition = (part.get_content_disposition() or "").lower()
     if kind in ("text/plain", "text/html") and disposition != "attachment" and not name:
-        words_of = decode(_bytes_of(part), _charset(part))
-        (body.texts if kind == "text/plain" else body.htmls).append(words_of)
+        _take_words(decode(_bytes_of(part), _charset(part)), kind, alternative, body)
         return
     body.attachments.append(_attachment(part, kind, name, disposition))
+
+
+def _take_words(words_of: str, kind: str, alternative: bool, body: _Body) -> None:
+    """A part of the letter: of HTML that stands for itself the words stand among the others (RFC 8621
+    section 4.1.4), unless they were said as text already."""
+    if kind == "text/plain":
+        body.texts.append(words_of)
+        return
+    body.htmls.append(words_of)
+    bounded = len(body.htmls) <= HTML_PARTS_MAX and sum(map(len, body.htmls)) <= HTML_CHARS_MAX
+    if bounded and not alternative:
+        shown = html_to_text(words_of)
+        if "".join(shown.split()) not in "".join("".join(body.texts).split()):
+            body.texts.append(shown)
 
 
 def _walk_nested(part: Message, children: list[Message], kind: str, name: str, body: _Body) -> None:
@@ -302,9 +342,11 @@ def _bytes_of(part: Message) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
-def _body_digest(raw: bytes) -> bytes:
-    """A hash of everything behind the headers: the same when a mail is delivered once more."""
+def _digest(raw: bytes, named: str) -> bytes:
+    """A hash of everything behind the headers: the same when a mail is delivered once more. `named`: of the
+    headers, what tells two mails of the same words apart where they have no id."""
     _, blank, body = raw.partition(b"\r\n\r\n")
     if not blank:
         _, blank, body = raw.partition(b"\n\n")
-    return hashlib.sha256(body if blank else raw).digest()
+    said = hashlib.sha256(body if blank else raw).digest()
+    return hashlib.sha256(said + named.encode()).digest() if named else said

@@ -70,8 +70,7 @@ def auto_kind(signs: Signs) -> AutoKind:
         return AutoKind.AUTO_KIND_BOUNCE
     if _is_auto_reply(signs):
         return AutoKind.AUTO_KIND_AUTO_REPLY
-    precedence = signs.header("precedence").strip().lower()
-    if precedence in ("list", "bulk", "junk") or any(signs.header(name) for name in _LIST_HEADERS):
+    if _is_list(signs):
         return AutoKind.AUTO_KIND_LIST
     if _is_machine(signs):
         return AutoKind.AUTO_KIND_SYSTEM
@@ -100,6 +99,24 @@ def _is_auto_reply(signs: Signs) -> bool:
     suppressing = bool(signs.header("x-auto-response-suppress"))
     machine = suppressing or signs.return_path == "" or _says_it_is_auto(submitted)
     return machine and _AUTO_SUBJECT.search(signs.subject) is not None
+
+
+def _is_list(signs: Signs) -> bool:
+    precedence = signs.header("precedence").strip().lower()
+    if precedence in ("bulk", "junk"):
+        return True
+    listed = precedence == "list" or any(signs.header(name) for name in _LIST_HEADERS)
+    return listed and not _is_our_group(signs)
+
+
+def _is_our_group(signs: Signs) -> bool:
+    """Whether the list is the mailbox itself: where that is a group (Google Groups, Mailman), whatever a
+    customer writes to it comes with a list's headers (RFC 2369, RFC 2919)."""
+    account = signs.account.lower()
+    told = " ".join(signs.header(name).lower() for name in ("list-post", "mailing-list"))
+    list_id = signs.header("list-id").lower()
+    named = f"mailto:{account}>" in told or f"list {account};" in told
+    return bool(account) and (named or f"<{account.replace('@', '.')}>" in list_id)
 
 
 def _is_machine(signs: Signs) -> bool:

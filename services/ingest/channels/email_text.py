@@ -3,7 +3,8 @@
 A quote is found by how the mail programs introduce it, line by line, each line looked at a bounded
 number of times, so the cost is linear whatever the text. Three shapes:
 
-  attribution   "W dniu 3.11.2026 o 14:05 Jan pisze:", perhaps over several lines; behind it lines with ">"
+  attribution   "W dniu 3.11.2026 o 14:05 Jan pisze:", perhaps over several lines; behind it lines with ">",
+                or any lines if it names an address or a time of day: people tell of what somebody wrote, too
   header block  "Od: / Wysłano: / Do: / Temat:" of Outlook; everything behind it is the quote
   separator     "-----Original Message-----"; everything behind it is the quote
 
@@ -175,6 +176,7 @@ _ENDS = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS_END = re.compile(r"@[^\s@<>]{1,120}>?\s?[>)\]]?:\s*$")
+_BY_A_PROGRAM = re.compile(r"@|\b\d{1,2}:\d{2}\b|napisana przez", re.IGNORECASE)
 _APPLE_PL = re.compile(r"^[>\s]{0,4}wiadomość napisana przez\b", re.IGNORECASE)
 _MOBILE = re.compile(
     r"^\s{0,4}(sent from my|sent from (outlook|mail|yahoo|samsung)|get outlook for|wysłane z|wysłano z"
@@ -201,8 +203,11 @@ def visible(text: str) -> str:
             break
         quoted_from = _attribution_end(short, i) if not cut else None
         if quoted_from is not None:
-            if not _starts_quote(short, quoted_from) and any(one.strip() for one in kept):
-                break
+            marked = _starts_quote(short, quoted_from)
+            if not marked and any(one.strip() for one in kept):
+                if any(map(_BY_A_PROGRAM.search, short[i:quoted_from])):
+                    break
+                kept += lines[i:quoted_from]
             i = quoted_from
             continue
         if cut:  # the mail begins with a header block: it introduces itself, not a quote

@@ -78,16 +78,27 @@ def parse(raw: bytes, where: Where) -> list[Item]:
 def _message(body: dict[str, Any], account: str, update_id: int) -> Item | None:
     if mapping(body, "from").get("is_bot") is True:
         return Ignored("written by a bot")
+    if _is_ours(body):
+        return Ignored("written by the shop")
     if not any(name in body for name in _SAYING):
         return Ignored("a service message")
     external_id = _external_id(body)
     return _parsed(body, account, external_id) if external_id else None
 
 
+def _is_ours(body: dict[str, Any]) -> bool:
+    """Whether the shop wrote it in its own app (a business connection shows both sides): a private chat has
+    its customer's id, so whoever else writes there is no customer."""
+    chat, person = mapping(body, "chat"), number(mapping(body, "from"), "id")
+    return text(chat, "type") == "private" and person not in (0, number(chat, "id"))
+
+
 def _edited(body: dict[str, Any], account: str, update_id: int) -> Item | None:
     about = _external_id(body)
     if not about:
         return None
+    if _is_ours(body):
+        return Ignored("written by the shop")
     message = _parsed(body, account, f"{about}:edit:{update_id}", "edit_date")
     return message and ParsedChange(MessageKind.MESSAGE_KIND_EDIT, about, message)
 

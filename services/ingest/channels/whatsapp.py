@@ -304,4 +304,5 @@ def _status(one: dict[str, Any], pointer: str, context: _Context) -> Item:
         state=state,
         error_code=text(errors[0], "code") if errors else "",
         at_ms=seconds_as_ms(one, "timestamp"),
+        send_id=text(one, "biz_opaque_callback_data"),
     )

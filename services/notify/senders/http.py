@@ -6,6 +6,8 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,6 +18,7 @@ from services.notify.senders.guard import REFUSED, Guard, PrivateTarget
 CONNECT_WITHIN_S = 5.0
 ANSWER_BYTES_MAX = 65_536
 """Of an answer more is not read: providers say what they have to say in a few hundred bytes."""
+WAIT_S_MAX = 86_400
 CONNECTIONS_MAX = 200
 KEEP_ALIVE_S = 4.0
 """Below what servers keep an idle connection for (5 s and more), so none is used that is about to close: a
@@ -30,6 +33,8 @@ _NEVER_ASKED = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+_ASKING = ".send_request_headers.started"
+"""The step of a call with which its first byte leaves, as httpcore names it."""
 
 
 class Answer(NamedTuple):
@@ -48,9 +53,26 @@ class Answer(NamedTuple):
         return value if isinstance(value, dict) else {}
 
     def retry_after_ms(self) -> int:
-        """The header Retry-After in seconds (RFC 9110 section 10.2.3); 0 without one that we can read."""
+        """The header Retry-After (RFC 9110 section 10.2.3): seconds, or a date by the answer's own clock; 0
+        without one that we can read."""
         text = self.headers.get("retry-after", "").strip()
-        return min(int(text), 86_400) * 1000 if text.isascii() and text.isdigit() else 0
+        if text.isascii() and text.isdigit():
+            return wait_ms(int(text[:9]))
+        at, now = _date(text), _date(self.headers.get("date", ""))
+        return wait_ms((at - now).total_seconds()) if at is not None and now is not None else 0
+
+
+def wait_ms(seconds: float) -> int:
+    """A wait that a provider asks for, in milliseconds: never back, and a day at the most."""
+    return int(min(max(seconds, 0), WAIT_S_MAX) * 1000)
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date, which is in GMT whatever it says."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class Http:
@@ -75,8 +97,14 @@ class Http:
     ) -> Answer | SendResult:
         """POST once. Gives the answer, or what its absence means: RETRY if no byte can have arrived, else
         UNCERTAIN. Errors name `name` and the class of the trouble only: URLs can hold secrets."""
-        status, received = 0, bytearray()
+        status, received, asked = 0, bytearray(), False
         answered: Mapping[str, str] = {}
+
+        async def follow(step: str, info: Mapping[str, Any]) -> None:
+            nonlocal asked
+            asked = asked or step.endswith(_ASKING)
+            await self._judge(step, info)
+
         try:
             async with asyncio.timeout(within_s):
                 await self._guard.check(httpx.URL(url).host)
@@ -86,7 +114,7 @@ class Http:
                     content=body,
                     headers=headers,
                     timeout=httpx.Timeout(within_s, connect=min(CONNECT_WITHIN_S, within_s)),
-                    extensions={"trace": self._judge},
+                    extensions={"trace": follow},
                 ) as response:
                     status, answered = response.status_code, response.headers
                     async for chunk in response.aiter_bytes():
@@ -98,6 +126,8 @@ class Http:
         except _NEVER_ASKED as error:
             return retry(f"{name}: {type(error).__name__}")
         except (httpx.HTTPError, TimeoutError, OSError) as error:
+            if not asked:  # a name that is looked up for too long, say
+                return retry(f"{name}: {type(error).__name__}")
             if not status:
                 return uncertain(f"{name}: {type(error).__name__} after the request was sent")
         return Answer(status, answered, bytes(received[:ANSWER_BYTES_MAX]))

@@ -18,6 +18,9 @@ REFERENCES_MAX = 50
 
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 _ID = re.compile(r"<?([!-;=?-~]{3,900})>?")
+_MEDIA_TYPE = re.compile(r"\s*([\w.+-]{1,64})/([\w.+-]{1,64})\s*(?:;|$)", re.ASCII)
+_DOMAIN = re.compile(r"[\w.-]+|\[[\w.:]+\]")
+"""A domain, in whatever letters, or the address of a host (RFC 5321 section 4.1.3)."""
 _ANSWER = re.compile(r"\s*(re|odp|aw|sv)\s*(\[\d+\])?\s*:", re.IGNORECASE)
 
 
@@ -39,7 +42,10 @@ def build(request: SendRequest) -> tuple[bytes, bool]:
     """The mail as SMTP takes it, and whether it needs SMTPUTF8. Raises ValueError for an address that
     cannot stand in a header."""
     content, route, notice = request.content, request.route, request.requested.kind == SEND_KIND_NOTICE
-    international = not (request.account.account + route.address).isascii()
+    # A domain goes as DNS has it; only letters before the @ need a server that takes them.
+    international = not all(
+        each.rpartition("@")[0].isascii() for each in (request.account.account, route.address)
+    )
     mail = EmailMessage(policy=_POLICY.clone(utf8=True) if international else _POLICY)
     mail["From"] = _address(request.desk.name, request.account.account)
     mail["To"] = _address(route.name, route.address)
@@ -55,10 +61,8 @@ def build(request: SendRequest) -> tuple[bytes, bool]:
     if content.html:
         mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
     for attachment, data in request.attachments:
-        main, _, sub = (attachment.media_type or "application/octet-stream").partition("/")
         name = " ".join(attachment.name.split()) or "file"
-        if not sub or main in ("multipart", "message"):
-            main, sub = "application", "octet-stream"
+        main, sub = _media_type(attachment.media_type)
         mail.add_attachment(data, maintype=main, subtype=sub, filename=name)
     return _threading(request).encode("ascii") + mail.as_bytes(), international
 
@@ -82,9 +86,18 @@ def _one_id(text: str) -> str:
     return f"<{found[1]}>" if found else ""
 
 
+def _media_type(text: str) -> tuple[str, str]:
+    """Type and subtype without parameters, which say how the file was stored; of what is no type, and of what
+    would be a mail in a mail, the one for any file."""
+    found = _MEDIA_TYPE.match(text.lower())
+    if found is None or found[1] in ("multipart", "message"):
+        return "application", "octet-stream"
+    return found[1], found[2]
+
+
 def _address(name: str, address: str) -> Address:
     local, at, domain = address.strip().rpartition("@")
-    if not at or not local or not domain:
+    if not at or not local or not _DOMAIN.fullmatch(domain):
         raise ValueError("no mail address")
     if local.isascii() and not domain.isascii():
         domain = domain.encode("idna").decode()
@@ -92,7 +105,7 @@ def _address(name: str, address: str) -> Address:
 
 
 def _subject(own: str, theirs: str, desk: str, notice: bool) -> str:
-    own, theirs = " ".join(own.split()), " ".join(theirs.split())
+    own, theirs, desk = (" ".join(text.split()) for text in (own, theirs, desk))
     if own and notice:
         return own
     subject = own or theirs or desk

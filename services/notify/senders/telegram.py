@@ -8,14 +8,17 @@ answers without it is not Telegram's application but something before it, and th
 from __future__ import annotations
 
 import json
+import re
 
 from services.notify.senders import SendRequest, SendResult, failed, retry, sent, uncertain
-from services.notify.senders.http import Answer, Http, split_text
+from services.notify.senders.http import Answer, Http, split_text, wait_ms
 from services.runtime.secrets import Secrets
 
 BASE_URL = "https://api.telegram.org"
 TEXT_UNITS_MAX = 4096
 """Longest text of a message, in UTF-16 units."""
+_CHAT = re.compile(r"-?[0-9]{1,19}")
+"""An id of a chat; anything else names a public one."""
 
 
 class TelegramSender:
@@ -43,7 +46,7 @@ class TelegramSender:
         return result
 
     async def _post(self, url: str, address: str, text: str, within_s: float) -> SendResult:
-        chat: int | str = int(address) if address.lstrip("-").isdigit() else address
+        chat: int | str = int(address) if _CHAT.fullmatch(address) else address
         body = json.dumps({"chat_id": chat, "text": text}).encode()
         headers = {"content-type": "application/json"}
         answer = await self._http.post("telegram", url, body, headers, within_s)
@@ -61,7 +64,7 @@ def _judge(answer: Answer, address: str) -> SendResult:
     if answer.status == 429:
         parameters = said.get("parameters")
         wait_s = parameters.get("retry_after") if isinstance(parameters, dict) else None
-        return retry(error, int(wait_s) * 1000 if isinstance(wait_s, int) else answer.retry_after_ms())
+        return retry(error, wait_ms(wait_s) if isinstance(wait_s, int) else answer.retry_after_ms())
     if answer.status in (401, 404):
         return retry(f"{error}: token refused")
     if 400 <= answer.status < 500:

@@ -1,8 +1,9 @@
 """WhatsApp Cloud API: POST /{phone_number_id}/messages (developers.facebook.com/docs/whatsapp/cloud-api).
 
 No idempotency key; our id travels in `biz_opaque_callback_data` and comes back with every status, which
-settles what was uncertain. Free text is taken within 24 hours of the customer's last message only; after
-that the API refuses with 131047, and so do we, visibly.
+settles what was uncertain. Of a text in several parts only the last has it: when that arrived, all did.
+Free text is taken within 24 hours of the customer's last message only; after that the API refuses with
+131047, and so do we, visibly.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class WhatsAppSender:
         result = failed("whatsapp: nothing to send")
         parts = split_text(request.content.text, TEXT_UNITS_MAX)
         for number, part in enumerate(parts):
-            body = _body(request.route.address, part, request.send_id)
+            names = request.send_id if number == len(parts) - 1 else ""
+            body = _body(request.route.address, part, names)
             answer = await self._http.post("whatsapp", url, body, headers, within_s / len(parts))
             result = answer if isinstance(answer, SendResult) else _judge(answer)
             if not result.provider_id:
@@ -75,6 +77,7 @@ class WhatsAppSender:
 
 
 def _body(address: str, text: str, send_id: str) -> bytes:
+    names = {"biz_opaque_callback_data": send_id} if send_id else {}
     to = {"recipient": address} if _BUSINESS_SCOPED.fullmatch(address) else {"to": address.lstrip("+")}
     return json.dumps(
         {
@@ -83,7 +86,7 @@ def _body(address: str, text: str, send_id: str) -> bytes:
             **to,
             "type": "text",
             "text": {"preview_url": False, "body": text},
-            "biz_opaque_callback_data": send_id,
+            **names,
         }
     ).encode()
 

@@ -51,6 +51,28 @@ def test_a_plain_polish_mail() -> None:
     assert found.auto_kind == AutoKind.AUTO_KIND_NONE
 
 
+def in_parts(kind: str, *parts: tuple[str, str]) -> str:
+    """A mail of these parts, each with its type."""
+    lines = [f"--b\nContent-Type: {part}; charset=utf-8\n\n{words}" for part, words in parts]
+    return with_headers(f'Content-Type: multipart/{kind}; boundary="b"', body="\n".join([*lines, "--b--"]))
+
+
+def test_words_in_html_are_not_lost_beside_a_footer() -> None:
+    """A letter in HTML with a text behind it (a virus scanner's, say) is read, in the order of its parts."""
+    letter, footer = ("text/html", "<p>Proszę o zwrot.</p>"), ("text/plain", "Sprawdzono programem X.")
+    assert mail(in_parts("mixed", letter, footer)).text == "Proszę o zwrot.\nSprawdzono programem X."
+    assert mail(in_parts("mixed", footer, letter)).text == "Sprawdzono programem X.\nProszę o zwrot."
+
+
+def test_the_same_words_in_two_forms_are_said_once() -> None:
+    """HTML beside the text that it repeats is another form of it, also where the sender does not say so."""
+    both = (("text/plain", "Proszę o  zwrot."), ("text/html", "<p>Proszę\no zwrot.</p>"))
+    for kind in ("alternative", "mixed", "related"):
+        found = mail(in_parts(kind, *both))
+        assert found.text == "Proszę o  zwrot."
+        assert found.html == "<p>Proszę\no zwrot.</p>"
+
+
 @pytest.mark.parametrize(
     "charset",
     ["*=us-ascii'pl'utf-8", "*0*=''utf; charset*1=-8", '="utf-8\0"', "*=''x", "=utf-8; name*0=a; name*=b"],
@@ -152,6 +174,65 @@ def test_machines_are_known_by_their_address(sender: str, kind: AutoKind) -> Non
     assert mail(f"From: {sender}\n\nx", None).auto_kind == kind
 
 
+def form(*headers: str) -> ParsedMessage:
+    """A mail of the shop's own mailbox to itself."""
+    lines = [f"From: Formularz <{ACCOUNT}>", f"To: {ACCOUNT}", "Subject: Formularz kontaktowy", *headers]
+    return mail("\n".join([*lines, "", "Gdzie jest mój rower?"]), ACCOUNT)
+
+
+def test_a_contact_form_is_its_customers_letter() -> None:
+    """What the shop's page sends in a customer's name is theirs: each a customer, and a promise to answer."""
+    found = form("Reply-To: Jan Kowalski <Jan@Klient.example>")
+    assert (found.senders, found.name) == ((Address("email", "jan@klient.example"),), "Jan Kowalski")
+    assert (found.answer_to, found.auto_kind) == ("Jan@Klient.example", AutoKind.AUTO_KIND_NONE)
+
+
+@pytest.mark.parametrize("reply_to", [ACCOUNT, "pomoc+c0123@rowery.example", "Pomoc@Rowery.Example"])
+def test_a_mail_of_our_own_that_comes_back_is_nobodys_letter(reply_to: str) -> None:
+    """Our answers name our mailbox in both places: one that comes back is a machine's, and starts no loop."""
+    found = form(f"Reply-To: {reply_to}")
+    assert found.senders == (Address("email", ACCOUNT),)
+    assert found.auto_kind == AutoKind.AUTO_KIND_SYSTEM
+
+
+GROUP = (
+    "Precedence: list",
+    f"List-ID: <{ACCOUNT.replace('@', '.')}>",
+    f"List-Post: <https://groups.example/a/pomoc/post>, <mailto:{ACCOUNT}>",
+    f"Mailing-list: list {ACCOUNT}; contact pomoc+owners@rowery.example",
+    "List-Unsubscribe: <mailto:pomoc+unsubscribe@rowery.example>",
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        (GROUP, AutoKind.AUTO_KIND_NONE),
+        (GROUP[:2], AutoKind.AUTO_KIND_NONE),
+        (GROUP[2:3], AutoKind.AUTO_KIND_NONE),
+        (GROUP[4:], AutoKind.AUTO_KIND_LIST),
+        (("Precedence: bulk", *GROUP[1:]), AutoKind.AUTO_KIND_LIST),
+        (("List-ID: <news.sklep.example>",), AutoKind.AUTO_KIND_LIST),
+        (("Auto-Submitted: auto-replied", *GROUP), AutoKind.AUTO_KIND_AUTO_REPLY),
+    ],
+)
+def test_a_mailbox_that_is_a_group_has_customers(headers: tuple[str, ...], kind: AutoKind) -> None:
+    """Where the account is a group, its own list headers say nothing of who wrote; those of others do."""
+    assert mail(with_headers(*headers)).auto_kind == kind
+
+
+def test_a_writer_whom_the_group_hides_is_found() -> None:
+    """A group that writes in its own name, where the writer's domain asks it to, names them in Reply-To."""
+    lines = (
+        f"From: 'Jan Kowalski' via Pomoc <{ACCOUNT}>",
+        "Reply-To: Jan Kowalski <jan@klient.example>",
+        *GROUP,
+    )
+    found = mail("\n".join([*lines, "", "Gdzie jest rower?"]))
+    assert found.senders == (Address("email", "jan@klient.example"),)
+    assert found.auto_kind == AutoKind.AUTO_KIND_NONE
+
+
 DSN = """\
 From: Mail Delivery System <MAILER-DAEMON@mx.example>
 Subject: Nie dostarczono
@@ -203,6 +284,20 @@ def test_who_is_the_sender() -> None:
     assert mail("Subject: x\n\nx", "").senders == ()
     assert mail("From: a@x.example\nReply-To: B <b@x.example>\n\nx").answer_to == "b@x.example"
     assert mail('From: "Kowalski, Jan" <a@x.example>\n\nx').name == "Kowalski, Jan"
+
+
+def test_the_same_words_without_an_id_on_another_day_are_another_mail() -> None:
+    """Who asks again in the same words does not repeat the first mail, though neither has a Message-ID; the
+    same mail delivered again does."""
+    monday, tuesday = (
+        with_headers(f"Date: {day} Nov 2026 14:05:00 +0100", "Subject: Rower") for day in (2, 3)
+    )
+    assert mail(monday).digest != mail(tuesday).digest
+    assert mail(monday).digest == mail("Received: from mx\n" + monday).digest
+    for named in ("Message-ID: <>", "Message-ID: <a@b.example>"):
+        assert (mail(f"{named}\n{monday}").digest != mail(f"{named}\n{tuesday}").digest) is (
+            named.endswith("<>")
+        )
 
 
 def test_the_same_mail_delivered_again_has_the_same_digest() -> None:

@@ -81,6 +81,8 @@ def test_a_forwarded_mail_stays(line: str) -> None:
         "Od: tygodnia czekam na paczkę.\nDo: dziś nic.",
         "Mój adres:\nJan Kowalski\nul. Długa 1",
         "3.11.2026 o 14:05 dzwoniłem i nikt nie odebrał:\nproszę o kontakt",
+        "Zamówiłem rower.\nW dniu 5.11.2026 kurier napisał:\nże nie przyjedzie.\nCo dalej?",
+        "Hello,\nOn 3 May your agent wrote:\nthe parcel is lost.\nIs it?",
         "> to jest cały list",
         "W dniu 3.11.2026 o 14:05, Sklep pisze:\n> tylko cytat",
         "",

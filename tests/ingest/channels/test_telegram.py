@@ -55,6 +55,17 @@ def test_a_message_and_what_it_answers() -> None:
     assert (item.text, item.name, item.sent_at_ms) == ("Cześć 👋", "Jan K", 1_793_711_100_000)
 
 
+def test_what_the_shop_writes_in_its_own_app_is_no_customers_word() -> None:
+    """A business connection shows both sides of a chat: the customer's is a message, the shop's is left, also
+    when it is edited."""
+    shop = {"id": 42, "is_bot": False, "first_name": "Sklep"}
+    assert isinstance(update(business_message=said(text="Dzień dobry")), ParsedMessage)
+    for kind in ("business_message", "edited_business_message"):
+        assert isinstance(update(**{kind: said(text="W czym pomóc?", **{"from": shop})}), Ignored)
+    group = {"id": -100, "type": "supergroup"}
+    assert isinstance(update(message=said(text="Hej", chat=group)), ParsedMessage)
+
+
 def test_of_a_photo_the_largest_and_its_caption() -> None:
     """A photo comes in sizes: the largest is the attachment, the caption its words."""
     sizes = [{"file_id": "s", "width": 90, "height": 90}, {"file_id": "l", "width": 800, "height": 600}]

@@ -187,11 +187,18 @@ def test_a_new_number_is_the_same_person() -> None:
 
 
 def test_a_failed_delivery_says_why() -> None:
-    """A status carries its state, the provider's code and its time; unknown states are left."""
-    failed = {"id": "w", "status": "failed", "timestamp": "1793711100", "errors": [{"code": 131047}]}
+    """A status carries its state, the provider's code, its time, and our id for the send, which it echoes;
+    unknown states are left."""
+    failed = {
+        "id": "w",
+        "status": "failed",
+        "timestamp": "1793711100",
+        "errors": [{"code": 131047}],
+        "biz_opaque_callback_data": "s1",
+    }
     [report] = whatsapp.parse(post({"statuses": [failed]}), WHERE)
     assert report == ParsedDelivery(
-        "whatsapp", "48221", "w", DeliveryState.DELIVERY_STATE_FAILED, "131047", 1_793_711_100_000
+        "whatsapp", "48221", "w", DeliveryState.DELIVERY_STATE_FAILED, "131047", 1_793_711_100_000, "s1"
     )
     [new] = whatsapp.parse(post({"statuses": [{"id": "w", "status": "teleported"}]}), WHERE)
     assert isinstance(new, Ignored)

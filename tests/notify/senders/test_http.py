@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -85,6 +86,15 @@ async def test_telegram_sends_text_to_the_chat(http: Http) -> None:
     assert call.json() == {"chat_id": -1001234567890, "text": "Dzień dobry, paczka już jedzie."}
 
 
+@pytest.mark.parametrize("address", ["--5", "\u00b2", "@rowery", "9" * 40])
+async def test_telegram_asks_for_a_chat_by_whatever_address(http: Http, address: str) -> None:
+    """What is no number of a chat is sent as it is, for Telegram to judge; no address stops a send before."""
+    async with http_fake(bot(400)) as fake:
+        request = replace(telegram(fake.url), route=MessageRoute(address=address))
+        assert (await send(http, request)).outcome == SEND_OUTCOME_FAILED
+    assert [call.json()["chat_id"] for call in fake.calls] == [address]
+
+
 async def test_telegram_splits_long_texts(http: Http) -> None:
     """A text over Telegram's limit goes in parts; if a later part fails nobody may send all again."""
     done = Reply(body={"ok": True, "result": {"message_id": 1}})
@@ -124,6 +134,14 @@ async def test_whatsapp_sends_text_with_our_id(http: Http) -> None:
     assert fake.calls[1].json()["recipient"] == "PL.1a2b3c"
 
 
+async def test_whatsapp_names_a_send_with_its_last_part(http: Http) -> None:
+    """A status of the first of two parts says nothing of the whole: our id goes with the last part only."""
+    async with http_fake(Reply(body={"messages": [{"id": "wamid.1"}]})) as fake:
+        await send(http, whatsapp(fake.url, text="słowo " * 1000))
+        bodies = [call.json() for call in fake.calls]
+    assert [body.get("biz_opaque_callback_data") for body in bodies] == [None, fakes.SEND_ID]
+
+
 def meta(code: int, status: int = 400) -> Reply:
     """An error as the Graph API words it."""
     error = {"message": f"(#{code}) words", "type": "OAuthException", "code": code, "fbtrace_id": "Az8"}
@@ -138,10 +156,17 @@ def bot(status: int, **parameters: int) -> Reply:
     )
 
 
+def dated(retry_after: str) -> tuple[tuple[str, str], ...]:
+    """Headers of an answer of 10:00 that says when to come again."""
+    return (("date", "Mon, 05 Jan 2026 10:00:00 GMT"), ("retry-after", retry_after))
+
+
 @pytest.mark.parametrize(
     ("make", "reply", "outcome", "error", "wait_ms"),
     [
         (telegram, bot(429, retry_after=7), SEND_OUTCOME_RETRY, "telegram 429", 7_000),
+        (telegram, bot(429, retry_after=10**30), SEND_OUTCOME_RETRY, "telegram 429", 86_400_000),
+        (telegram, bot(429, retry_after=-5), SEND_OUTCOME_RETRY, "telegram 429", 0),
         (telegram, bot(400), SEND_OUTCOME_FAILED, "telegram 400", 0),
         (telegram, bot(403), SEND_OUTCOME_FAILED, "telegram 403", 0),
         (telegram, bot(401), SEND_OUTCOME_RETRY, "telegram 401: token refused", 0),
@@ -163,6 +188,16 @@ def bot(status: int, **parameters: int) -> Reply:
         (hook, Reply(302, headers=(("location", "http://evil/"),)), SEND_OUTCOME_RETRY, "webhook 302", 0),
         (hook, Reply(410), SEND_OUTCOME_FAILED, "webhook 410", 0),
         (hook, Reply(429, headers=(("retry-after", "30"),)), SEND_OUTCOME_RETRY, "webhook 429", 30_000),
+        (
+            hook,
+            Reply(503, headers=dated("Mon, 05 Jan 2026 10:01:30 GMT")),
+            SEND_OUTCOME_RETRY,
+            "webhook",
+            90_000,
+        ),
+        (hook, Reply(503, headers=dated("Mon, 05 Jan 2026 09:00:00 GMT")), SEND_OUTCOME_RETRY, "webhook", 0),
+        (hook, Reply(503, headers=dated("soon")), SEND_OUTCOME_RETRY, "webhook 503", 0),
+        (hook, Reply(503, headers=dated("9" * 5000)), SEND_OUTCOME_RETRY, "webhook 503", 86_400_000),
         (hook, Reply(cut=True), SEND_OUTCOME_UNCERTAIN, "webhook: RemoteProtocolError after", 0),
     ],
 )
@@ -187,6 +222,25 @@ async def test_nobody_there_is_retried(http: Http, make: Any) -> None:
     result = await send(http, make(fake.url))
     assert result.outcome == SEND_OUTCOME_RETRY
     assert "ConnectError" in result.error
+
+
+class SlowNames(Guard):
+    """A resolver that never answers."""
+
+    async def check(self, host: str) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("make", [telegram, whatsapp, hook])
+async def test_a_name_that_is_looked_up_for_too_long_is_retried(make: Any) -> None:
+    """While names cannot be looked up nobody was asked: it is tried again, and not left as uncertain."""
+    http = Http(TLS, SlowNames(private_allowed=True))
+    async with http_fake(Reply(body={})) as fake:
+        result = await send(http, make(fake.url), 0.05)
+    await http.close()
+    assert fake.calls == []
+    assert (result.outcome, result.error.partition(": ")[2]) == (SEND_OUTCOME_RETRY, "TimeoutError")
 
 
 @pytest.mark.parametrize("make", [telegram, whatsapp, hook])

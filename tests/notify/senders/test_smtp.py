@@ -11,6 +11,7 @@ from email import policy
 import pytest
 
 from proto.v1.content_pb2 import Attachment, MessageContent, MessageRoute
+from proto.v1.desk_pb2 import DeskConfig
 from proto.v1.inbound_pb2 import (
     AUTO_KIND_AUTO_REPLY,
     SEND_OUTCOME_FAILED,
@@ -233,6 +234,44 @@ def test_a_bots_answer_says_that_it_is_automatic() -> None:
     assert found.auto_kind == AUTO_KIND_AUTO_REPLY
 
 
+@pytest.mark.parametrize(
+    ("media_type", "told"),
+    [
+        ("text/plain; charset=utf-8", "text/plain"),
+        ("text/csv;header=present", "text/csv"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("IMAGE/PNG", "image/png"),
+        ("message/rfc822", "application/octet-stream"),
+        ("what is it", "application/octet-stream"),
+        ("a b/c", "application/octet-stream"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_a_files_type_never_keeps_a_mail_back(media_type: str, told: str) -> None:
+    """Browsers say types with parameters, and programs say what is no type: the file goes all the same."""
+    attachment = Attachment(name="a.txt", media_type=media_type)
+    mail = parsed(build(replace(answer_to([]), attachments=[(attachment, b"words")]))[0])
+    (part,) = mail.iter_attachments()
+    assert (part.get_content_type(), part.get_payload(decode=True)) == (told, b"words")
+
+
+@pytest.mark.parametrize("address", [';@["?', "jan@[x;", "jan@ex ample", "jan@exa<mple"])
+def test_an_address_that_no_header_holds_is_refused_in_words(address: str) -> None:
+    """What cannot stand in a header is an address that cannot be written to, never a trouble of our own."""
+    with pytest.raises(ValueError, match="no mail address"):
+        build(replace(answer_to([]), route=MessageRoute(address=address)))
+
+
+def test_a_desks_name_with_a_line_separator_stands_in_a_subject() -> None:
+    """Where nobody gave a subject the desk's name stands in, on one line whatever was pasted into it."""
+    request = replace(
+        answer_to([]),
+        desk=DeskConfig(name="Sklep\u2028Rowerowy"),
+        route=MessageRoute(address="jan@x.example"),
+    )
+    assert parsed(build(request)[0])["subject"] == "Re: Sklep Rowerowy"
+
+
 def test_attachments_travel() -> None:
     """An attachment arrives with its name, type and bytes."""
     attachment = Attachment(name="list przewozowy.pdf", media_type="application/pdf")
@@ -251,13 +290,24 @@ async def test_unusable_address_fails() -> None:
 
 
 async def test_international_addresses() -> None:
-    """An address beyond ASCII goes out by SMTPUTF8; a domain beyond ASCII as DNS has it."""
+    """An address beyond ASCII goes out by SMTPUTF8; a domain beyond ASCII as DNS has it, by any server."""
     async with fakes.mail_fake() as fake:
-        for address in ("józef@example.com", "jan@żółw.example"):
-            route = MessageRoute(address=address)
-            result = await SENDER.send(fakes.request(fakes.mail_account(fake.port), route=route), 5)
+        for account, address in (
+            ("pomoc@rowery.example", "józef@example.com"),
+            ("pomoc@rowery.example", "jan@żółw.example"),
+            ("pomoc@żółw.example", "jan@example.com"),
+        ):
+            sender = fakes.mail_account(fake.port)
+            sender.account = account
+            result = await SENDER.send(fakes.request(sender, route=MessageRoute(address=address)), 5)
             assert result.outcome == SEND_OUTCOME_SENT
-    assert [mail.rcpt_tos for mail in fake.mails] == [["józef@example.com"], ["jan@xn--w-uga1v8h.example"]]
+    assert [mail.rcpt_tos[0] for mail in fake.mails] == [
+        "józef@example.com",
+        "jan@xn--w-uga1v8h.example",
+        "jan@example.com",
+    ]
+    assert [mail.smtp_utf8 for mail in fake.mails] == [True, False, False]
+    assert fake.mails[2].mail_from == "pomoc@xn--w-uga1v8h.example"
 
 
 async def test_private_mail_hosts_are_not_called() -> None:
