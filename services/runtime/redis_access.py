@@ -13,7 +13,13 @@ from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisClusterException, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    RedisClusterException,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -144,6 +150,11 @@ class RedisAccess:
 def may_not(error: Exception) -> bool:
     """Whether the user lacks a right, be it within a script."""
     return isinstance(error, NoPermissionError) or "ACL failure" in str(error)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether Redis takes no writes because its memory, or its disk, is full; it goes on answering reads."""
+    return isinstance(error, OutOfMemoryError) or str(error).startswith("MISCONF")
 
 
 def refuses(error: Exception) -> bool:

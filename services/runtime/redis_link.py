@@ -23,7 +23,7 @@ from redis.exceptions import NoScriptError, RedisClusterException, RedisError, R
 
 from services.kernel.errors import Busy, Invalid
 from services.runtime.clock import Clock
-from services.runtime.redis_access import RedisAccess, may_not, refuses
+from services.runtime.redis_access import RedisAccess, is_full, may_not, refuses
 from services.runtime.settings import Settings
 
 OVERSLEPT_S = 0.05
@@ -235,11 +235,19 @@ async def _pipelined(client: Any, commands: list[Command]) -> list[Any]:
 
 
 def _scripted(script: Script, command: Command) -> Callable[[Any], Awaitable[list[Any]]]:
+    async def asked(client: Any) -> Any:
+        try:
+            return await client.execute_command("EVALSHA", script.sha, *command)
+        except NoScriptError:
+            return await client.execute_command("EVAL", script.text, *command)
+
     async def work(client: Any) -> list[Any]:
         try:
-            return [await client.execute_command("EVALSHA", script.sha, *command)]
-        except NoScriptError:
-            return [await client.execute_command("EVAL", script.text, *command)]
+            return [await asked(client)]
+        except ResponseError as error:
+            if not is_full(error):
+                raise
+            return [error]  # an answer: reads go on
 
     return work
 

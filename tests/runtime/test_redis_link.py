@@ -10,7 +10,7 @@ import pytest
 from bench.redis_server import redis_server
 from services.kernel.errors import Busy
 from services.runtime.clock import ManualClock, SystemClock
-from services.runtime.redis_link import RedisLink
+from services.runtime.redis_link import RedisLink, Script
 from services.runtime.settings import Settings
 
 pytestmark = pytest.mark.servers
@@ -35,6 +35,22 @@ async def test_a_wrong_setting_is_no_silence(
         await link.close()
     assert said in caplog.text
     assert "wrong" not in caplog.text
+
+
+async def test_one_that_is_full_is_there(tmp_path: Path) -> None:
+    """A Redis that takes no writes since its memory is full refuses these; reads go on, over the same
+    connections, without a pause."""
+    write = Script("return redis.call('SET', KEYS[1], ARGV[1])")
+    async with redis_server(tmp_path) as server:
+        link = RedisLink(server.url, ManualClock(), within_s=5)
+        await server.tell("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Busy, match="OutOfMemoryError"):
+            await link.run(write, ["x"], ["1"])
+        assert await link.read([("GET", "x")]) == [None]
+        await server.tell("CONFIG", "SET", "maxmemory", "0")
+        await link.run(write, ["x"], ["1"])
+        assert await link.read([("GET", "x")]) == [b"1"]
+        await link.close()
 
 
 async def test_a_password_is_changed_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
