@@ -16,7 +16,7 @@ from proto.v1.routing_pb2 import RoutingEvent
 from services.kernel.desk_policy import WEIGHT_PERMILLE
 from services.router import experience, planning, skipping, staff, timers, waits
 from services.router.profiles import Ask
-from services.router.resolved import short_of
+from services.router.resolved import Short
 from services.router.skipping import let_go, spoken
 from services.router.state import (
     RELAX_DONE,
@@ -228,6 +228,21 @@ def released(state: State, event: RoutingEvent, body: rt.Released) -> None:
     if c is not None and c.status == Status.OWNED:
         experience.bot_done(state, c, alone=False)
         let_go(state, event, body.conversation_id, c, rt.REFUSED_WHY_ALREADY_ACCEPTED)
+
+
+def short_of(c: Conversation, owner: str) -> Short:
+    """What is left of an open conversation when it is resolved. `owner`: who owned it until then."""
+    return Short(
+        c.desk,
+        c.channel,
+        c.account,
+        c.language,
+        c.queue,
+        owner or c.last_agent,
+        c.human_only,
+        c.bot_failed,
+        c.last_message,
+    )
 
 
 def resolved(state: State, event: RoutingEvent, body: rt.Resolved) -> None:

@@ -26,8 +26,8 @@ from services.kernel.limits import BARRED_AFTER_DECLINE_MS, REQUEST_AGE_MS_MAX, 
 from services.kernel.packed import pack
 from services.router import planning, releasing, reopening
 from services.router.arrivals import PRIORITY_MAX
+from services.router.changes import short_of
 from services.router.draft import Draft
-from services.router.resolved import short_of
 from services.router.state import RELAX_DONE, Conversation, Status
 
 

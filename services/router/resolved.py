@@ -9,7 +9,7 @@ agents it ever had.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,9 +17,6 @@ from services.kernel.horizon import Horizon
 from services.kernel.ids import HASH_BYTES, text_id
 from services.kernel.limits import DAY_MS, RESOLVED_DAYS
 from services.kernel.packed import pack
-
-if TYPE_CHECKING:
-    from services.router.state import Conversation
 
 FAILED_MAX = 127
 _RECORD = struct.Struct(f">IIB{HASH_BYTES}s")
@@ -46,21 +43,6 @@ class Short(NamedTuple):
     bot_failed: int
     last_message: str
     """As `pack` leads back to it: to be compared packed."""
-
-
-def short_of(c: Conversation, owner: str) -> Short:
-    """What is left of an open conversation when it is resolved. `owner`: who owned it until then."""
-    return Short(
-        c.desk,
-        c.channel,
-        c.account,
-        c.language,
-        c.queue,
-        owner or c.last_agent,
-        c.human_only,
-        c.bot_failed,
-        c.last_message,
-    )
 
 
 class _Packed(msgspec.Struct, array_like=True):
