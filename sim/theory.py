@@ -76,6 +76,8 @@ WALLACE_WHITT: Mapping[int, Mapping[str, float]] = {
 so is k = 1, which is `pools`."""
 N_MODEL_OPTIMAL = {0.8: 12.070, 0.9: 24.412}
 """Least mean cost of the non-preemptive N model with Harrison's (1998) data, by load."""
+N_MODEL_PRESSURE = {0.8: 12.315, 0.9: 25.125}
+"""Its cost where whoever is free takes the class with the greatest cost, queue and rate together."""
 INVERTED_V: Mapping[str, Mapping[str, float]] = {
     "fastest": {"p_wait": 0.335136, "wait_mean": 0.067027 * 60},
     "longest-idle": {"p_wait": 0.3730, "wait_mean": 0.0742 * 60},
@@ -158,7 +160,8 @@ def expected(name: str) -> dict[str, tuple[float, float]]:
         known = pools(6, Row(84, 600, 0, 15), 120) if which == "1" else WALLACE_WHITT[int(which)]
         return {figure: (value, 0.03) for figure, value in known.items()}
     if kind.startswith("n-model"):
-        return {"cost_rate_mean": (N_MODEL_OPTIMAL[float(which)], 0.03)}
+        known_costs = N_MODEL_PRESSURE if "pressure" in kind else N_MODEL_OPTIMAL
+        return {"cost_rate_mean": (known_costs[float(which)], 0.03)}
     return {figure: (value, 0.02) for figure, value in INVERTED_V[name.removeprefix("inverted-v-")].items()}
 
 
