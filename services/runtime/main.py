@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import signal
 import socket
@@ -17,7 +16,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends
 
 from services.kernel.engine import Engine
 from services.kernel.errors import Invalid
@@ -84,7 +83,7 @@ class App:
         self.metrics = Metrics()
         self.tracing: Tracing = Untraced()
         self.loops: dict[str, Loop] = {}
-        self.fastapi = FastAPI(
+        self.fastapi = openapi.Described(
             title="Centrala",
             version="0.1.0",
             docs_url=None,
@@ -93,8 +92,6 @@ class App:
             dependencies=[Depends(query.known)],
             responses=openapi.PROBLEMS,
         )
-        described = functools.cache(lambda: openapi.document(self.fastapi))
-        self.fastapi.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it
         problems.install(self.fastapi)
         self.asgi = Dispatcher(self.fastapi)
         self.partitions = 1

@@ -63,6 +63,16 @@ def body_of(model: type[BaseModel], *media_types: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+class Described(FastAPI):
+    """An application that says of itself what `document` does; it is made once, when somebody asks."""
+
+    def openapi(self) -> dict[str, Any]:
+        """See FastAPI."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """What `/openapi.json` says: FastAPI's description, and what it does not know of ours."""
     made: dict[str, Any] = get_openapi(
